@@ -1,0 +1,10 @@
+//! Room: the machine. Shards, HTTP, blob files, copying, the command line.
+//!
+//! What S3 means is decided in `protocol`, what exists is kept in `meta`; this crate does things: it moves
+//! bytes, orders the durable steps and answers. Operations are written against the seams
+//! (`Disk`, `Store`, `Clock`, `Random`, the mailbox of `catalog`), never against glommio or hyper.
+
+#![deny(unsafe_code)]
+
+pub mod exchange;
+pub mod seam;
