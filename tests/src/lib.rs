@@ -1,1 +1,6 @@
-//! placeholder
+//! Room: what the tests across rooms share: a real node, file systems of their own, a client that can lie.
+//!
+//! Must not: know how the node works inside. Tests here see what clients and operators see: the S3 protocol,
+//! the admin listener, processes, files and block devices.
+
+pub mod source;
