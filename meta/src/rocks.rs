@@ -1,0 +1,293 @@
+//! Room: the real store: RocksDB, one column family a space.
+//!
+//! Must not: let a type of `rocksdb` out. No other file names it.
+//! Holds: the open database, its one cache (blocks, inline bytes and write buffers together) and the
+//! reason of the first failed commit, after which nothing is answered.
+//! Invariants: each commit is one write batch, in the log and synced before it returns. A damaged log is
+//! an error at open, save a torn record at its very end, which no commit was ever answered for.
+//! Cost: a memtable lives until the flush that empties it ends; the sum of all is kept below the cache.
+//! Source: <https://github.com/facebook/rocksdb/wiki>, pages "WAL Recovery Modes", "BlobDB", "Write
+//! Buffer Manager", "Track WAL in MANIFEST".
+
+use std::ffi::CStr;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
+    DBRecoveryMode, DEFAULT_COLUMN_FAMILY_NAME, ErrorKind, LogLevel, Options, ReadOptions,
+    ReadTier, WriteBatch, WriteBufferManager, WriteOptions,
+};
+
+use crate::store::{Batch, Peek, Space, Store, StoreError, Visit};
+
+/// A [`Store`] in a folder of a file system.
+pub struct RocksStore {
+    db: DB,
+    cache: Cache,
+    buffers: WriteBufferManager,
+    failed: OnceLock<String>,
+}
+
+/// What a store takes of disk and memory, in bytes, as far as it knows.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Footprint {
+    /// Sorted tables on disk, those that only a running reader holds included.
+    pub tables: u64,
+    /// Files of inline bytes on disk.
+    pub inline: u64,
+    /// Memory of write buffers.
+    pub buffers: u64,
+    /// Memory of the cache, write buffers included.
+    pub cache: u64,
+}
+
+impl RocksStore {
+    /// Opens the store in the folder `path`, or makes an empty one there. `cache_bytes` is the memory
+    /// for cached blocks, inline bytes and write buffers together.
+    ///
+    /// A store that is open already, here or in another process, is refused; so is one whose log is
+    /// damaged or that has a space of a later version.
+    pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        let cache = Cache::new_lru_cache(cache_bytes);
+        let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
+            cache_bytes / 2,
+            // A stall would wait for ever for a flush that a full disk has ended. The number of write
+            // buffers bounds them too, and there a failed flush is seen.
+            false,
+            cache.clone(),
+        );
+        let spaces = Space::ALL.map(|space| {
+            ColumnFamilyDescriptor::new(space.name(), space_options(space, &cache, cache_bytes))
+        });
+        // RocksDB insists on it; nothing is ever put there.
+        let mut unused = Options::default();
+        unused.set_write_buffer_size(WRITE_BUFFER_LEN_MIN);
+        let unused = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, unused);
+        let db = DB::open_cf_descriptors(
+            &store_options(&buffers, cache_bytes),
+            path,
+            spaces.into_iter().chain([unused]),
+        )
+        .map_err(|error| match error.kind() {
+            ErrorKind::Corruption => StoreError::Corrupt(error.into_string()),
+            _ => StoreError::Failed(error.into_string()),
+        })?;
+        Ok(Self { db, cache, buffers, failed: OnceLock::new() })
+    }
+
+    /// What the store takes now. Asks memory only.
+    #[must_use]
+    pub fn footprint(&self) -> Footprint {
+        let sum = |property: &CStr| {
+            let of = |space| self.db.property_int_value_cf(self.family(space), property);
+            Space::ALL.into_iter().filter_map(|space| of(space).ok().flatten()).sum()
+        };
+        Footprint {
+            tables: sum(c"rocksdb.total-sst-files-size"),
+            inline: sum(c"rocksdb.total-blob-file-size"),
+            buffers: self.buffers.get_usage() as u64,
+            cache: self.cache.get_usage() as u64,
+        }
+    }
+
+    fn family(&self, space: Space) -> &ColumnFamily {
+        self.db.cf_handle(space.name()).expect("every space was opened")
+    }
+
+    fn read(
+        &self,
+        space: Space,
+        key: &[u8],
+        options: &ReadOptions,
+    ) -> Result<Option<Bytes>, rocksdb::Error> {
+        let value = self.db.get_pinned_cf_opt(self.family(space), key, options)?;
+        Ok(value.map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    fn well(&self) -> Result<(), StoreError> {
+        match self.failed.get() {
+            None => Ok(()),
+            Some(why) => Err(StoreError::Failed(why.clone())),
+        }
+    }
+}
+
+impl Store for RocksStore {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.well()?;
+        self.read(space, key, &ReadOptions::default()).map_err(unreadable)
+    }
+
+    fn peek(&self, space: Space, key: &[u8]) -> Result<Peek, StoreError> {
+        self.well()?;
+        let mut options = ReadOptions::default();
+        options.set_read_tier(ReadTier::BlockCache);
+        match self.read(space, key, &options) {
+            Ok(value) => Ok(Peek::Known(value)),
+            Err(error) if error.kind() == ErrorKind::Incomplete => Ok(Peek::Unknown),
+            Err(error) => Err(unreadable(error)),
+        }
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        from: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        self.well()?;
+        let mut entries = self.db.raw_iterator_cf_opt(self.family(space), ReadOptions::default());
+        entries.seek(from);
+        while let Some((key, value)) = entries.item() {
+            match visit(key, value) {
+                Visit::Next => entries.next(),
+                Visit::SeekTo(next) => {
+                    assert!(next.as_slice() > key, "a scan goes forward only");
+                    entries.seek(next);
+                }
+                Visit::Stop => return Ok(()),
+            }
+        }
+        entries.status().map_err(unreadable)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.well()?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let mut changes = WriteBatch::default();
+        for change in &batch {
+            let family = self.family(change.space);
+            match &change.value {
+                Some(value) => changes.put_cf(family, &change.key, value),
+                None => changes.delete_cf(family, &change.key),
+            }
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.db.write_opt(changes, &options).map_err(|error| {
+            // Whether the log has the batch or not, only the next open can tell.
+            let why = self.failed.get_or_init(|| error.into_string());
+            StoreError::Failed(why.clone())
+        })
+    }
+}
+
+/// Settings of the whole database.
+fn store_options(buffers: &WriteBufferManager, cache_bytes: usize) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+
+    // The default stops silently at the first bad record and forgets all commits behind it.
+    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    // A file used again has old records where the new ones end, which that mode cannot tell from damage.
+    // Instead, new logs are preallocated (the default).
+    options.set_recycle_log_file_num(0);
+    // A log that lost its tail or is missing is damage, even if it is not the last one.
+    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_max_total_wal_size(2 * cache_bytes as u64);
+
+    options.set_write_buffer_manager(buffers);
+    // Obsolete files and buffers are let go of in the background, never by who happens to read last.
+    options.set_avoid_unnecessary_blocking_io(true);
+    // Every table stays open, so that a read without a disk can find out all that memory knows.
+    options.set_max_open_files(-1);
+    // Neither pushes anything out of the page cache nor is written back in bursts.
+    options.set_use_direct_io_for_flush_and_compaction(true);
+    options.set_max_background_jobs(BACKGROUND_JOBS_MAX);
+    options.set_max_subcompactions(1);
+
+    // RocksDB's own log: what goes wrong, in few and small files.
+    options.set_log_level(LogLevel::Warn);
+    options.set_max_log_file_size(1024 * 1024);
+    options.set_keep_log_file_num(4);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options
+}
+
+/// Settings of one space.
+fn space_options(space: Space, cache: &Cache, cache_bytes: usize) -> Options {
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(cache);
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_cache_index_and_filter_blocks_with_high_priority(true);
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // Most keys that are asked for and absent are answered without a read.
+    blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
+
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&blocks);
+    let share = if is_large(space) { 8 } else { 32 };
+    options.set_write_buffer_size((cache_bytes / share).max(WRITE_BUFFER_LEN_MIN));
+    options.set_max_write_buffer_number(2);
+    // Fingerprints do not compress.
+    options.set_compression_type(match space {
+        Space::Tables => DBCompressionType::None,
+        _ => DBCompressionType::Lz4,
+    });
+    // Where many were deleted, scans would wade through what marks the deleted.
+    options.add_compact_on_deletion_collector_factory(
+        DELETIONS_WINDOW,
+        DELETIONS_TRIGGER,
+        DELETIONS_RATIO,
+    );
+    if space.holds_inline_bytes() {
+        options.set_enable_blob_files(true);
+        options.set_min_blob_size(INLINE_APART_LEN_MIN);
+        options.set_blob_file_size(INLINE_FILE_LEN);
+        // Off by default: the bytes of deleted objects would stay for ever.
+        options.set_enable_blob_gc(true);
+        options.set_blob_gc_age_cutoff(0.5);
+        options.set_blob_gc_force_threshold(0.5);
+        options.set_blob_cache(cache);
+    }
+    options
+}
+
+/// Spaces that may see many or long values between two flushes.
+fn is_large(space: Space) -> bool {
+    match space {
+        Space::Objects | Space::Parts | Space::Pieces | Space::Tables => true,
+        Space::System
+        | Space::Buckets
+        | Space::Uploads
+        | Space::Manifests
+        | Space::Blobs
+        | Space::Leases
+        | Space::Garbage => false,
+    }
+}
+
+/// A read that the disk refuses says nothing of other records, just as damage does not.
+fn unreadable(error: rocksdb::Error) -> StoreError {
+    StoreError::Corrupt(error.into_string())
+}
+
+/// One flush and two compactions.
+const BACKGROUND_JOBS_MAX: i32 = 3;
+
+/// One wrong positive in a hundred.
+const BLOOM_BITS_PER_KEY: f64 = 10.0;
+
+/// Smaller ones would be flushed at every turn.
+const WRITE_BUFFER_LEN_MIN: usize = 256 * 1024;
+
+/// Values from this length on are kept apart from the keys. Records without inline bytes are shorter.
+const INLINE_APART_LEN_MIN: u64 = 4 * 1024;
+
+/// Length at which a file of inline bytes is full; what is deleted comes back file by file.
+const INLINE_FILE_LEN: u64 = 64 * 1024 * 1024;
+
+/// A table with this many deletions ([`DELETIONS_TRIGGER`]) among so many entries in a row is compacted.
+const DELETIONS_WINDOW: usize = 1024;
+
+/// See [`DELETIONS_WINDOW`].
+const DELETIONS_TRIGGER: usize = 512;
+
+/// So is one of which this fraction is deletions.
+const DELETIONS_RATIO: f64 = 0.5;

@@ -1,0 +1,165 @@
+//! What only the store on disk can show: damage, a second opener, a disk that refuses.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use meta::rocks::RocksStore;
+use meta::store::{Batch, Space, Store, StoreError, Visit};
+
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+fn open(folder: &Path) -> Result<RocksStore, StoreError> {
+    RocksStore::open(folder, CACHE_BYTES)
+}
+
+/// Commits entry `index`, which is about 1 KiB and spread over two spaces.
+fn commit(store: &RocksStore, index: u32) -> Result<(), StoreError> {
+    let mut batch = Batch::new();
+    batch.put(Space::Objects, index.to_be_bytes().to_vec(), vec![0x5a; 500]);
+    batch.put(Space::Parts, index.to_be_bytes().to_vec(), vec![0xa5; 500]);
+    store.commit(batch)
+}
+
+/// How many entries there are; each must be whole and none may be missing before the last.
+fn count(store: &RocksStore) -> u32 {
+    [Space::Objects, Space::Parts]
+        .map(|space| {
+            let mut count = 0_u32;
+            let mut visit = |key: &[u8], value: &[u8]| {
+                assert_eq!(key, count.to_be_bytes());
+                assert_eq!(value.len(), 500);
+                count += 1;
+                Visit::Next
+            };
+            store.scan(space, b"", &mut visit).expect("scanned");
+            count
+        })
+        .into_iter()
+        .reduce(|objects, parts| {
+            assert_eq!(objects, parts, "half of a batch");
+            objects
+        })
+        .expect("two spaces")
+}
+
+/// The newest log in the folder.
+fn log(folder: &Path) -> PathBuf {
+    let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+    files.filter(|path| path.extension().is_some_and(|e| e == "log")).max().expect("a log")
+}
+
+#[test]
+fn a_second_opener_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = open(folder.path()).expect("opens");
+    assert!(matches!(open(folder.path()), Err(StoreError::Failed(_))));
+    drop(first);
+    open(folder.path()).expect("opens again");
+}
+
+#[test]
+fn a_torn_end_of_the_log_costs_what_was_never_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).expect("opens");
+    for index in 0..10 {
+        commit(&store, index).expect("committed");
+    }
+    drop(store);
+    let log = log(folder.path());
+    let bytes = fs::read(&log).expect("the log");
+    fs::write(&log, &bytes[..bytes.len() - 100]).expect("torn");
+
+    assert_eq!(count(&open(folder.path()).expect("opens")), 9);
+}
+
+#[test]
+fn a_damaged_log_is_never_passed_over_in_silence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).expect("opens");
+    for index in 0..10 {
+        commit(&store, index).expect("committed");
+    }
+    drop(store);
+    let log = log(folder.path());
+    let mut bytes = fs::read(&log).expect("the log");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&log, &bytes).expect("damaged");
+
+    assert!(matches!(open(folder.path()), Err(StoreError::Corrupt(_))));
+}
+
+#[test]
+fn inline_bytes_are_kept_apart_and_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).expect("opens");
+    assert_eq!((store.footprint().tables, store.footprint().inline), (0, 0));
+    let mut batch = Batch::new();
+    for index in 0..64_u8 {
+        batch.put(Space::Objects, vec![index], vec![index; 32 * 1024]);
+        batch.put(Space::Blobs, vec![index], vec![index; 32]);
+    }
+    store.commit(batch).expect("committed");
+    assert!(store.footprint().buffers > 64 * 32 * 1024, "still in memory");
+    drop(store);
+
+    // What the log holds goes to files when the store is opened.
+    let store = open(folder.path()).expect("opens");
+    let footprint = store.footprint();
+    assert!(footprint.inline > 64 * 32 * 1024, "{footprint:?}");
+    assert!(footprint.tables > 0 && footprint.tables < 64 * 1024, "{footprint:?}");
+    let value = store.get(Space::Objects, &[7]).expect("read").expect("there");
+    assert_eq!(value, vec![7; 32 * 1024]);
+    assert!(store.footprint().cache > 32 * 1024, "{footprint:?}");
+}
+
+/// A limit on the length of files plays the disk that refuses; it holds for a whole process, so this
+/// test runs itself once more.
+#[test]
+fn after_a_failed_write_only_opening_again_tells() {
+    const FOLDER: &str = "TEST_STORE_FOLDER";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return until_the_disk_refuses(Path::new(&folder));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let itself = std::env::current_exe().expect("this test");
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -f 400; trap '' XFSZ; exec \"$0\" --exact \"$1\" --nocapture"])
+        .arg(itself)
+        .arg("after_a_failed_write_only_opening_again_tells")
+        .env(FOLDER, folder.path())
+        .output()
+        .expect("sh");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let answered: u32 = text
+        .lines()
+        .find_map(|line| line.strip_prefix("answered "))
+        .and_then(|count| count.parse().ok())
+        .expect("the count of what was answered");
+
+    let store = open(folder.path()).expect("opens");
+    let found = count(&store);
+    assert!(answered > 100, "{answered} answered");
+    assert!(found == answered || found == answered + 1, "{answered} answered, {found} found");
+    commit(&store, found).expect("well again");
+}
+
+fn until_the_disk_refuses(folder: &Path) {
+    let store = open(folder).expect("opens");
+    let mut answered = 0;
+    let error = loop {
+        match commit(&store, answered) {
+            Ok(()) => answered += 1,
+            Err(error) => break error,
+        }
+        assert!(answered < 100_000, "the disk takes everything");
+    };
+    assert!(matches!(error, StoreError::Failed(_)), "{error}");
+    assert_eq!(commit(&store, answered), Err(error.clone()));
+    assert_eq!(store.get(Space::Objects, b""), Err(error.clone()));
+    assert_eq!(store.peek(Space::Objects, b""), Err(error.clone()));
+    assert_eq!(store.scan(Space::Objects, b"", &mut |_, _| Visit::Stop), Err(error));
+    println!("\nanswered {answered}");
+}
