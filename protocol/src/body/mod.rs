@@ -1,0 +1,329 @@
+//! Room: a request body between the wire and whoever wants its bytes: takes the aws-chunked frame
+//! off, counts, and holds the body against everything its head promised of it.
+//! Must not: buffer payload. Pieces are handed out as they come; they are worth nothing until
+//! `finish` has said yes.
+//! Holds: running digests and at most one line of framing.
+//! Invariants: the same wire bytes give the same payload and the same verdict however they are split.
+//! Source: S3 "Checking object integrity", "PutObject", "UploadPart", "Common Request Headers".
+
+mod chunked;
+mod promise;
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+
+use base64_simd::STANDARD as BASE64;
+use bytes::Bytes;
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
+use self::chunked::Decoder;
+use self::promise::{Promises, SentChecksum};
+use crate::checksum::{ChecksumAlgorithm, ChecksumValue, Hasher};
+use crate::error::{ErrorCode, S3Error};
+use crate::request::Head;
+use crate::sign::{Authenticated, PayloadMode, to_hex};
+
+/// What the caller wants to know of the payload besides what the head promises.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Want {
+    /// Computed when the client sends no checksum of its own.
+    pub algorithm: Option<ChecksumAlgorithm>,
+    /// Whether the MD5 is wanted even if there is no Content-MD5.
+    pub md5: bool,
+}
+
+/// What an XML body must bring along to prove itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Integrity {
+    /// Content-MD5 or a checksum must be there (the operations that S3 says so of).
+    Required,
+    /// What is there is verified.
+    Optional,
+    /// Content-MD5 is verified; a checksum header speaks of the object, not of this body
+    /// (CompleteMultipartUpload).
+    OfObject,
+}
+
+/// What is known of a payload that came in whole and as promised.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Digests {
+    /// Bytes of payload.
+    pub len: u64,
+    /// If it was wanted or Content-MD5 was there.
+    pub md5: Option<[u8; 16]>,
+    /// By the client's algorithm if it sent one, else by the wanted one.
+    pub checksum: Option<ChecksumValue>,
+}
+
+/// A body on its way in.
+pub struct Intake {
+    framing: Framing,
+    /// Payload bytes that the head announces.
+    announced: Option<u64>,
+    limit: Limit,
+    running: Running,
+    promises: Promises,
+}
+
+enum Framing {
+    Plain,
+    Chunked(Box<Decoder>),
+}
+
+#[derive(Clone, Copy)]
+enum Limit {
+    /// Of an object or a part.
+    Object(u64),
+    /// Of an XML body.
+    Document(u64),
+}
+
+impl Intake {
+    /// For the bytes of an object or a part, at most `len_max` of them.
+    ///
+    /// # Errors
+    /// `MissingContentLength`, `EntityTooLarge`, `InvalidDigest`, and `InvalidRequest` or
+    /// `NotImplemented` for checksum headers that contradict each other or cannot be kept.
+    pub fn new(
+        head: &Head,
+        auth: &Authenticated,
+        want: Want,
+        len_max: u64,
+    ) -> Result<Self, S3Error> {
+        let promises = Promises::parse(head, auth.payload)?;
+        let announced =
+            announced_len(head, auth.payload).ok_or_else(S3Error::missing_content_length)?;
+        Self::build(auth, want, promises, Some(announced), Limit::Object(len_max))
+    }
+
+    /// For an XML body of at most `len_max` bytes.
+    ///
+    /// # Errors
+    /// Those of `new` (`MaxMessageLengthExceeded` in place of `EntityTooLarge`, and a missing length is
+    /// no error), and `InvalidRequest` for an aws-chunked body or a missing proof of integrity.
+    pub fn document(
+        head: &Head,
+        auth: &Authenticated,
+        integrity: Integrity,
+        len_max: u64,
+    ) -> Result<Self, S3Error> {
+        auth.refuse_streaming()?;
+        let promises = match integrity {
+            Integrity::OfObject => Promises::parse_md5(head)?,
+            Integrity::Required | Integrity::Optional => Promises::parse(head, auth.payload)?,
+        };
+        if integrity == Integrity::Required && promises.is_empty() {
+            // S3 "PutObjectTagging" and others, x-amz-sdk-checksum-algorithm.
+            return Err(S3Error::invalid_request(
+                "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+            ));
+        }
+        let want = Want { algorithm: None, md5: false };
+        let announced = announced_len(head, auth.payload);
+        Self::build(auth, want, promises, announced, Limit::Document(len_max))
+    }
+
+    fn build(
+        auth: &Authenticated,
+        want: Want,
+        promises: Promises,
+        announced: Option<u64>,
+        limit: Limit,
+    ) -> Result<Self, S3Error> {
+        if let Some(len) = announced {
+            limit.check(len)?;
+        }
+        let algorithm = promises.algorithm().or(want.algorithm);
+        let running = Running {
+            len: 0,
+            sha256: matches!(auth.payload, PayloadMode::Hash(_)).then(Sha256::new),
+            md5: (want.md5 || promises.md5.is_some()).then(Md5::new),
+            checksum: algorithm.map(Hasher::new),
+        };
+        let framing = if auth.payload.is_streaming() {
+            let declared = announced.ok_or_else(S3Error::missing_content_length)?;
+            Framing::Chunked(Box::new(Decoder::new(auth, declared, promises.trailer())))
+        } else {
+            Framing::Plain
+        };
+        Ok(Self { framing, announced, limit, running, promises: promises.with_payload(auth.payload) })
+    }
+
+    /// Takes chunks of any size. S3 itself wants 8 KiB of every chunk but the last.
+    #[must_use]
+    pub fn allow_small_chunks(mut self) -> Self {
+        if let Framing::Chunked(decoder) = &mut self.framing {
+            decoder.allow_small_chunks();
+        }
+        self
+    }
+
+    /// Payload bytes to come, as the head announces them.
+    pub fn payload_len(&self) -> Option<u64> {
+        self.announced
+    }
+
+    /// The algorithm whose checksum the client sends, in a header or a trailer.
+    pub fn sent_algorithm(&self) -> Option<ChecksumAlgorithm> {
+        self.promises.algorithm()
+    }
+
+    /// Takes wire bytes (at most 64 KiB, so that digests do not hold a core for long) and hands
+    /// payload to `out`. After an error the intake is good for nothing.
+    ///
+    /// # Errors
+    /// `IncompleteBody`, `InvalidChunkSizeError`, `MalformedTrailerError`, `SignatureDoesNotMatch`,
+    /// `InvalidRequest` for a malformed trailer value, `MaxMessageLengthExceeded`.
+    pub fn push(&mut self, wire: Bytes, out: &mut dyn FnMut(Bytes)) -> Result<(), S3Error> {
+        let running = &mut self.running;
+        match &mut self.framing {
+            Framing::Chunked(decoder) => decoder.push(wire, &mut |piece: Bytes| {
+                running.update(&piece);
+                out(piece);
+            }),
+            Framing::Plain => {
+                // What goes beyond the announced length is refused, with whatever came before it.
+                let room = self.announced.map_or(u64::MAX, |len| len - running.len);
+                if wire.len() as u64 > room {
+                    return Err(wrong_len());
+                }
+                if wire.is_empty() {
+                    return Ok(());
+                }
+                running.update(&wire);
+                self.limit.check(running.len)?;
+                out(wire);
+                Ok(())
+            }
+        }
+    }
+
+    /// At the end of the wire body: whether it was all there and as promised.
+    ///
+    /// # Errors
+    /// `IncompleteBody`, `XAmzContentSHA256Mismatch`, `BadDigest`, `MalformedTrailerError`.
+    pub fn finish(self) -> Result<Digests, S3Error> {
+        let in_trailer = match self.framing {
+            Framing::Chunked(decoder) => decoder.finish()?,
+            Framing::Plain => None,
+        };
+        if self.announced.is_some_and(|len| len != self.running.len) {
+            return Err(wrong_len());
+        }
+        let Running { len, sha256, md5, checksum } = self.running;
+        if let (PayloadMode::Hash(sent), Some(hasher)) = (self.promises.payload, sha256) {
+            check_sha256(&sent, &hasher.finalize().into())?;
+        }
+        let md5 = md5.map(|hasher| hasher.finalize().into());
+        if let (Some(sent), Some(found)) = (&self.promises.md5, &md5) {
+            check_md5(sent, found)?;
+        }
+        let checksum = checksum.map(Hasher::finish);
+        let sent = match self.promises.checksum {
+            Some(SentChecksum::Header(value)) => Some(value),
+            Some(SentChecksum::Trailer(_)) => in_trailer,
+            None => None,
+        };
+        if let Some(sent) = sent {
+            check_checksum(&sent, checksum.as_ref())?;
+        }
+        Ok(Digests { len, md5, checksum })
+    }
+}
+
+/// The digests that grow with the payload.
+struct Running {
+    len: u64,
+    sha256: Option<Sha256>,
+    md5: Option<Md5>,
+    checksum: Option<Hasher>,
+}
+
+impl Running {
+    fn update(&mut self, piece: &[u8]) {
+        self.len += piece.len() as u64;
+        if let Some(hasher) = &mut self.sha256 {
+            hasher.update(piece);
+        }
+        if let Some(hasher) = &mut self.md5 {
+            hasher.update(piece);
+        }
+        if let Some(hasher) = &mut self.checksum {
+            hasher.update(piece);
+        }
+    }
+}
+
+impl Limit {
+    fn check(self, len: u64) -> Result<(), S3Error> {
+        match self {
+            Self::Object(max) if len > max => Err(S3Error::entity_too_large(len, max)),
+            Self::Document(max) if len > max => Err(S3Error::new(
+                ErrorCode::MaxMessageLengthExceeded,
+                "Your request was too big.",
+            )
+            .with("MaxMessageLengthBytes", max.to_string())),
+            Self::Object(_) | Self::Document(_) => Ok(()),
+        }
+    }
+}
+
+/// Payload bytes by the head. An aws-chunked body, or one in HTTP chunks, has its own header for it.
+/// Source: S3 "Common Request Headers", Content-Length and x-amz-decoded-content-length.
+fn announced_len(head: &Head, payload: PayloadMode) -> Option<u64> {
+    let decoded = || head.headers.get_non_empty("x-amz-decoded-content-length");
+    let text = if payload.is_streaming() {
+        decoded()
+    } else {
+        head.headers.get_non_empty("content-length").or_else(decoded)
+    }?;
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+fn check_sha256(sent: &[u8; 32], found: &[u8; 32]) -> Result<(), S3Error> {
+    if sent == found {
+        return Ok(());
+    }
+    Err(S3Error::new(
+        ErrorCode::XAmzContentSHA256Mismatch,
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    )
+    .with("ClientComputedContentSHA256", to_hex(sent))
+    .with("S3ComputedContentSHA256", to_hex(found)))
+}
+
+fn check_md5(sent: &[u8; 16], found: &[u8; 16]) -> Result<(), S3Error> {
+    if sent == found {
+        return Ok(());
+    }
+    Err(S3Error::new(
+        ErrorCode::BadDigest,
+        "The Content-MD5 you specified did not match what we received.",
+    )
+    .with("CalculatedDigest", BASE64.encode_to_string(found))
+    .with("ExpectedDigest", BASE64.encode_to_string(sent)))
+}
+
+fn check_checksum(sent: &ChecksumValue, found: Option<&ChecksumValue>) -> Result<(), S3Error> {
+    if Some(sent) == found {
+        return Ok(());
+    }
+    Err(S3Error::new(
+        ErrorCode::BadDigest,
+        alloc::format!(
+            "The {} you specified did not match the calculated checksum.",
+            sent.algorithm.name()
+        ),
+    ))
+}
+
+/// More or fewer bytes than the head says.
+fn wrong_len() -> S3Error {
+    S3Error::new(
+        ErrorCode::IncompleteBody,
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    )
+}

@@ -1,0 +1,156 @@
+//! Room: the client's half: signs a head and frames a body. For tests and the load generator.
+//! Must not: choose headers. Every header that is given is signed; what hops between machines
+//! (Connection, Transfer-Encoding …) is added after signing.
+//! Source: S3 "Signature Calculations for the Authorization Header".
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use sha2::{Digest, Sha256};
+
+use super::canonical::{Canonical, string_to_sign};
+use super::{ALGORITHM, CONTENT_SHA256, Chain, Credential, PayloadMode, SERVICE, Scope, SigningKey};
+use crate::request::Headers;
+use crate::time::Timestamp;
+
+/// Who signs, where and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Signer<'a> {
+    /// Whose secret signs.
+    pub credential: &'a Credential,
+    /// The region of the node.
+    pub region: &'a str,
+    /// The time that goes into `x-amz-date`.
+    pub now: Timestamp,
+}
+
+/// A request to be signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Unsigned<'a> {
+    /// In upper case.
+    pub method: &'a str,
+    /// Percent-encoded as it goes on the wire, without the query.
+    pub path: &'a str,
+    /// As it goes on the wire, without the question mark; empty for none.
+    pub query: &'a str,
+    /// All that shall be signed; `host` must be among them.
+    pub headers: &'a Headers,
+    /// How the body goes out.
+    pub payload: PayloadMode,
+}
+
+/// What signing adds to a request.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// `x-amz-date`, `x-amz-content-sha256` and `authorization`, to be sent beside the given ones.
+    pub headers: [(&'static str, String); 3],
+    /// For a body with signed chunks.
+    pub chain: Chain,
+}
+
+impl Signer<'_> {
+    /// Signs `request`.
+    pub fn sign(&self, request: &Unsigned<'_>) -> Signed {
+        let scope = Scope {
+            day: self.now.amz_day(),
+            region: self.region.into(),
+            service: SERVICE.into(),
+        };
+        let (date, payload) = (self.now.amz_date(), request.payload.text());
+        let mut headers = request.headers.clone();
+        headers.insert("x-amz-date", date.as_bytes());
+        headers.insert(CONTENT_SHA256, payload.as_bytes());
+        let mut names: Vec<&str> = headers.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let signed = names.join(";");
+
+        let canonical = Canonical {
+            method: request.method,
+            path: request.path,
+            query: request.query,
+            headers: &headers,
+            signed: &signed,
+            payload: &payload,
+        }
+        .bytes();
+        let key = SigningKey::derive(&self.credential.secret_key, &scope);
+        let signature = key.sign(string_to_sign(self.now, &scope, &canonical).as_bytes());
+        let access_key = &self.credential.access_key;
+        let authorization = format!(
+            "{ALGORITHM} Credential={access_key}/{scope},SignedHeaders={signed},Signature={signature}"
+        );
+        Signed {
+            headers: [
+                ("x-amz-date", date),
+                (CONTENT_SHA256, payload),
+                ("authorization", authorization),
+            ],
+            chain: Chain::new(access_key, key, &scope, self.now, signature),
+        }
+    }
+}
+
+/// Builds an aws-chunked body piece by piece.
+#[derive(Debug)]
+pub struct Framer {
+    /// Signs the chunks; `None` leaves them unsigned.
+    chain: Option<Chain>,
+    wire: Vec<u8>,
+}
+
+impl Framer {
+    /// For a body whose chunks are signed on from the head's signature.
+    pub fn signed(chain: Chain) -> Self {
+        Self { chain: Some(chain), wire: Vec::new() }
+    }
+
+    /// For a body without chunk signatures.
+    pub fn unsigned() -> Self {
+        Self { chain: None, wire: Vec::new() }
+    }
+
+    /// Frames one chunk. An empty chunk would end the body and is left out.
+    pub fn chunk(&mut self, data: &[u8]) {
+        if !data.is_empty() {
+            self.chunk_head(data);
+            self.wire.extend_from_slice(data);
+            self.wire.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Ends the body without trailers and hands out the wire bytes.
+    pub fn end(mut self) -> Vec<u8> {
+        self.chunk_head(b"");
+        self.wire.extend_from_slice(b"\r\n");
+        self.wire
+    }
+
+    /// Ends the body with `trailers` (lower-case name, value) and hands out the wire bytes.
+    pub fn end_with(mut self, trailers: &[(&str, &str)]) -> Vec<u8> {
+        self.chunk_head(b"");
+        let mut canonical = String::new();
+        for (name, value) in trailers {
+            canonical.push_str(&format!("{name}:{value}\n"));
+            self.wire.extend_from_slice(format!("{name}:{value}\r\n").as_bytes());
+        }
+        if let Some(chain) = &mut self.chain {
+            let signature = chain.sign_trailer(&Sha256::digest(&canonical).into());
+            let line = format!("x-amz-trailer-signature:{signature}\r\n");
+            self.wire.extend_from_slice(line.as_bytes());
+        }
+        self.wire.extend_from_slice(b"\r\n");
+        self.wire
+    }
+
+    fn chunk_head(&mut self, data: &[u8]) {
+        let mut head = format!("{:x}", data.len());
+        if let Some(chain) = &mut self.chain {
+            let signature = chain.sign_chunk(&Sha256::digest(data).into());
+            head.push_str(&format!(";chunk-signature={signature}"));
+        }
+        self.wire.extend_from_slice(head.as_bytes());
+        self.wire.extend_from_slice(b"\r\n");
+    }
+}
