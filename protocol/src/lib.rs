@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+pub mod body;
 pub mod checksum;
 pub mod copy_source;
 pub mod crc;
@@ -24,5 +25,6 @@ pub mod percent;
 pub mod precondition;
 pub mod range;
 pub mod request;
+pub mod sign;
 pub mod tagging;
 pub mod time;

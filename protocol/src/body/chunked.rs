@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::checksum::{ChecksumAlgorithm, ChecksumValue};
-use crate::error::{ErrorCode, S3Error};
+use crate::error::S3Error;
 use crate::limits::CHUNK_LEN_MIN;
 use crate::sign::{Authenticated, Chain, PayloadMode};
 
@@ -98,7 +98,7 @@ impl Decoder {
                 State::DataEnd => {
                     if let Some(line) = self.line.take(&mut wire, LineEnd::CrLf)? {
                         if !line.is_empty() {
-                            return Err(broken());
+                            return Err(S3Error::body_terminated());
                         }
                         self.state = State::Size;
                     }
@@ -111,7 +111,7 @@ impl Decoder {
                 State::End { spare } => {
                     *spare += wire.len();
                     if *spare > SPARE_LEN_MAX || wire.iter().any(|b| !matches!(b, b'\r' | b'\n')) {
-                        return Err(broken());
+                        return Err(S3Error::body_terminated());
                     }
                     wire.clear();
                 }
@@ -124,23 +124,25 @@ impl Decoder {
     pub(super) fn finish(self) -> Result<Option<ChecksumValue>, S3Error> {
         match self.state {
             State::End { .. } => Ok(self.trailer.value),
-            State::Size | State::Data { .. } | State::DataEnd | State::Trailer => Err(broken()),
+            State::Size | State::Data { .. } | State::DataEnd | State::Trailer => {
+                Err(S3Error::body_terminated())
+            }
         }
     }
 
     /// `<hex size>` and, in a signed body, `;chunk-signature=<64 hex>`.
     fn begin_chunk(&mut self, line: &[u8]) -> Result<(), S3Error> {
-        let line = core::str::from_utf8(line).map_err(|_not_text| broken())?;
+        let line = core::str::from_utf8(line).map_err(|_not_text| S3Error::body_terminated())?;
         let (size, extension) = match line.split_once(';') {
             Some((size, extension)) => (size, Some(extension)),
             None => (line, None),
         };
-        let len = parse_size(size).ok_or_else(broken)?;
+        let len = parse_size(size).ok_or_else(S3Error::body_terminated)?;
         if let Some(seal) = &mut self.seal {
             let signature = extension
                 .and_then(|extension| extension.strip_prefix("chunk-signature="))
                 .filter(|signature| signature.len() == 64)
-                .ok_or_else(broken)?;
+                .ok_or_else(S3Error::body_terminated)?;
             seal.provided = signature.to_string();
         }
         self.sizes.next(len)?;
@@ -164,10 +166,11 @@ impl Decoder {
     }
 
     fn trailer_line(&mut self, line: &[u8]) -> Result<(), S3Error> {
-        let line = core::str::from_utf8(line).map_err(|_not_text| malformed_trailer())?.trim();
+        let line =
+            core::str::from_utf8(line).map_err(|_not_text| S3Error::malformed_trailer())?.trim();
         if !self.trailer.allowed {
             // Without trailers the zero chunk ends with one empty line.
-            return if line.is_empty() { self.end() } else { Err(broken()) };
+            return if line.is_empty() { self.end() } else { Err(S3Error::body_terminated()) };
         }
         let Some(seal) = &mut self.seal else {
             return if line.is_empty() {
@@ -178,21 +181,25 @@ impl Decoder {
             };
         };
         if seal.complete {
-            return if line.is_empty() { self.end() } else { Err(broken()) };
+            return if line.is_empty() { self.end() } else { Err(S3Error::body_terminated()) };
         }
         if let Some(signature) = line.strip_prefix("x-amz-trailer-signature:") {
             self.trailer.check_complete()?;
             if signature.len() != 64 {
-                return Err(broken());
+                return Err(S3Error::body_terminated());
             }
             seal.close_trailer(&self.trailer.lines, signature)
         } else if line.is_empty() {
             // minio-go puts an empty line between the trailers and their signature.
             self.trailer.check_complete()?;
-            if core::mem::replace(&mut self.trailer.gap, true) { Err(broken()) } else { Ok(()) }
+            if core::mem::replace(&mut self.trailer.gap, true) {
+                Err(S3Error::body_terminated())
+            } else {
+                Ok(())
+            }
         } else if self.trailer.gap || self.trailer.value.is_some() {
             // Only the signature may follow.
-            Err(broken())
+            Err(S3Error::body_terminated())
         } else {
             self.trailer.take(line)
         }
@@ -223,16 +230,12 @@ impl Sizes {
             && before < CHUNK_LEN_MIN
             && !self.small_allowed
         {
-            return Err(S3Error::new(
-                ErrorCode::InvalidChunkSizeError,
-                format!("Only the last chunk is allowed to have a size less than {CHUNK_LEN_MIN} bytes"),
-            )
-            .with("Chunk", self.chunks.to_string())
-            .with("BadChunkSize", before.to_string()));
+            // As the service does: the size of the small one, the number of the one after it.
+            return Err(S3Error::invalid_chunk_size(self.chunks, before));
         }
         let room = self.declared - self.seen;
         if len > room || (len == 0 && room > 0) {
-            return Err(super::wrong_len());
+            return Err(S3Error::incomplete_body());
         }
         self.seen += len;
         Ok(())
@@ -282,22 +285,23 @@ struct Trailer {
 impl Trailer {
     /// `name:value`, which must be the one that the head promised.
     fn take(&mut self, line: &str) -> Result<(), S3Error> {
-        let (name, value) = line.split_once(':').ok_or_else(malformed_trailer)?;
+        let (name, value) = line.split_once(':').ok_or_else(S3Error::malformed_trailer)?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
         let algorithm = self
             .promised
             .filter(|algorithm| algorithm.header() == name && self.value.is_none())
-            .ok_or_else(malformed_trailer)?;
-        self.value = Some(ChecksumValue::parse_base64(algorithm, value).ok_or_else(|| {
-            S3Error::invalid_request(format!("Value for {name} trailing header is invalid."))
-        })?);
+            .ok_or_else(S3Error::malformed_trailer)?;
+        self.value = Some(
+            ChecksumValue::parse_base64(algorithm, value)
+                .ok_or_else(|| S3Error::invalid_trailer_value(algorithm.header()))?,
+        );
         self.lines.push_str(&format!("{name}:{value}\n"));
         Ok(())
     }
 
     fn check_complete(&self) -> Result<(), S3Error> {
         if self.promised.is_some() && self.value.is_none() {
-            return Err(malformed_trailer());
+            return Err(S3Error::malformed_trailer());
         }
         Ok(())
     }
@@ -322,7 +326,7 @@ impl Line {
         let feed = wire.iter().position(|&byte| byte == b'\n');
         let len = feed.map_or(wire.len(), |index| index + 1);
         if self.bytes.len() + len > LINE_LEN_MAX {
-            return Err(broken());
+            return Err(S3Error::body_terminated());
         }
         self.bytes.extend_from_slice(&wire.split_to(len));
         if feed.is_none() {
@@ -333,9 +337,9 @@ impl Line {
         if line.last() == Some(&b'\r') {
             line.pop();
         } else if end == LineEnd::CrLf {
-            return Err(broken());
+            return Err(S3Error::body_terminated());
         }
-        if line.contains(&b'\r') { Err(broken()) } else { Ok(Some(line)) }
+        if line.contains(&b'\r') { Err(S3Error::body_terminated()) } else { Ok(Some(line)) }
     }
 }
 
@@ -345,19 +349,6 @@ fn parse_size(text: &str) -> Option<u64> {
         return None;
     }
     u64::from_str_radix(text, 16).ok()
-}
-
-/// The frame does not hold, or ends too early.
-fn broken() -> S3Error {
-    S3Error::new(ErrorCode::IncompleteBody, "The request body terminated unexpectedly")
-}
-
-fn malformed_trailer() -> S3Error {
-    S3Error::new(
-        ErrorCode::MalformedTrailerError,
-        "The request contained trailing data that was not well-formed or did not conform to our \
-         published schema.",
-    )
 }
 
 /// The longest line of framing: a chunk's first line has 99 bytes, a trailer with SHA-256 69.

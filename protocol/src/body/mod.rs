@@ -12,7 +12,6 @@ mod promise;
 mod tests;
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 
 use base64_simd::STANDARD as BASE64;
 use bytes::Bytes;
@@ -22,7 +21,7 @@ use sha2::{Digest, Sha256};
 use self::chunked::Decoder;
 use self::promise::{Promises, SentChecksum};
 use crate::checksum::{ChecksumAlgorithm, ChecksumValue, Hasher};
-use crate::error::{ErrorCode, S3Error};
+use crate::error::S3Error;
 use crate::request::Head;
 use crate::sign::{Authenticated, PayloadMode, to_hex};
 
@@ -112,14 +111,12 @@ impl Intake {
     ) -> Result<Self, S3Error> {
         auth.refuse_streaming()?;
         let promises = match integrity {
-            Integrity::OfObject => Promises::parse_md5(head)?,
+            Integrity::OfObject => Promises::parse_md5(head, auth.payload)?,
             Integrity::Required | Integrity::Optional => Promises::parse(head, auth.payload)?,
         };
         if integrity == Integrity::Required && promises.is_empty() {
             // S3 "PutObjectTagging" and others, x-amz-sdk-checksum-algorithm.
-            return Err(S3Error::invalid_request(
-                "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
-            ));
+            return Err(S3Error::missing_header("Content-MD5 OR x-amz-checksum-*"));
         }
         let want = Want { algorithm: None, md5: false };
         let announced = announced_len(head, auth.payload);
@@ -149,7 +146,7 @@ impl Intake {
         } else {
             Framing::Plain
         };
-        Ok(Self { framing, announced, limit, running, promises: promises.with_payload(auth.payload) })
+        Ok(Self { framing, announced, limit, running, promises })
     }
 
     /// Takes chunks of any size. S3 itself wants 8 KiB of every chunk but the last.
@@ -188,7 +185,7 @@ impl Intake {
                 // What goes beyond the announced length is refused, with whatever came before it.
                 let room = self.announced.map_or(u64::MAX, |len| len - running.len);
                 if wire.len() as u64 > room {
-                    return Err(wrong_len());
+                    return Err(S3Error::incomplete_body());
                 }
                 if wire.is_empty() {
                     return Ok(());
@@ -211,7 +208,7 @@ impl Intake {
             Framing::Plain => None,
         };
         if self.announced.is_some_and(|len| len != self.running.len) {
-            return Err(wrong_len());
+            return Err(S3Error::incomplete_body());
         }
         let Running { len, sha256, md5, checksum } = self.running;
         if let (PayloadMode::Hash(sent), Some(hasher)) = (self.promises.payload, sha256) {
@@ -261,11 +258,7 @@ impl Limit {
     fn check(self, len: u64) -> Result<(), S3Error> {
         match self {
             Self::Object(max) if len > max => Err(S3Error::entity_too_large(len, max)),
-            Self::Document(max) if len > max => Err(S3Error::new(
-                ErrorCode::MaxMessageLengthExceeded,
-                "Your request was too big.",
-            )
-            .with("MaxMessageLengthBytes", max.to_string())),
+            Self::Document(max) if len > max => Err(S3Error::max_message_length_exceeded(max)),
             Self::Object(_) | Self::Document(_) => Ok(()),
         }
     }
@@ -287,43 +280,20 @@ fn check_sha256(sent: &[u8; 32], found: &[u8; 32]) -> Result<(), S3Error> {
     if sent == found {
         return Ok(());
     }
-    Err(S3Error::new(
-        ErrorCode::XAmzContentSHA256Mismatch,
-        "The provided 'x-amz-content-sha256' header does not match what was computed.",
-    )
-    .with("ClientComputedContentSHA256", to_hex(sent))
-    .with("S3ComputedContentSHA256", to_hex(found)))
+    Err(S3Error::content_sha256_mismatch(&to_hex(sent), &to_hex(found)))
 }
 
 fn check_md5(sent: &[u8; 16], found: &[u8; 16]) -> Result<(), S3Error> {
     if sent == found {
         return Ok(());
     }
-    Err(S3Error::new(
-        ErrorCode::BadDigest,
-        "The Content-MD5 you specified did not match what we received.",
-    )
-    .with("CalculatedDigest", BASE64.encode_to_string(found))
-    .with("ExpectedDigest", BASE64.encode_to_string(sent)))
+    let (sent, found) = (BASE64.encode_to_string(sent), BASE64.encode_to_string(found));
+    Err(S3Error::content_md5_mismatch(&sent, &found))
 }
 
 fn check_checksum(sent: &ChecksumValue, found: Option<&ChecksumValue>) -> Result<(), S3Error> {
     if Some(sent) == found {
         return Ok(());
     }
-    Err(S3Error::new(
-        ErrorCode::BadDigest,
-        alloc::format!(
-            "The {} you specified did not match the calculated checksum.",
-            sent.algorithm.name()
-        ),
-    ))
-}
-
-/// More or fewer bytes than the head says.
-fn wrong_len() -> S3Error {
-    S3Error::new(
-        ErrorCode::IncompleteBody,
-        "You did not provide the number of bytes specified by the Content-Length HTTP header",
-    )
+    Err(S3Error::checksum_mismatch(sent.algorithm().name()))
 }

@@ -2,8 +2,6 @@
 //! Source: S3 "Checking object integrity in Amazon S3", "PutObject" and "UploadPart" (Content-MD5,
 //! x-amz-checksum-*, x-amz-sdk-checksum-algorithm), "Common Request Headers" (x-amz-trailer).
 
-use alloc::format;
-
 use base64_simd::STANDARD as BASE64;
 
 use crate::checksum::{ChecksumAlgorithm, ChecksumValue};
@@ -32,7 +30,8 @@ impl Promises {
         let md5 = content_md5(head)?;
         let in_trailer = trailer_algorithm(head, payload)?;
         let in_header = header_checksum(head, in_trailer)?;
-        let checksum = in_header.map(SentChecksum::Header).or(in_trailer.map(SentChecksum::Trailer));
+        let checksum =
+            in_header.map(SentChecksum::Header).or_else(|| in_trailer.map(SentChecksum::Trailer));
         let promises = Self { payload, md5, checksum };
         promises.check_sdk_algorithm(head)?;
         Ok(promises)
@@ -49,7 +48,7 @@ impl Promises {
 
     pub(super) fn algorithm(&self) -> Option<ChecksumAlgorithm> {
         match self.checksum {
-            Some(SentChecksum::Header(value)) => Some(value.algorithm),
+            Some(SentChecksum::Header(value)) => Some(value.algorithm()),
             Some(SentChecksum::Trailer(algorithm)) => Some(algorithm),
             None => None,
         }
@@ -72,9 +71,9 @@ impl Promises {
                 "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or \
                  x-amz-trailer headers were found.",
             )),
-            Some(sent) if !sent.name().eq_ignore_ascii_case(named) => Err(S3Error::invalid_request(
-                "Value for x-amz-sdk-checksum-algorithm header is invalid.",
-            )),
+            Some(sent) if !sent.name().eq_ignore_ascii_case(named) => {
+                Err(S3Error::invalid_header_value("x-amz-sdk-checksum-algorithm"))
+            }
             Some(_) => Ok(()),
         }
     }
@@ -86,14 +85,7 @@ fn content_md5(head: &Head) -> Result<Option<[u8; 16]>, S3Error> {
         return Ok(None);
     };
     let bytes = BASE64.decode_to_vec(text).ok().and_then(|bytes| bytes.try_into().ok());
-    match bytes {
-        Some(digest) => Ok(Some(digest)),
-        None => Err(S3Error::new(
-            ErrorCode::InvalidDigest,
-            "The Content-MD5 you specified was invalid.",
-        )
-        .with("Content-MD5", text)),
-    }
+    bytes.map(Some).ok_or_else(|| S3Error::invalid_digest(text))
 }
 
 /// S3 "Common Request Headers", x-amz-trailer: names the checksum that follows the payload.
@@ -103,13 +95,12 @@ fn trailer_algorithm(
 ) -> Result<Option<ChecksumAlgorithm>, S3Error> {
     let mut found = None;
     for value in head.headers.all("x-amz-trailer") {
-        let text = core::str::from_utf8(value).map_err(|_not_text| unsupported_trailer())?;
-        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let name = name.to_ascii_lowercase();
             let suffix = name.strip_prefix(PREFIX).ok_or_else(unsupported_trailer)?;
             let algorithm = known(suffix)?.ok_or_else(unsupported_trailer)?;
             if found.replace(algorithm).is_some() {
-                return Err(multiple());
+                return Err(S3Error::multiple_checksums());
             }
         }
     }
@@ -136,16 +127,14 @@ fn header_checksum(
         }
         let Some(algorithm) = known(suffix)? else { continue };
         if in_trailer.is_some() || sent.replace((algorithm, value)).is_some() {
-            return Err(multiple());
+            return Err(S3Error::multiple_checksums());
         }
     }
     let Some((algorithm, value)) = sent else { return Ok(None) };
     let parsed = core::str::from_utf8(value)
         .ok()
         .and_then(|text| ChecksumValue::parse_base64(algorithm, text.trim()));
-    parsed.map(Some).ok_or_else(|| {
-        S3Error::invalid_request(format!("Value for {} header is invalid.", algorithm.header()))
-    })
+    parsed.map(Some).ok_or_else(|| S3Error::invalid_header_value(algorithm.header()))
 }
 
 /// The algorithm of `x-amz-checksum-<suffix>`; `None` for a name that is no algorithm's.
@@ -158,12 +147,6 @@ fn known(suffix: &str) -> Result<Option<ChecksumAlgorithm>, S3Error> {
         Err(error) if error.code == ErrorCode::NotImplemented => Err(error),
         Err(_no_algorithm) => Ok(None),
     }
-}
-
-fn multiple() -> S3Error {
-    S3Error::invalid_request(
-        "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-    )
 }
 
 fn unsupported_trailer() -> S3Error {

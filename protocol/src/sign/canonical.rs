@@ -2,14 +2,15 @@
 //! Must not: normalise a path. S3 takes it as sent: decoded once, encoded again, no dot segments removed.
 //! Source: S3 "Signature Calculations for the Authorization Header", tasks 1 and 2.
 
+use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 
 use super::{ALGORITHM, Scope, to_hex};
+use crate::percent;
 use crate::request::Headers;
 use crate::time::Timestamp;
 
@@ -33,9 +34,10 @@ impl Canonical<'_> {
         let mut text = Vec::with_capacity(1024);
         text.extend_from_slice(self.method.as_bytes());
         text.push(b'\n');
-        encode(percent_decode(self.path.as_bytes()), Slash::Kept, &mut text);
+        let path = decoded(percent::decode(self.path), self.path);
+        text.extend_from_slice(percent::encode_path(&path).as_bytes());
         text.push(b'\n');
-        canonical_query(self.query, &mut text);
+        text.extend_from_slice(canonical_query(self.query).as_bytes());
         text.push(b'\n');
         self.header_lines(&mut text);
         text.push(b'\n');
@@ -54,7 +56,8 @@ impl Canonical<'_> {
         for name in &names {
             text.extend_from_slice(name.as_bytes());
             text.push(b':');
-            for (index, value) in self.headers.all(name).enumerate() {
+            let lines = self.headers.iter().filter(|(received, _)| received == name);
+            for (index, (_, value)) in lines.enumerate() {
                 if index > 0 {
                     text.push(b',');
                 }
@@ -71,51 +74,25 @@ pub(super) fn string_to_sign(date: Timestamp, scope: &Scope, canonical: &[u8]) -
 }
 
 /// Decoded, encoded again, sorted by name, then by value. A plus sign in a query means a space.
-fn canonical_query(raw: &str, text: &mut Vec<u8>) {
-    let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = raw
+fn canonical_query(raw: &str) -> String {
+    let word = |text: &str| percent::encode(&decoded(percent::decode_form(text), text));
+    let mut pairs: Vec<(String, String)> = raw
         .split('&')
         .filter(|piece| !piece.is_empty())
         .map(|piece| {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            (query_word(name), query_word(value))
+            (word(name), word(value))
         })
         .collect();
     pairs.sort_unstable();
-    for (index, (name, value)) in pairs.iter().enumerate() {
-        if index > 0 {
-            text.push(b'&');
-        }
-        text.extend_from_slice(name);
-        text.push(b'=');
-        text.extend_from_slice(value);
-    }
+    let lines: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    lines.join("&")
 }
 
-fn query_word(raw: &str) -> Vec<u8> {
-    let spaced: Vec<u8> = raw.bytes().map(|b| if b == b'+' { b' ' } else { b }).collect();
-    let mut word = Vec::with_capacity(raw.len());
-    encode(percent_decode(&spaced), Slash::Encoded, &mut word);
-    word
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Slash {
-    Kept,
-    Encoded,
-}
-
-/// `UriEncode` of the S3 pages: everything but the unreserved characters becomes `%XX`.
-fn encode(bytes: impl Iterator<Item = u8>, slash: Slash, text: &mut Vec<u8>) {
-    for byte in bytes {
-        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        if plain || (byte == b'/' && slash == Slash::Kept) {
-            text.push(byte);
-        } else {
-            text.push(b'%');
-            text.push(UPPER_HEX[usize::from(byte >> 4)]);
-            text.push(UPPER_HEX[usize::from(byte & 15)]);
-        }
-    }
+/// The decoded text. What does not decode is taken as it stands; a head that was received never
+/// has such text, and a client that signs it is refused for it.
+fn decoded(bytes: Option<Vec<u8>>, raw: &str) -> String {
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| raw.to_owned())
 }
 
 /// A header value without white space around it and with runs of spaces made one.
@@ -129,5 +106,3 @@ fn collapse(value: &[u8], text: &mut Vec<u8>) {
         previous = byte;
     }
 }
-
-const UPPER_HEX: &[u8; 16] = b"0123456789ABCDEF";

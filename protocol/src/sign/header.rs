@@ -5,13 +5,13 @@
 
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::canonical::{Canonical, string_to_sign};
 use super::{
     ALGORITHM, Authenticated, CONTENT_SHA256, Chain, Keyring, PayloadMode, SERVICE, Scope,
-    Signature, TERMINAL, mismatch,
+    Signature, TERMINAL, mismatch, streaming_refused,
 };
 use crate::error::{ErrorCode, S3Error};
 use crate::limits::CLOCK_SKEW_MAX_MS;
@@ -33,15 +33,16 @@ pub fn authenticate(
     authorization.check_scope(region)?;
     let date = request_date(head)?;
     check_date(date, &authorization.scope, now)?;
-    let payload_text = head.headers.get_non_empty(CONTENT_SHA256).ok_or_else(|| {
-        S3Error::invalid_request("Missing required header for this request: x-amz-content-sha256")
-    })?;
+    let payload_text = head
+        .headers
+        .get_non_empty(CONTENT_SHA256)
+        .ok_or_else(|| S3Error::missing_header(CONTENT_SHA256))?;
     let payload = PayloadMode::parse(payload_text)?;
     refuse_token(head)?;
     authorization.check_coverage(head)?;
     let key = keyring
         .signing_key(authorization.access_key, &authorization.scope)
-        .ok_or_else(|| unknown_key(authorization.access_key))?;
+        .ok_or_else(|| S3Error::invalid_access_key_id(authorization.access_key))?;
 
     let canonical = Canonical {
         method: head.method.as_str(),
@@ -76,7 +77,9 @@ fn mechanism(head: &Head) -> Result<&str, S3Error> {
         return Err(match in_query {
             Some(QueryMechanism::Presigned) => S3Error::not_implemented(
                 Some("X-Amz-Algorithm"),
-                Some("Presigned requests are not supported. Please sign in the Authorization header."),
+                Some(
+                    "Presigned requests are not supported. Please sign in the Authorization header.",
+                ),
             ),
             Some(QueryMechanism::Version2) => version_2(),
             None => anonymous(head),
@@ -131,9 +134,7 @@ fn query_mechanism(head: &Head) -> Option<QueryMechanism> {
 fn anonymous(head: &Head) -> S3Error {
     // Nobody can have signed the chunks of a request that nobody signed.
     match head.headers.get(CONTENT_SHA256) {
-        Some(text) if text.starts_with("STREAMING-AWS4-") => {
-            S3Error::invalid_request("The value of x-amz-content-sha256 header is invalid.")
-        }
+        Some(text) if text.starts_with("STREAMING-AWS4-") => streaming_refused(),
         _ => S3Error::access_denied(),
     }
 }
@@ -228,11 +229,7 @@ impl<'a> Authorization<'a> {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(S3Error::new(
-            ErrorCode::AccessDenied,
-            "There were headers present in the request which were not signed",
-        )
-        .with("HeadersNotSigned", missing.join(", ")))
+        Err(S3Error::headers_not_signed(&missing))
     }
 }
 
@@ -257,13 +254,7 @@ fn check_date(date: Timestamp, scope: &Scope, now: Timestamp) -> Result<(), S3Er
         return Err(malformed("Invalid credential date. Date is not the same as X-Amz-Date."));
     }
     if date.as_millis().abs_diff(now.as_millis()) > CLOCK_SKEW_MAX_MS {
-        return Err(S3Error::new(
-            ErrorCode::RequestTimeTooSkewed,
-            "The difference between the request time and the current time is too large.",
-        )
-        .with("RequestTime", date.amz_date())
-        .with("ServerTime", now.truncated_to_second().iso8601())
-        .with("MaxAllowedSkewMilliseconds", CLOCK_SKEW_MAX_MS.to_string()));
+        return Err(S3Error::request_time_too_skewed(&date.amz_date(), now.truncated_to_second()));
     }
     Ok(())
 }
@@ -272,20 +263,9 @@ fn check_date(date: Timestamp, scope: &Scope, now: Timestamp) -> Result<(), S3Er
 fn refuse_token(head: &Head) -> Result<(), S3Error> {
     let in_query = head.query.get("X-Amz-Security-Token").is_some_and(|token| !token.is_empty());
     if in_query || head.headers.get_non_empty("x-amz-security-token").is_some() {
-        return Err(S3Error::new(
-            ErrorCode::InvalidToken,
-            "The provided token is malformed or otherwise invalid.",
-        ));
+        return Err(S3Error::invalid_token());
     }
     Ok(())
-}
-
-fn unknown_key(access_key: &str) -> S3Error {
-    S3Error::new(
-        ErrorCode::InvalidAccessKeyId,
-        "The AWS Access Key Id you provided does not exist in our records.",
-    )
-    .with("AWSAccessKeyId", access_key)
 }
 
 fn version_2() -> S3Error {
@@ -304,10 +284,7 @@ fn one_space(value: &str) -> S3Error {
 }
 
 fn malformed(what: impl AsRef<str>) -> S3Error {
-    S3Error::new(
-        ErrorCode::AuthorizationHeaderMalformed,
-        format!("The authorization header is malformed; {}", what.as_ref()),
-    )
+    S3Error::authorization_header_malformed(what.as_ref())
 }
 
 const AUTHORIZATION: &str = "authorization";

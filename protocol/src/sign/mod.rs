@@ -22,7 +22,7 @@ use ring::hmac;
 
 pub use self::chunk::Chain;
 pub use self::header::authenticate;
-use crate::error::{ErrorCode, S3Error};
+use crate::error::S3Error;
 
 /// An access key with its secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -206,26 +206,25 @@ impl Authenticated {
     /// `InvalidRequest`.
     pub fn refuse_streaming(&self) -> Result<(), S3Error> {
         if self.payload.is_streaming() {
-            return Err(S3Error::invalid_request(
-                "The value of x-amz-content-sha256 header is invalid.",
-            ));
+            return Err(streaming_refused());
         }
         Ok(())
     }
 }
 
+/// For a body that may not be aws-chunked.
+fn streaming_refused() -> S3Error {
+    S3Error::invalid_request("The value of x-amz-content-sha256 header is invalid.")
+}
+
 /// `SignatureDoesNotMatch` with what the client needs to find its mistake.
 /// Source: S3 "Error Responses", SignatureDoesNotMatch.
 fn mismatch(access_key: &str, provided: &str, to_sign: &str, canonical: Option<&[u8]>) -> S3Error {
-    let error = S3Error::new(
-        ErrorCode::SignatureDoesNotMatch,
-        "The request signature we calculated does not match the signature you provided. Check \
-         your key and signing method.",
-    )
-    .with("AWSAccessKeyId", access_key)
-    .with("StringToSign", to_sign)
-    .with("SignatureProvided", provided)
-    .with("StringToSignBytes", spaced_hex(to_sign.as_bytes()));
+    let error = S3Error::signature_does_not_match()
+        .with("AWSAccessKeyId", access_key)
+        .with("StringToSign", to_sign)
+        .with("SignatureProvided", provided)
+        .with("StringToSignBytes", spaced_hex(to_sign.as_bytes()));
     match canonical {
         Some(text) => error
             .with("CanonicalRequest", String::from_utf8_lossy(text))

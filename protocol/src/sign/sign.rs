@@ -10,7 +10,9 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
 use super::canonical::{Canonical, string_to_sign};
-use super::{ALGORITHM, CONTENT_SHA256, Chain, Credential, PayloadMode, SERVICE, Scope, SigningKey};
+use super::{
+    ALGORITHM, CONTENT_SHA256, Chain, Credential, PayloadMode, SERVICE, Scope, SigningKey,
+};
 use crate::request::Headers;
 use crate::time::Timestamp;
 
@@ -52,11 +54,8 @@ pub struct Signed {
 impl Signer<'_> {
     /// Signs `request`.
     pub fn sign(&self, request: &Unsigned<'_>) -> Signed {
-        let scope = Scope {
-            day: self.now.amz_day(),
-            region: self.region.into(),
-            service: SERVICE.into(),
-        };
+        let scope =
+            Scope { day: self.now.amz_day(), region: self.region.into(), service: SERVICE.into() };
         let (date, payload) = (self.now.amz_date(), request.payload.text());
         let mut headers = request.headers.clone();
         headers.insert("x-amz-date", date.as_bytes());
