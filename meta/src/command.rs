@@ -1,0 +1,396 @@
+//! Room: what may be changed. One struct per command, the answers, and the reasons for a refusal.
+//!
+//! A command carries what a shard prepared (records without their identifiers, the files it wrote) and the facts
+//! that the preparation relied on. The commit round checks these facts again and either applies the command as a
+//! whole or refuses it as a whole.
+
+use protocol::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, ChecksumValue};
+use protocol::etag::ETag;
+use protocol::metadata::ObjectMetadata;
+use protocol::name::{AccountId, BucketName, ObjectKey, UploadId};
+use protocol::part::PartNumber;
+use protocol::tagging::TagSet;
+use protocol::time::Timestamp;
+
+use crate::fingerprint::Fingerprint;
+use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
+use crate::key::GarbageKey;
+use crate::record::Piece;
+use crate::table::BlockTable;
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// One change of what exists.
+        #[derive(Debug, Clone)]
+        pub enum Command {
+            $($(#[$doc])* $name(Box<$name>),)*
+        }
+
+        $(impl From<$name> for Command {
+            fn from(command: $name) -> Self {
+                Self::$name(Box::new(command))
+            }
+        })*
+    };
+}
+
+commands! {
+    /// Makes a bucket.
+    CreateBucket,
+    /// Removes an empty bucket and aborts its open uploads.
+    DeleteBucket,
+    /// Gives a shard the next folder of blob identifiers.
+    LeaseFolder,
+    /// Ends a lease.
+    CloseLease,
+    /// Puts an object in place of what its key names now.
+    PutObject,
+    /// Takes a key away.
+    DeleteObject,
+    /// Replaces an object's tags.
+    PutTags,
+    /// Removes an object's tags.
+    DeleteTags,
+    /// Opens a multipart upload.
+    CreateUpload,
+    /// Puts a part in place of the upload's part of this number.
+    PutPart,
+    /// Makes an object of an upload's parts.
+    CompleteUpload,
+    /// Ends an upload and lets go of its parts.
+    AbortUpload,
+    /// Expands a garbage record a step further.
+    ReleaseGarbage,
+    /// Removes the records of blobs that nothing refers to.
+    TakeBlobs,
+    /// Removes what is remembered of blobs whose files are durably gone.
+    ForgetGarbage,
+}
+
+/// What a write demands of the object that its key names before it.
+/// S3: PutObject and CompleteMultipartUpload, If-Match and If-None-Match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteCond {
+    /// Nothing.
+    None,
+    /// That there is none: else [`Refusal::ConditionFailed`].
+    Absent,
+    /// That it has this ETag: else [`Refusal::NoSuchKey`] if there is none, [`Refusal::ConditionFailed`] if it
+    /// has another.
+    Matches(ETag),
+}
+
+/// Makes a bucket. Reply: [`Reply::BucketCreated`]. Refused: `BucketExists`.
+#[derive(Debug, Clone)]
+pub struct CreateBucket {
+    /// Its name.
+    pub name: BucketName,
+    /// When.
+    pub created: Timestamp,
+    /// Whose it is.
+    pub owner: AccountId,
+}
+
+/// Removes a bucket without objects; its open uploads are aborted in the background.
+/// Reply: [`Reply::Done`]. Refused: `NoSuchBucket`, `BucketNotEmpty`.
+#[derive(Debug, Clone)]
+pub struct DeleteBucket {
+    /// Its name.
+    pub name: BucketName,
+}
+
+/// Gives the next folder of blob identifiers to a shard. Reply: [`Reply::FolderLeased`]. Never refused.
+#[derive(Debug, Clone)]
+pub struct LeaseFolder {
+    /// The shard's number.
+    pub shard: u32,
+}
+
+/// Ends a lease: each identifier of the folder is named by a record or durably unlinked.
+/// Reply: [`Reply::Done`], also if the lease is closed already. Never refused.
+#[derive(Debug, Clone)]
+pub struct CloseLease {
+    /// The folder.
+    pub folder: FolderId,
+}
+
+/// Facts of a new object, but for its bytes.
+#[derive(Debug, Clone)]
+pub struct NewObject {
+    /// When it was made, to the second.
+    pub modified: Timestamp,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its ETag.
+    pub etag: ETag,
+    /// The MD5 of its bytes, where it is known.
+    pub md5: Option<[u8; 16]>,
+    /// The fingerprint of its bytes.
+    pub fingerprint: Fingerprint,
+    /// The checksum that clients see.
+    pub checksum: Option<Checksum>,
+    /// System and user metadata.
+    pub metadata: ObjectMetadata,
+    /// Tags.
+    pub tags: TagSet,
+}
+
+/// The block table of a new blob.
+#[derive(Debug, Clone)]
+pub enum NewTable {
+    /// The blob's bytes were written; this is their table.
+    Written(BlockTable),
+    /// The blob's bytes were cloned from another blob.
+    Cloned {
+        /// The table that describes them.
+        table: TableId,
+        /// Which of its blocks is the blob's first.
+        first_block: u32,
+    },
+}
+
+/// A file that a command brings along, already durable with its name.
+#[derive(Debug, Clone)]
+pub struct NewBlob {
+    /// Its identifier, from a lease of the shard that wrote it.
+    pub id: BlobId,
+    /// The length of the file in bytes, padding included.
+    pub len: u64,
+    /// Its block table.
+    pub table: NewTable,
+}
+
+/// Puts an object in place of what its key names now. An extent of `pieces` names either one of `blobs` or a
+/// blob that exists already (a share).
+/// Reply: [`Reply::ObjectPut`]. Refused: `NoSuchBucket`, `ConditionFailed`, `NoSuchKey`, `TooFragmented`.
+#[derive(Debug, Clone)]
+pub struct PutObject {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ObjectKey,
+    /// What must hold before.
+    pub condition: WriteCond,
+    /// The object but for its bytes.
+    pub object: NewObject,
+    /// Its bytes, in order.
+    pub pieces: Vec<Piece>,
+    /// The files that were written for it; each is named by at least one piece.
+    pub blobs: Vec<NewBlob>,
+}
+
+/// Takes a key away. Reply: [`Reply::ObjectDeleted`]. Refused: `NoSuchBucket`.
+#[derive(Debug, Clone)]
+pub struct DeleteObject {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ObjectKey,
+}
+
+/// Replaces an object's tags. Reply: [`Reply::Done`]. Refused: `NoSuchBucket`, `NoSuchKey`, `ObjectChanged`.
+#[derive(Debug, Clone)]
+pub struct PutTags {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ObjectKey,
+    /// The state of the object that is meant; `None`: whichever is there.
+    pub expected: Option<Generation>,
+    /// Its tags from now on.
+    pub tags: TagSet,
+}
+
+/// Removes an object's tags. Reply: [`Reply::Done`]. Refused: `NoSuchBucket`, `NoSuchKey`, `ObjectChanged`.
+#[derive(Debug, Clone)]
+pub struct DeleteTags {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ObjectKey,
+    /// The state of the object that is meant; `None`: whichever is there.
+    pub expected: Option<Generation>,
+}
+
+/// Opens a multipart upload. Reply: [`Reply::UploadCreated`]. Refused: `NoSuchBucket`, `UploadExists`.
+#[derive(Debug, Clone)]
+pub struct CreateUpload {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ObjectKey,
+    /// Its identifier, which nobody can guess.
+    pub upload_id: UploadId,
+    /// When.
+    pub initiated: Timestamp,
+    /// Metadata of the object to be.
+    pub metadata: ObjectMetadata,
+    /// Tags of the object to be.
+    pub tags: TagSet,
+    /// The checksum that was asked for.
+    pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+}
+
+/// Facts of a new part, but for its bytes.
+#[derive(Debug, Clone)]
+pub struct NewPart {
+    /// Its number.
+    pub number: PartNumber,
+    /// When it was made.
+    pub modified: Timestamp,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its ETag.
+    pub etag: ETag,
+    /// The MD5 of its bytes, where it is known.
+    pub md5: Option<[u8; 16]>,
+    /// The fingerprint of its bytes.
+    pub fingerprint: Fingerprint,
+    /// The checksum of the upload's algorithm.
+    pub checksum: Option<ChecksumValue>,
+}
+
+/// Puts a part in place of the upload's part of this number. An extent of `pieces` names either one of `blobs` or
+/// a blob that exists already (a share).
+/// Reply: [`Reply::PartPut`]. Refused: `NoSuchBucket`, `NoSuchUpload`, `TooFragmented`.
+#[derive(Debug, Clone)]
+pub struct PutPart {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ObjectKey,
+    /// The upload.
+    pub upload_id: UploadId,
+    /// The part but for its bytes.
+    pub part: NewPart,
+    /// Its bytes, in order.
+    pub pieces: Vec<Piece>,
+    /// The files that were written for it; each is named by at least one piece.
+    pub blobs: Vec<NewBlob>,
+}
+
+/// Makes an object of an upload's parts, prepared from a reading of all of them.
+/// Reply: [`Reply::ObjectPut`]. Refused: `NoSuchBucket`, `NoSuchUpload`, `UploadChanged` (prepare again),
+/// `ConditionFailed`, `NoSuchKey`, `Conflict`.
+#[derive(Debug, Clone)]
+pub struct CompleteUpload {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ObjectKey,
+    /// The upload.
+    pub upload_id: UploadId,
+    /// The upload's generation that the reading of its parts found before and after.
+    pub expected_generation: Generation,
+    /// What must hold before.
+    pub condition: WriteCond,
+    /// The object but for its bytes; metadata and tags are those of the upload.
+    pub object: NewObject,
+    /// The parts that make up the object, ascending, with their lengths in bytes.
+    pub listed: Vec<(PartNumber, u64)>,
+    /// The upload's other parts.
+    pub unlisted: Vec<PartNumber>,
+}
+
+/// Ends an upload and lets go of its parts. Reply: [`Reply::Done`]. Refused: `NoSuchBucket`, `NoSuchUpload`.
+#[derive(Debug, Clone)]
+pub struct AbortUpload {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ObjectKey,
+    /// The upload.
+    pub upload_id: UploadId,
+}
+
+/// Expands a garbage record by about `steps` references and records; what is left of it stays in the record.
+/// The caller has made sure that no operation lives which began at or below the record's sequence.
+/// Reply: [`Reply::Released`], also if the record is gone. Never refused.
+#[derive(Debug, Clone)]
+pub struct ReleaseGarbage {
+    /// The garbage record.
+    pub at: GarbageKey,
+    /// How much to do at most, give or take one record; at least one thing is done.
+    pub steps: u32,
+}
+
+/// Removes the records of those of `blobs` that nothing refers to, and remembers that their files are to be
+/// unlinked. Reply: [`Reply::BlobsTaken`]. Never refused.
+#[derive(Debug, Clone)]
+pub struct TakeBlobs {
+    /// Candidates.
+    pub blobs: Vec<BlobId>,
+}
+
+/// Forgets taken blobs: their files are unlinked and the folders synced.
+/// Reply: [`Reply::Done`]. Never refused.
+#[derive(Debug, Clone)]
+pub struct ForgetGarbage {
+    /// Blobs that an earlier round took.
+    pub blobs: Vec<BlobId>,
+}
+
+/// The answer to a command that was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing more to say.
+    Done,
+    /// The new bucket.
+    BucketCreated(BucketId),
+    /// The folder whose identifiers the shard may use.
+    FolderLeased(FolderId),
+    /// The object is in place (by put or by complete).
+    ObjectPut {
+        /// Its generation.
+        generation: Generation,
+    },
+    /// The key names nothing.
+    ObjectDeleted {
+        /// Whether it named something before.
+        existed: bool,
+    },
+    /// The upload is open; its parts go into this manifest.
+    UploadCreated(ManifestId),
+    /// The part is in place.
+    PartPut {
+        /// Its generation.
+        generation: Generation,
+    },
+    /// A garbage record was expanded.
+    Released {
+        /// Whether the record is gone: nothing is left of it to do.
+        finished: bool,
+        /// Blobs that nothing refers to since this command: candidates to take.
+        unreferenced: Vec<BlobId>,
+    },
+    /// These blobs have no record any more: unlink their files.
+    BlobsTaken(Vec<BlobId>),
+}
+
+/// Why a command was not applied. It has left no trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The name is taken.
+    BucketExists,
+    /// The bucket is gone or was never there.
+    NoSuchBucket,
+    /// The bucket holds objects.
+    BucketNotEmpty,
+    /// The key names nothing.
+    NoSuchKey,
+    /// The object is not in the state that the command was prepared for.
+    ObjectChanged,
+    /// The write's condition does not hold.
+    ConditionFailed,
+    /// The write's condition holds now, but the key was written or deleted since the upload began.
+    /// S3: CompleteMultipartUpload, ConditionalRequestConflict.
+    Conflict,
+    /// The upload is gone or was never there.
+    NoSuchUpload,
+    /// An upload of this identifier is open already.
+    UploadExists,
+    /// A part was put since the command was prepared: prepare again.
+    UploadChanged,
+    /// The bytes lie in more extents than their length allows: rewrite them.
+    TooFragmented,
+}

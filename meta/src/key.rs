@@ -1,0 +1,183 @@
+//! Room: the keys of every space, in an order that scans can rely on.
+//!
+//! Numbers are big-endian, so that they sort as numbers. In the space of uploads an object key is followed by
+//! more, so it is escaped: a zero byte becomes 00 FF and the end is 00 00, which sorts before everything that
+//! could follow; thus uploads sort by key and then by upload identifier (whose front is the time it was opened).
+//! Invariants: distinct things have distinct keys; golden bytes in the tests hold the layouts fast.
+
+use protocol::name::{BucketName, ObjectKey, UploadId};
+use protocol::part::PartNumber;
+
+use crate::id::{BlobId, BucketId, FolderId, ManifestId, Sequence, TableId};
+
+/// Where a garbage record is kept: oldest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GarbageKey {
+    /// The round since which no name reaches what the record speaks of.
+    pub sequence: Sequence,
+    /// Its number within that round.
+    pub index: u32,
+}
+
+/// System: the one record of counters.
+pub fn counters() -> Vec<u8> {
+    b"counters".to_vec()
+}
+
+/// Buckets: a bucket's record, by name.
+pub fn bucket(name: &BucketName) -> Vec<u8> {
+    [&[BUCKET_NAME], name.as_str().as_bytes()].concat()
+}
+
+/// Buckets: where the records by name begin.
+pub fn bucket_names() -> Vec<u8> {
+    vec![BUCKET_NAME]
+}
+
+/// The name in a key of [`bucket`]; `None` for other keys.
+pub fn bucket_name_of(key: &[u8]) -> Option<&str> {
+    str::from_utf8(key.strip_prefix(&[BUCKET_NAME])?).ok()
+}
+
+/// Buckets: how much is in a bucket, by identifier.
+pub fn bucket_counters(bucket: BucketId) -> Vec<u8> {
+    [&[BUCKET_COUNTERS][..], &bucket.get().to_be_bytes()].concat()
+}
+
+/// Objects: one object.
+pub fn object(bucket: BucketId, key: &ObjectKey) -> Vec<u8> {
+    object_text(bucket, key.as_str())
+}
+
+/// Objects: where a text stands or would stand among a bucket's keys.
+pub fn object_text(bucket: BucketId, text: &str) -> Vec<u8> {
+    [&bucket.get().to_be_bytes(), text.as_bytes()].concat()
+}
+
+/// The object key in a key of [`object`]; `None` if it is of another bucket, or no text.
+pub fn object_key_of(bucket: BucketId, key: &[u8]) -> Option<&str> {
+    str::from_utf8(key.strip_prefix(&bucket.get().to_be_bytes())?).ok()
+}
+
+/// Uploads: one open upload.
+pub fn upload(bucket: BucketId, key: &ObjectKey, upload: &UploadId) -> Vec<u8> {
+    let mut bytes = uploads(bucket);
+    for byte in key.as_str().bytes() {
+        bytes.push(byte);
+        if byte == 0 {
+            bytes.push(0xff);
+        }
+    }
+    bytes.extend_from_slice(&[0, 0]);
+    bytes.extend_from_slice(upload.as_bytes());
+    bytes
+}
+
+/// Uploads: what the keys of a bucket's uploads begin with.
+pub fn uploads(bucket: BucketId) -> Vec<u8> {
+    bucket.get().to_be_bytes().to_vec()
+}
+
+/// Parts: one part.
+pub fn part(manifest: ManifestId, number: PartNumber) -> Vec<u8> {
+    part_after(manifest, number.get())
+}
+
+/// Parts: what the keys of a manifest's parts begin with.
+pub fn parts(manifest: ManifestId) -> Vec<u8> {
+    manifest.get().to_be_bytes().to_vec()
+}
+
+/// Parts: where a part of this number stands or would stand.
+pub fn part_after(manifest: ManifestId, number: u16) -> Vec<u8> {
+    [&manifest.get().to_be_bytes()[..], &number.to_be_bytes()].concat()
+}
+
+/// Manifests: one page of a manifest; pieces: one page of a long list.
+pub fn page(manifest: ManifestId, page: u32) -> Vec<u8> {
+    [&manifest.get().to_be_bytes()[..], &page.to_be_bytes()].concat()
+}
+
+/// Blobs: one blob.
+pub fn blob(blob: BlobId) -> Vec<u8> {
+    blob.get().to_be_bytes().to_vec()
+}
+
+/// The blob of a key of [`blob`].
+pub fn blob_of(key: &[u8]) -> Option<BlobId> {
+    Some(BlobId::new(u64::from_be_bytes(key.try_into().ok()?)))
+}
+
+/// Tables: the head of a block table.
+pub fn table_head(table: TableId) -> Vec<u8> {
+    table.get().to_be_bytes().to_vec()
+}
+
+/// Tables: one page of a block table.
+pub fn table_page(table: TableId, page: u32) -> Vec<u8> {
+    [&table.get().to_be_bytes()[..], &page.to_be_bytes()].concat()
+}
+
+/// Leases: one open lease.
+pub fn lease(folder: FolderId) -> Vec<u8> {
+    folder.get().to_be_bytes().to_vec()
+}
+
+/// The folder of a key of [`lease`].
+pub fn lease_of(key: &[u8]) -> Option<FolderId> {
+    Some(FolderId::new(u64::from_be_bytes(key.try_into().ok()?)))
+}
+
+/// Garbage: one record.
+pub fn garbage(at: GarbageKey) -> Vec<u8> {
+    let mut bytes = vec![GARBAGE];
+    bytes.extend_from_slice(&at.sequence.get().to_be_bytes());
+    bytes.extend_from_slice(&at.index.to_be_bytes());
+    bytes
+}
+
+/// The place in a key of [`garbage`]; `None` for other keys.
+pub fn garbage_of(key: &[u8]) -> Option<GarbageKey> {
+    let (sequence, index) = key.strip_prefix(&[GARBAGE])?.split_first_chunk()?;
+    Some(GarbageKey {
+        sequence: Sequence::new(u64::from_be_bytes(*sequence)),
+        index: u32::from_be_bytes(index.try_into().ok()?),
+    })
+}
+
+/// Garbage: the mark of a taken blob, whose file is to be unlinked.
+pub fn taken(blob: BlobId) -> Vec<u8> {
+    [&[TAKEN][..], &blob.get().to_be_bytes()].concat()
+}
+
+/// The blob in a key of [`taken`]; `None` for other keys.
+pub fn taken_of(key: &[u8]) -> Option<BlobId> {
+    blob_of(key.strip_prefix(&[TAKEN])?)
+}
+
+/// Garbage: the mark of a blob that nothing refers to.
+pub fn unreferenced(blob: BlobId) -> Vec<u8> {
+    [&[UNREFERENCED][..], &blob.get().to_be_bytes()].concat()
+}
+
+/// The blob in a key of [`unreferenced`]; `None` for other keys.
+pub fn unreferenced_of(key: &[u8]) -> Option<BlobId> {
+    blob_of(key.strip_prefix(&[UNREFERENCED])?)
+}
+
+/// The first key after all keys that begin with `prefix`; `None` if there can be none.
+pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+const BUCKET_COUNTERS: u8 = b'c';
+const BUCKET_NAME: u8 = b'n';
+const GARBAGE: u8 = b'g';
+const TAKEN: u8 = b't';
+const UNREFERENCED: u8 = b'u';
+
+#[cfg(test)]
+mod tests;

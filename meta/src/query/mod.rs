@@ -1,0 +1,202 @@
+//! Room: questions to the store. Nothing here changes anything.
+//!
+//! Each question reads what is committed at that moment; whoever asks several and needs them to agree holds an
+//! epoch and compares generations. Invariants: what a record names exists; a record, page or part that is named
+//! and missing is [`StoreError::Corrupt`], never "not found".
+
+mod garbage;
+mod list;
+mod resolve;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use protocol::name::{BucketName, ObjectKey, UploadId};
+use protocol::part::PartNumber;
+
+pub use garbage::{BlobState, blob_states, garbage, lease, open_leases, to_unlink, unreferenced};
+pub use list::{ListEntry, ListFrom, ListObjects, ListPage, list_objects};
+pub use resolve::{exact_part, manifest_entries, resolve, resolve_pieces};
+
+use crate::id::{BlobId, BucketId, ManifestId, Sequence, TableId};
+use crate::key;
+use crate::record::{
+    BlobRecord, BucketCounters, BucketRecord, Counters, ManifestPage, ObjectRecord, PartFacts,
+    PartRecord, PiecePage, Record, TableHead, UploadRecord,
+};
+use crate::store::{Peek, Space, Store, StoreError, Visit};
+use crate::table::TablePage;
+
+/// The last round that changed something; a new store has had none: 0.
+pub fn last_sequence(store: &dyn Store) -> Result<Sequence, StoreError> {
+    Ok(counters(store)?.last_sequence())
+}
+
+pub(crate) fn counters(store: &dyn Store) -> Result<Counters, StoreError> {
+    Ok(read(store, Space::System, &key::counters())?.unwrap_or_default())
+}
+
+/// The bucket of this name.
+pub fn bucket(store: &dyn Store, name: &BucketName) -> Result<Option<BucketRecord>, StoreError> {
+    read(store, Space::Buckets, &key::bucket(name))
+}
+
+/// How much is in a bucket; `None` if it is gone.
+pub fn bucket_counters(
+    store: &dyn Store,
+    bucket: BucketId,
+) -> Result<Option<BucketCounters>, StoreError> {
+    read(store, Space::Buckets, &key::bucket_counters(bucket))
+}
+
+/// At most `max` buckets by name, those after `after`.
+pub fn buckets(
+    store: &dyn Store,
+    after: Option<&BucketName>,
+    max: usize,
+) -> Result<Vec<(BucketName, BucketRecord)>, StoreError> {
+    let from = match after {
+        None => key::bucket_names(),
+        Some(name) => just_after(key::bucket(name)),
+    };
+    collect(store, Space::Buckets, &from, max, |key, value| {
+        let Some(name) = key::bucket_name_of(key) else { return Ok(None) };
+        let name = BucketName::parse(name)
+            .map_err(|_| StoreError::Corrupt(format!("a bucket is called {name:?}")))?;
+        Ok(Some((name, BucketRecord::decode(Bytes::copy_from_slice(value))?)))
+    })
+}
+
+/// What a key names.
+pub fn object(
+    store: &dyn Store,
+    bucket: BucketId,
+    key: &ObjectKey,
+) -> Result<Option<ObjectRecord>, StoreError> {
+    read(store, Space::Objects, &key::object(bucket, key))
+}
+
+/// Like [`object`], from memory alone; `None` if only a read of the disk can tell.
+#[expect(clippy::option_option, reason = "whether it is known, then whether it is there")]
+pub fn peek_object(
+    store: &dyn Store,
+    bucket: BucketId,
+    key: &ObjectKey,
+) -> Result<Option<Option<ObjectRecord>>, StoreError> {
+    match store.peek(Space::Objects, &key::object(bucket, key))? {
+        Peek::Unknown => Ok(None),
+        Peek::Known(None) => Ok(Some(None)),
+        Peek::Known(Some(stored)) => Ok(Some(Some(ObjectRecord::decode(stored)?))),
+    }
+}
+
+/// An open upload.
+pub fn upload(
+    store: &dyn Store,
+    bucket: BucketId,
+    key: &ObjectKey,
+    upload_id: &UploadId,
+) -> Result<Option<UploadRecord>, StoreError> {
+    read(store, Space::Uploads, &key::upload(bucket, key, upload_id))
+}
+
+/// At most `max` parts of an open upload, ascending, those after `after`. For an object's manifest this may
+/// include parts that the object does not have; ask [`manifest_entries`] there.
+pub fn parts(
+    store: &dyn Store,
+    manifest: ManifestId,
+    after: Option<PartNumber>,
+    max: usize,
+) -> Result<Vec<PartFacts>, StoreError> {
+    let prefix = key::parts(manifest);
+    let from = match after {
+        None => prefix.clone(),
+        Some(number) => just_after(key::part(manifest, number)),
+    };
+    collect(store, Space::Parts, &from, max, |key, value| {
+        Ok(if key.starts_with(&prefix) { Some(PartFacts::decode(value)?) } else { None })
+    })
+}
+
+/// One part; `None` if the manifest has no part of this number.
+pub fn part(
+    store: &dyn Store,
+    manifest: ManifestId,
+    number: PartNumber,
+) -> Result<Option<PartRecord>, StoreError> {
+    read(store, Space::Parts, &key::part(manifest, number))
+}
+
+/// A page that an object's record counts.
+pub fn manifest_page(
+    store: &dyn Store,
+    manifest: ManifestId,
+    page: u32,
+) -> Result<ManifestPage, StoreError> {
+    named(read(store, Space::Manifests, &key::page(manifest, page))?, "manifest page", page)
+}
+
+/// A page that a long list of pieces counts.
+pub fn piece_page(store: &dyn Store, list: ManifestId, page: u32) -> Result<PiecePage, StoreError> {
+    named(read(store, Space::Pieces, &key::page(list, page))?, "page of pieces", page)
+}
+
+/// A blob that some record names.
+pub fn blob(store: &dyn Store, blob: BlobId) -> Result<BlobRecord, StoreError> {
+    named(read(store, Space::Blobs, &key::blob(blob))?, "blob record", blob)
+}
+
+/// The head of the block table of a blob that some record names.
+pub fn table_head(store: &dyn Store, table: TableId) -> Result<TableHead, StoreError> {
+    named(read(store, Space::Tables, &key::table_head(table))?, "head of a block table", table)
+}
+
+/// One page of the block table of a blob that some record names.
+pub fn table_page(store: &dyn Store, table: TableId, page: u32) -> Result<TablePage, StoreError> {
+    let stored = store.get(Space::Tables, &key::table_page(table, page))?;
+    let stored = named(stored, "page of a block table", table)?;
+    TablePage::decode(&stored)
+        .map_err(|error| StoreError::Corrupt(format!("page {page} of table {table}: {error}")))
+}
+
+fn read<R: Record>(store: &dyn Store, space: Space, key: &[u8]) -> Result<Option<R>, StoreError> {
+    Ok(store.get(space, key)?.map(R::decode).transpose()?)
+}
+
+fn named<T>(found: Option<T>, what: &str, which: impl std::fmt::Display) -> Result<T, StoreError> {
+    found.ok_or_else(|| StoreError::Corrupt(format!("a named {what} is missing: {which}")))
+}
+
+/// The smallest key greater than `key`.
+fn just_after(mut key: Vec<u8>) -> Vec<u8> {
+    key.push(0);
+    key
+}
+
+/// At most `max` entries from `from` on, up to the first of which `take` makes nothing.
+fn collect<T>(
+    store: &dyn Store,
+    space: Space,
+    from: &[u8],
+    max: usize,
+    mut take: impl FnMut(&[u8], &[u8]) -> Result<Option<T>, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut found = Ok(Vec::new());
+    store.scan(space, from, &mut |key, value| {
+        let Ok(list) = &mut found else { return Visit::Stop };
+        if list.len() >= max {
+            return Visit::Stop;
+        }
+        match take(key, value) {
+            Ok(Some(entry)) => list.push(entry),
+            Ok(None) => return Visit::Stop,
+            Err(error) => {
+                found = Err(error);
+                return Visit::Stop;
+            }
+        }
+        Visit::Next
+    })?;
+    found
+}

@@ -1,0 +1,112 @@
+//! Room: from a range of an object or a part to the pieces that hold it.
+//!
+//! Found by position: binary search over where pages begin, and only the pages and parts that the range touches
+//! are read. Whoever streams a long range asks for a window of it at a time.
+
+use protocol::range::ByteRange;
+
+use super::{manifest_page, named, part, piece_page};
+use crate::extent::{PieceSlice, slices};
+use crate::id::ManifestId;
+use crate::record::{Content, ManifestEntry, PartRecord, PieceList};
+use crate::store::{Store, StoreError};
+
+/// The pieces that hold `range` of an object's bytes, in order. Their lengths add up to that of the range.
+pub fn resolve(
+    store: &dyn Store,
+    content: &Content,
+    range: ByteRange,
+) -> Result<Vec<PieceSlice>, StoreError> {
+    let (manifest, page_starts) = match content {
+        Content::Pieces(pieces) => return resolve_pieces(store, pieces, range),
+        Content::Parts { manifest, page_starts, .. } => (manifest, page_starts),
+    };
+    let mut found = Vec::new();
+    for entry in manifest_entries(store, *manifest, page_starts, range)? {
+        let record = named_part(store, *manifest, &entry)?;
+        let within = range.start().max(entry.start)..range.end().min(entry.start + entry.len);
+        let within = ByteRange::new(within.start - entry.start, within.end - entry.start)
+            .expect("the entry touches the range");
+        found.extend(resolve_pieces(store, &record.pieces, within)?);
+    }
+    covered(found, range)
+}
+
+/// The pieces that hold `range` of the bytes of `list`, in order. Their lengths add up to that of the range.
+pub fn resolve_pieces(
+    store: &dyn Store,
+    list: &PieceList,
+    range: ByteRange,
+) -> Result<Vec<PieceSlice>, StoreError> {
+    let mut found = Vec::new();
+    match list {
+        PieceList::Short(pieces) => found = slices(pieces, 0, range),
+        PieceList::Long { list, page_starts, .. } => {
+            for (page, start) in touched(page_starts, range) {
+                found.extend(slices(&piece_page(store, *list, page)?.pieces, start, range));
+            }
+        }
+    }
+    covered(found, range)
+}
+
+/// The parts of an object that `range` touches, in order.
+pub fn manifest_entries(
+    store: &dyn Store,
+    manifest: ManifestId,
+    page_starts: &[u64],
+    range: ByteRange,
+) -> Result<Vec<ManifestEntry>, StoreError> {
+    let mut found = Vec::new();
+    for (page, _) in touched(page_starts, range) {
+        let entries = manifest_page(store, manifest, page)?.entries;
+        found.extend(entries.into_iter().filter(|entry| {
+            range.start().max(entry.start) < range.end().min(entry.start + entry.len)
+        }));
+    }
+    Ok(found)
+}
+
+/// The part of an object that is exactly `range`: what is known of it (its MD5 above all) is known of the range.
+pub fn exact_part(
+    store: &dyn Store,
+    content: &Content,
+    range: ByteRange,
+) -> Result<Option<PartRecord>, StoreError> {
+    let Content::Parts { manifest, page_starts, .. } = content else { return Ok(None) };
+    match manifest_entries(store, *manifest, page_starts, range)?.as_slice() {
+        [entry] if entry.start == range.start() && entry.len == range.len() => {
+            named_part(store, *manifest, entry).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The pages that hold some of `range`, and where each begins. `starts` ascends.
+fn touched(starts: &[u64], range: ByteRange) -> impl Iterator<Item = (u32, u64)> {
+    // Several pages may begin at one place, if parts are empty: the last of them holds its bytes.
+    let first = starts.partition_point(|start| *start <= range.start()).saturating_sub(1);
+    let end = starts.partition_point(|start| *start < range.end());
+    let pages = starts.get(first..end.max(first)).unwrap_or_default();
+    (first..)
+        .zip(pages)
+        .map(|(page, start)| (u32::try_from(page).expect("pages are counted in 32 bits"), *start))
+}
+
+fn named_part(
+    store: &dyn Store,
+    manifest: ManifestId,
+    entry: &ManifestEntry,
+) -> Result<PartRecord, StoreError> {
+    let record = named(part(store, manifest, entry.number)?, "part", entry.number.get())?;
+    if record.len == entry.len { Ok(record) } else { Err(uncovered()) }
+}
+
+fn covered(found: Vec<PieceSlice>, range: ByteRange) -> Result<Vec<PieceSlice>, StoreError> {
+    let len: u64 = found.iter().map(PieceSlice::len).sum();
+    if len == range.len() { Ok(found) } else { Err(uncovered()) }
+}
+
+fn uncovered() -> StoreError {
+    StoreError::Corrupt("an object's pieces do not add up to its length".to_owned())
+}

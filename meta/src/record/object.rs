@@ -1,0 +1,210 @@
+//! Room: objects, and the pages of the manifest of an object made of parts.
+
+use protocol::checksum::{Checksum, ChecksumType};
+use protocol::etag::ETag;
+use protocol::metadata::ObjectMetadata;
+use protocol::name::UploadId;
+use protocol::part::PartNumber;
+use protocol::tagging::TagSet;
+use protocol::time::Timestamp;
+
+use super::PieceList;
+use super::upload::{read_metadata, read_tags, write_metadata, write_tags};
+use crate::codec::{DecodeError, Reader, Record, Writer};
+use crate::fingerprint::Fingerprint;
+use crate::id::{Generation, ManifestId};
+
+/// What a key names.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ObjectRecord {
+    /// Which writing of this key it is. Changing tags keeps it.
+    pub generation: Generation,
+    /// When it was made, to the second.
+    pub modified: Timestamp,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its ETag.
+    pub etag: ETag,
+    /// The MD5 of its bytes, where it is known.
+    pub md5: Option<[u8; 16]>,
+    /// The fingerprint of its bytes.
+    pub fingerprint: Fingerprint,
+    /// The checksum that clients see.
+    pub checksum: Option<Checksum>,
+    /// The upload that it was made of, so that a repeated completion can be recognised.
+    pub upload: Option<UploadId>,
+    /// System and user metadata.
+    pub metadata: ObjectMetadata,
+    /// Tags.
+    pub tags: TagSet,
+    /// Where its bytes are.
+    pub content: Content,
+}
+
+/// Where the bytes of an object are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// It was put as one.
+    Pieces(PieceList),
+    /// It was made of parts.
+    Parts {
+        /// Where its parts and the pages over them are.
+        manifest: ManifestId,
+        /// How many parts it has.
+        parts: u32,
+        /// Where each page of the manifest begins, ascending from 0.
+        page_starts: Vec<u64>,
+    },
+}
+
+/// What a listing says of an object: the front of its record.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ObjectFacts {
+    /// Which writing of this key it is.
+    pub generation: Generation,
+    /// When it was made.
+    pub modified: Timestamp,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its ETag.
+    pub etag: ETag,
+    /// The MD5 of its bytes, where it is known.
+    pub md5: Option<[u8; 16]>,
+    /// The fingerprint of its bytes.
+    pub fingerprint: Fingerprint,
+    /// The checksum that clients see.
+    pub checksum: Option<Checksum>,
+}
+
+impl ObjectFacts {
+    /// Reads the front of a stored [`ObjectRecord`] and leaves the rest alone.
+    pub fn decode(stored: &[u8]) -> Result<Self, DecodeError> {
+        Self::read(&mut Reader::open_front(stored, ObjectRecord::NAME, ObjectRecord::VERSION)?)
+    }
+
+    fn read(from: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self {
+            generation: Generation::new(from.u64("generation")?),
+            modified: from.time("modified")?,
+            len: from.u64("length")?,
+            etag: from.etag()?,
+            md5: from.option("md5", |from| from.array("md5"))?,
+            fingerprint: from.fingerprint("fingerprint")?,
+            checksum: from.option("checksum", read_checksum)?,
+        })
+    }
+}
+
+impl Record for ObjectRecord {
+    const NAME: &'static str = "object record";
+
+    fn write(&self, to: &mut Writer) {
+        to.u64(self.generation.get());
+        to.time(self.modified);
+        to.u64(self.len);
+        to.text(self.etag.as_str());
+        to.option(self.md5.as_ref(), |to, md5| to.raw(md5));
+        to.fingerprint(self.fingerprint);
+        to.option(self.checksum.as_ref(), write_checksum);
+        to.option(self.upload.as_ref(), |to, upload| to.raw(upload.as_bytes()));
+        write_metadata(to, &self.metadata);
+        write_tags(to, &self.tags);
+        match &self.content {
+            Content::Pieces(pieces) => {
+                to.u8(0);
+                pieces.write(to);
+            }
+            Content::Parts { manifest, parts, page_starts } => {
+                to.u8(1);
+                to.u64(manifest.get());
+                to.u32(*parts);
+                to.list(page_starts, |to, start| to.u64(*start));
+            }
+        }
+    }
+
+    fn read(from: &mut Reader) -> Result<Self, DecodeError> {
+        let facts = ObjectFacts::read(from)?;
+        let upload = from.option("upload", Reader::upload_id)?;
+        let metadata = read_metadata(from)?;
+        let tags = read_tags(from)?;
+        let content = match from.u8("content")? {
+            0 => Content::Pieces(PieceList::read(from)?),
+            1 => Content::Parts {
+                manifest: ManifestId::new(from.u64("manifest")?),
+                parts: from.u32("part count")?,
+                page_starts: from.list("page starts", |from| from.u64("page start"))?,
+            },
+            _ => return Err(from.malformed("content")),
+        };
+        let ObjectFacts { generation, modified, len, etag, md5, fingerprint, checksum } = facts;
+        Ok(Self {
+            generation,
+            modified,
+            len,
+            etag,
+            md5,
+            fingerprint,
+            checksum,
+            upload,
+            metadata,
+            tags,
+            content,
+        })
+    }
+}
+
+/// Where one part lies in its object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ManifestEntry {
+    /// The part.
+    pub number: PartNumber,
+    /// Where in the object it begins.
+    pub start: u64,
+    /// Its length; may be 0.
+    pub len: u64,
+}
+
+/// One page of an object's manifest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ManifestPage {
+    /// The parts, ascending; at least one.
+    pub entries: Vec<ManifestEntry>,
+}
+
+impl Record for ManifestPage {
+    const NAME: &'static str = "page of a manifest";
+
+    fn write(&self, to: &mut Writer) {
+        to.list(&self.entries, |to, entry| {
+            to.u16(entry.number.get());
+            to.u64(entry.start);
+            to.u64(entry.len);
+        });
+    }
+
+    fn read(from: &mut Reader) -> Result<Self, DecodeError> {
+        let entries = from.list("entries", |from| {
+            Ok(ManifestEntry {
+                number: from.part_number()?,
+                start: from.u64("start")?,
+                len: from.u64("length")?,
+            })
+        })?;
+        let ends = entries.iter().all(|entry| entry.start.checked_add(entry.len).is_some());
+        if ends { Ok(Self { entries }) } else { Err(from.malformed("entries")) }
+    }
+}
+
+fn write_checksum(to: &mut Writer, checksum: &Checksum) {
+    to.checksum_value(&checksum.value);
+    to.checksum_type(checksum.kind);
+    to.option(checksum.parts, Writer::u32);
+}
+
+fn read_checksum(from: &mut Reader) -> Result<Checksum, DecodeError> {
+    let value = from.checksum_value()?;
+    let kind: ChecksumType = from.checksum_type()?;
+    let parts = from.option("checksum parts", |from| from.u32("checksum parts"))?;
+    Ok(Checksum { value, kind, parts })
+}

@@ -1,0 +1,75 @@
+//! Room: commands on buckets, and the leases of folders.
+
+use super::{Round, Stop};
+use crate::command::{CloseLease, CreateBucket, DeleteBucket, LeaseFolder, Refusal, Reply};
+use crate::id::{BucketId, FolderId};
+use crate::key;
+use crate::record::{BucketCounters, BucketRecord, GarbageRecord, LeaseRecord};
+use crate::store::{Space, StoreError};
+
+impl Round<'_> {
+    pub(super) fn create_bucket(&mut self, command: &CreateBucket) -> Result<Reply, Stop> {
+        let at = key::bucket(&command.name);
+        if self.read::<BucketRecord>(Space::Buckets, &at)?.is_some() {
+            return Err(Refusal::BucketExists.into());
+        }
+        self.numbers.counters.bucket += 1;
+        let id = BucketId::new(self.numbers.counters.bucket);
+        let record = BucketRecord { id, created: command.created, owner: command.owner.clone() };
+        self.write(Space::Buckets, at, &record);
+        self.set_bucket_counters(id, BucketCounters::default());
+        Ok(Reply::BucketCreated(id))
+    }
+
+    /// The uploads stay where they are until their garbage record is expanded; without the bucket's counters no
+    /// command reaches them.
+    pub(super) fn delete_bucket(&mut self, command: &DeleteBucket) -> Result<Reply, Stop> {
+        let at = key::bucket(&command.name);
+        let record: Option<BucketRecord> = self.read(Space::Buckets, &at)?;
+        let id = record.ok_or(Refusal::NoSuchBucket)?.id;
+        let counters_at = key::bucket_counters(id);
+        let counters: BucketCounters = self.read_named(Space::Buckets, &counters_at)?;
+        if counters.objects > 0 {
+            return Err(Refusal::BucketNotEmpty.into());
+        }
+        self.remove(Space::Buckets, at);
+        self.remove(Space::Buckets, counters_at);
+        if counters.uploads > 0 {
+            self.discard(&GarbageRecord::Bucket { bucket: id });
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn lease_folder(&mut self, command: &LeaseFolder) -> Reply {
+        self.numbers.counters.folder += 1;
+        let folder = FolderId::new(self.numbers.counters.folder);
+        self.write(Space::Leases, key::lease(folder), &LeaseRecord { shard: command.shard });
+        Reply::FolderLeased(folder)
+    }
+
+    pub(super) fn close_lease(&mut self, command: &CloseLease) -> Result<Reply, Stop> {
+        let at = key::lease(command.folder);
+        if self.read::<LeaseRecord>(Space::Leases, &at)?.is_some() {
+            self.remove(Space::Leases, at);
+        }
+        Ok(Reply::Done)
+    }
+
+    /// How much is in a bucket that must be there.
+    pub(super) fn bucket_counters(&self, bucket: BucketId) -> Result<BucketCounters, Stop> {
+        let counters = self.read(Space::Buckets, &key::bucket_counters(bucket))?;
+        Ok(counters.ok_or(Refusal::NoSuchBucket)?)
+    }
+
+    pub(super) fn set_bucket_counters(&mut self, bucket: BucketId, counters: BucketCounters) {
+        self.write(Space::Buckets, key::bucket_counters(bucket), &counters);
+    }
+}
+
+/// One less of something that is counted. There is one, or the count is damaged.
+pub(super) fn one_less(count: &mut u64, what: &str) -> Result<(), StoreError> {
+    *count = count
+        .checked_sub(1)
+        .ok_or_else(|| StoreError::Corrupt(format!("fewer {what} are counted than there are")))?;
+    Ok(())
+}

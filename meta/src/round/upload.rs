@@ -1,0 +1,172 @@
+//! Room: commands on multipart uploads.
+
+use protocol::part::PartNumber;
+
+use super::bucket::one_less;
+use super::object::check;
+use super::{Round, Stop};
+use crate::command::{
+    AbortUpload, CompleteUpload, CreateUpload, NewPart, PutPart, Refusal, Reply, WriteCond,
+};
+use crate::id::ManifestId;
+use crate::key;
+use crate::record::{
+    Content, GarbageRecord, ManifestEntry, ManifestPage, ObjectRecord, PartRecord, UploadRecord,
+};
+use crate::store::{Space, StoreError};
+
+/// How many parts one page of a manifest holds.
+pub(super) const PAGE_PARTS: usize = 256;
+
+impl Round<'_> {
+    pub(super) fn create_upload(&mut self, command: CreateUpload) -> Result<Reply, Stop> {
+        let CreateUpload { bucket, key, upload_id, initiated, metadata, tags, checksum } = command;
+        let mut counters = self.bucket_counters(bucket)?;
+        let at = key::upload(bucket, &key, &upload_id);
+        if self.get(Space::Uploads, &at)?.is_some() {
+            return Err(Refusal::UploadExists.into());
+        }
+        let base: Option<ObjectRecord> = self.read(Space::Objects, &key::object(bucket, &key))?;
+        let manifest = self.next_manifest();
+        let record = UploadRecord {
+            manifest,
+            generation: self.next_generation(),
+            parts: 0,
+            initiated,
+            base: base.map(|base| base.generation),
+            bucket,
+            key,
+            checksum,
+            metadata,
+            tags,
+        };
+        self.write(Space::Uploads, at, &record);
+        counters.uploads += 1;
+        self.set_bucket_counters(bucket, counters);
+        Ok(Reply::UploadCreated(manifest))
+    }
+
+    pub(super) fn put_part(&mut self, command: PutPart) -> Result<Reply, Stop> {
+        let PutPart { bucket, key, upload_id, part, pieces, blobs } = command;
+        self.bucket_counters(bucket)?;
+        let upload_at = key::upload(bucket, &key, &upload_id);
+        let upload: Option<UploadRecord> = self.read(Space::Uploads, &upload_at)?;
+        let mut upload = upload.ok_or(Refusal::NoSuchUpload)?;
+        let at = key::part(upload.manifest, part.number);
+        let old: Option<PartRecord> = self.read(Space::Parts, &at)?;
+        let pieces = self.adopt(pieces, blobs, part.len)?;
+        match old {
+            Some(old) => self.discard_pieces(&old.pieces),
+            None => upload.parts += 1,
+        }
+        let generation = self.next_generation();
+        upload.generation = generation;
+        self.write(Space::Uploads, upload_at, &upload);
+        let NewPart { number, modified, len, etag, md5, fingerprint, checksum } = part;
+        let record = PartRecord {
+            number,
+            generation,
+            modified,
+            len,
+            etag,
+            md5,
+            fingerprint,
+            checksum,
+            pieces,
+        };
+        self.write(Space::Parts, at, &record);
+        Ok(Reply::PartPut { generation })
+    }
+
+    /// The parts stay where they are: the object adopts the upload's manifest.
+    pub(super) fn complete_upload(&mut self, command: CompleteUpload) -> Result<Reply, Stop> {
+        let CompleteUpload {
+            bucket,
+            key,
+            upload_id,
+            expected_generation,
+            condition,
+            object,
+            listed,
+            unlisted,
+        } = command;
+        let mut counters = self.bucket_counters(bucket)?;
+        let upload_at = key::upload(bucket, &key, &upload_id);
+        let upload: Option<UploadRecord> = self.read(Space::Uploads, &upload_at)?;
+        let upload = upload.ok_or(Refusal::NoSuchUpload)?;
+        if upload.generation != expected_generation {
+            return Err(Refusal::UploadChanged.into());
+        }
+        let old: Option<ObjectRecord> = self.read(Space::Objects, &key::object(bucket, &key))?;
+        check(&condition, old.as_ref())?;
+        check_untouched(&condition, old.as_ref(), &upload)?;
+        if listed.len() + unlisted.len() != upload.parts as usize {
+            return Err(StoreError::Corrupt("an upload's parts are miscounted".to_owned()).into());
+        }
+        let content = self.write_manifest(upload.manifest, &listed, object.len);
+        if !unlisted.is_empty() {
+            self.discard(&GarbageRecord::Parts { manifest: upload.manifest, numbers: unlisted });
+        }
+        self.remove(Space::Uploads, upload_at);
+        one_less(&mut counters.uploads, "uploads of a bucket")?;
+        self.set_bucket_counters(bucket, counters);
+        self.replace_object(bucket, &key, old, object, content, Some(upload_id))
+    }
+
+    pub(super) fn abort_upload(&mut self, command: &AbortUpload) -> Result<Reply, Stop> {
+        let mut counters = self.bucket_counters(command.bucket)?;
+        let at = key::upload(command.bucket, &command.key, &command.upload_id);
+        let upload: Option<UploadRecord> = self.read(Space::Uploads, &at)?;
+        let upload = upload.ok_or(Refusal::NoSuchUpload)?;
+        self.remove(Space::Uploads, at);
+        self.discard_upload(&upload);
+        one_less(&mut counters.uploads, "uploads of a bucket")?;
+        self.set_bucket_counters(command.bucket, counters);
+        Ok(Reply::Done)
+    }
+
+    /// Lets go of the parts of an upload whose record is removed.
+    pub(super) fn discard_upload(&mut self, upload: &UploadRecord) {
+        if upload.parts > 0 {
+            self.discard(&GarbageRecord::Manifest { manifest: upload.manifest, next: 0, pages: 0 });
+        }
+    }
+
+    fn write_manifest(
+        &mut self,
+        manifest: ManifestId,
+        listed: &[(PartNumber, u64)],
+        len: u64,
+    ) -> Content {
+        assert!(!listed.is_empty(), "an object is made of one part at least");
+        assert!(listed.is_sorted_by(|(a, _), (b, _)| a < b), "parts are listed once and in order");
+        let (mut page_starts, mut start) = (Vec::new(), 0_u64);
+        for (page, parts) in (0..).zip(listed.chunks(PAGE_PARTS)) {
+            page_starts.push(start);
+            let mut entries = Vec::with_capacity(parts.len());
+            for (number, len) in parts {
+                entries.push(ManifestEntry { number: *number, start, len: *len });
+                start += len;
+            }
+            self.write(Space::Manifests, key::page(manifest, page), &ManifestPage { entries });
+        }
+        assert_eq!(start, len, "parts add up to their object");
+        let parts = u32::try_from(listed.len()).expect("an upload has at most 10,000 parts");
+        Content::Parts { manifest, parts, page_starts }
+    }
+}
+
+/// A condition that holds now must have held ever since the upload began.
+/// S3: CompleteMultipartUpload, ConditionalRequestConflict. (A key that was made and deleted again in between is
+/// not noticed.)
+fn check_untouched(
+    condition: &WriteCond,
+    now: Option<&ObjectRecord>,
+    upload: &UploadRecord,
+) -> Result<(), Refusal> {
+    let same = upload.base == now.map(|now| now.generation);
+    match condition {
+        WriteCond::Absent | WriteCond::Matches(_) if !same => Err(Refusal::Conflict),
+        WriteCond::None | WriteCond::Absent | WriteCond::Matches(_) => Ok(()),
+    }
+}
