@@ -1,1 +1,187 @@
+//! Room: tests of conditions: all 81 combinations, from the table of the two stages.
 
+use alloc::format;
+
+use super::*;
+use crate::request::{Headers, Method};
+
+const SECOND: u64 = 1000;
+/// LastModified of the object, to the second.
+const MODIFIED: u64 = 1_700_000_000 * SECOND;
+/// The present, a day later.
+const NOW: Timestamp = Timestamp::from_millis(MODIFIED + 86_400 * SECOND);
+
+fn head(lines: &[(&str, &str)]) -> Head {
+    let mut headers = Headers::new();
+    lines.iter().for_each(|(name, value)| headers.insert(*name, value.as_bytes()));
+    Head::new(Method::Get, "/bucket/key", None, headers).unwrap()
+}
+
+fn date(millis: u64) -> String {
+    Timestamp::from_millis(millis).http_date()
+}
+
+fn copy(lines: &[(&str, &str)]) -> Option<String> {
+    let etag = ETag::from_text("abc").unwrap();
+    // Half a second into LastModified: the half must not count.
+    let facts = Facts { etag: &etag, modified: Timestamp::from_millis(MODIFIED + 500) };
+    let error = CopyConditions::parse(&head(lines)).check(&facts, NOW).err()?;
+    assert_eq!(error.status(), 412);
+    assert_eq!(error.message, "At least one of the pre-conditions you specified did not hold");
+    Some(error.detail("Condition").unwrap().into())
+}
+
+fn read(lines: &[(&str, &str)]) -> ReadVerdict {
+    let etag = ETag::from_text("abc").unwrap();
+    let facts = Facts { etag: &etag, modified: Timestamp::from_millis(MODIFIED + 500) };
+    ReadConditions::parse(&head(lines)).check(&facts, NOW)
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Is {
+    Absent,
+    Pass,
+    Fail,
+}
+use Is::{Absent, Fail, Pass};
+
+/// First stage: If-Match, If-Unmodified-Since, and the condition that ends the request.
+const STAGE_1: [(Is, Is, Option<&str>); 9] = [
+    (Absent, Absent, None),
+    (Absent, Pass, None),
+    (Absent, Fail, Some("If-Unmodified-Since")),
+    (Pass, Absent, None),
+    (Pass, Pass, None),
+    (Pass, Fail, None),
+    (Fail, Absent, Some("If-Match")),
+    (Fail, Pass, Some("If-Match")),
+    (Fail, Fail, Some("If-Match")),
+];
+
+/// Second stage: If-None-Match, If-Modified-Since, and the condition that ends the request.
+const STAGE_2: [(Is, Is, Option<&str>); 9] = [
+    (Absent, Absent, None),
+    (Absent, Pass, None),
+    (Absent, Fail, Some("If-Modified-Since")),
+    (Pass, Absent, None),
+    (Pass, Pass, None),
+    (Pass, Fail, None),
+    (Fail, Absent, Some("If-None-Match")),
+    (Fail, Pass, Some("If-None-Match")),
+    (Fail, Fail, Some("If-None-Match")),
+];
+
+/// Header name without prefix, a value that passes, a value that fails. The dates sit at the edge.
+fn spelled(is: Is, name: &str, pass: &str, fail: &str) -> Option<(String, String)> {
+    match is {
+        Absent => None,
+        Pass => Some((name.into(), pass.into())),
+        Fail => Some((name.into(), fail.into())),
+    }
+}
+
+fn lines(prefix: &str, i: Is, u: Is, n: Is, m: Is) -> Vec<(String, String)> {
+    let (before, same) = (date(MODIFIED - SECOND), date(MODIFIED));
+    [
+        spelled(i, "if-match", "\"abc\"", "\"xyz\""),
+        spelled(u, "if-unmodified-since", &same, &before),
+        spelled(n, "if-none-match", "\"xyz\"", "\"abc\""),
+        spelled(m, "if-modified-since", &before, &same),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(name, value)| (format!("{prefix}{name}"), value))
+    .collect()
+}
+
+fn all_81(mut each: impl FnMut(Is, Is, Is, Is, Option<&'static str>)) {
+    let mut count = 0;
+    for (i, u, first) in STAGE_1 {
+        for (n, m, second) in STAGE_2 {
+            each(i, u, n, m, first.or(second));
+            count += 1;
+        }
+    }
+    assert_eq!(count, 81);
+}
+
+fn borrowed(lines: &[(String, String)]) -> Vec<(&str, &str)> {
+    lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+#[test]
+fn every_combination_of_copy_conditions() {
+    all_81(|i, u, n, m, expected| {
+        let lines = lines("x-amz-copy-source-", i, u, n, m);
+        let expected = expected.map(|name| format!("x-amz-copy-source-{name}"));
+        assert_eq!(copy(&borrowed(&lines)), expected, "I {i:?} U {u:?} N {n:?} M {m:?}");
+    });
+}
+
+#[test]
+fn every_combination_of_read_conditions() {
+    all_81(|i, u, n, m, expected| {
+        let lines = lines("", i, u, n, m);
+        let expected = match expected {
+            None => ReadVerdict::Proceed,
+            Some("If-None-Match" | "If-Modified-Since") => ReadVerdict::NotModified,
+            Some(name) => ReadVerdict::Failed(S3Error::precondition_failed(name)),
+        };
+        assert_eq!(read(&borrowed(&lines)), expected, "I {i:?} U {u:?} N {n:?} M {m:?}");
+    });
+}
+
+#[test]
+fn etags_with_and_without_quotes_and_in_lists() {
+    for value in ["abc", "\"abc\"", "*", "x, \"abc\"", "\"x\",abc"] {
+        assert_eq!(copy(&[("x-amz-copy-source-if-match", value)]), None, "{value}");
+        let broken = copy(&[("x-amz-copy-source-if-none-match", value)]);
+        assert_eq!(broken.as_deref(), Some("x-amz-copy-source-If-None-Match"), "{value}");
+    }
+}
+
+#[test]
+fn weak_tags_count_only_for_if_none_match() {
+    assert!(copy(&[("x-amz-copy-source-if-match", "W/\"abc\"")]).is_some());
+    assert!(copy(&[("x-amz-copy-source-if-none-match", "W/\"abc\"")]).is_some());
+}
+
+#[test]
+fn a_list_may_stand_on_several_lines() {
+    let name = "x-amz-copy-source-if-match";
+    assert_eq!(copy(&[(name, "\"x\""), (name, "\"abc\"")]), None);
+}
+
+#[test]
+fn empty_headers_and_broken_dates_are_absent() {
+    for value in ["", "yesterday"] {
+        assert_eq!(copy(&[("x-amz-copy-source-if-modified-since", value)]), None);
+        assert_eq!(copy(&[("x-amz-copy-source-if-unmodified-since", value)]), None);
+    }
+    assert_eq!(copy(&[("x-amz-copy-source-if-match", "")]), None);
+    assert_eq!(copy(&[("x-amz-copy-source-if-none-match", "")]), None);
+    // Without If-Match and If-None-Match the dates count again.
+    let before = date(MODIFIED - SECOND);
+    let lines =
+        [("x-amz-copy-source-if-match", ""), ("x-amz-copy-source-if-unmodified-since", &*before)];
+    assert!(copy(&lines).is_some());
+}
+
+#[test]
+fn a_future_if_modified_since_is_of_no_account() {
+    let future = date(NOW.as_millis() + SECOND);
+    assert_eq!(copy(&[("x-amz-copy-source-if-modified-since", &future)]), None);
+    assert_eq!(read(&[("if-modified-since", &future)]), ReadVerdict::Proceed);
+    let now = date(NOW.as_millis());
+    assert!(copy(&[("x-amz-copy-source-if-modified-since", &now)]).is_some());
+}
+
+#[test]
+fn dates_in_any_form() {
+    for value in
+        ["2023-11-14T22:13:20Z", "Tuesday, 14-Nov-23 22:13:20 GMT", "Tue Nov 14 22:13:20 2023"]
+    {
+        assert_eq!(copy(&[("x-amz-copy-source-if-unmodified-since", value)]), None, "{value}");
+        assert!(copy(&[("x-amz-copy-source-if-modified-since", value)]).is_some(), "{value}");
+    }
+}

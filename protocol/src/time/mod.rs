@@ -113,7 +113,8 @@ impl Civil {
     fn of(time: Timestamp) -> Self {
         let days = time.0 / MILLIS_PER_DAY;
         let in_day = time.0 % MILLIS_PER_DAY;
-        let mut year = 1970 + days / 366;
+        // 146,097 days in 400 years: right, or too great by one at a turn of the year.
+        let mut year = (1970 + days * 400 / 146_097).saturating_sub(1).max(1970);
         while days_before_year(year + 1) <= days {
             year += 1;
         }

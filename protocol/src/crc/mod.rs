@@ -83,15 +83,17 @@ impl Field {
         let mut overflow = [0; 16];
         let mut n = 0;
         while n < 16 {
-            overflow[n] = times_x(
-                times_x(times_x(times_x(n as u64, generator), generator), generator),
-                generator,
-            );
+            let (mut bits, mut step) = (n as u64, 0);
+            while step < 4 {
+                bits = (bits >> 1) ^ (generator * (bits & 1));
+                step += 1;
+            }
+            overflow[n] = bits;
             n += 1;
         }
         let one = 1 << (width - 1);
         let mut field = Self { width, overflow, powers: [[one; 256]; 8] };
-        // x^8, the shift by one byte; squared eight times on the way from one table to the next.
+        // x^8, the shift by one byte; to the power of 256 from one table to the next.
         let mut step = one >> 8;
         let mut i = 0;
         while i < 8 {
@@ -108,25 +110,25 @@ impl Field {
 
     /// The product, four bits of `a` at a time.
     const fn times(&self, a: u64, b: u64) -> u64 {
-        // multiples[n] = b times the polynomial of four bits n (bit 3 is x^0, bit 0 is x^3).
-        let b1 = self.times_x1(b);
-        let b2 = self.times_x1(b1);
-        let b3 = self.times_x1(b2);
+        // Of four bits of `a`, the highest is x^0 and the lowest x^3; b times each pair of them.
+        let b1 = self.times_x(b);
+        let b2 = self.times_x(b1);
+        let b3 = self.times_x(b2);
         let (low, high) = ([0, b3, b2, b2 ^ b3], [0, b1, b, b ^ b1]);
         let mut sum = 0;
         let mut shift = 0;
         while shift < self.width {
-            let bits = (a >> shift) as usize;
+            let bits = ((a >> shift) & 15) as usize;
             sum = (sum >> 4) ^ self.overflow[(sum & 15) as usize];
-            sum ^= low[bits & 3] ^ high[(bits >> 2) & 3];
+            sum ^= low[bits & 3] ^ high[bits >> 2];
             shift += 4;
         }
         sum
     }
 
-    const fn times_x1(&self, a: u64) -> u64 {
-        // Bit 0 overflows alone: entry 8 of four bits would be x^0 of them, so ask for x^3 · x.
-        (a >> 1) ^ (self.overflow[8 * (a & 1) as usize])
+    /// One step up. Bit 3 reaches x^width after four steps, so entry 8 is the generator itself.
+    const fn times_x(&self, a: u64) -> u64 {
+        (a >> 1) ^ self.overflow[8 * (a & 1) as usize]
     }
 
     /// `crc · x^(8 · len)`: the CRC moved past `len` bytes.
@@ -139,10 +141,6 @@ impl Field {
         }
         shifted
     }
-}
-
-const fn times_x(a: u64, generator: u64) -> u64 {
-    (a >> 1) ^ (generator * (a & 1))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use core::fmt;
 
 use base64_simd::STANDARD;
 use crc_fast::CrcAlgorithm;
@@ -306,6 +307,17 @@ impl Hasher {
         })
     }
 
+    /// The algorithm.
+    pub fn algorithm(&self) -> ChecksumAlgorithm {
+        match &self.0 {
+            State::Crc32(_) => ChecksumAlgorithm::Crc32,
+            State::Crc32c(_) => ChecksumAlgorithm::Crc32c,
+            State::Crc64Nvme(_) => ChecksumAlgorithm::Crc64Nvme,
+            State::Sha1(_) => ChecksumAlgorithm::Sha1,
+            State::Sha256(_) => ChecksumAlgorithm::Sha256,
+        }
+    }
+
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
@@ -327,6 +339,12 @@ impl Hasher {
             State::Sha1(sha) => digest(ChecksumAlgorithm::Sha1, &sha.finalize()),
             State::Sha256(sha) => digest(ChecksumAlgorithm::Sha256, &sha.finalize()),
         }
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hasher({})", self.algorithm().name())
     }
 }
 

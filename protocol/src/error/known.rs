@@ -1,245 +1,17 @@
-//! Room: the errors of S3: code, status, text, details, and their XML.
-//!
-//! Holds: one constructor for each error whose text or details are fixed, so that a text stands in
-//! one place. Whoever answers an error takes a constructor from here; [`S3Error::new`] is for texts
-//! that belong to one operation only.
+//! Room: the errors of S3 whose sentence or details are fixed, one constructor each, grouped by what
+//! went wrong.
 //!
 //! Source: S3 "Error responses", and the texts that the service is known to send.
 
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-use core::fmt;
 
+use super::{ErrorCode, S3Error};
+use crate::limits::{
+    CLOCK_SKEW_MAX_MS, HEADER_SECTION_LEN_MAX, KEY_LEN_MAX, PART_LEN_MIN, USER_METADATA_LEN_MAX,
+};
 use crate::time::Timestamp;
-
-/// One code per line: the variant, its status, and the name where it differs from the variant.
-macro_rules! error_codes {
-    ($($(#[$doc:meta])* $variant:ident $status:literal $name:literal;)*) => {
-        /// The codes of S3 that we can answer.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum ErrorCode { $($(#[$doc])* $variant,)* }
-
-        impl ErrorCode {
-            /// All codes.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The text of `<Code>`.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// The HTTP status that goes with the code.
-            pub fn status(self) -> u16 {
-                match self { $(Self::$variant => $status,)* }
-            }
-        }
-    };
-}
-
-error_codes! {
-    /// The caller may not do this.
-    AccessDenied 403 "AccessDenied";
-    /// The Authorization header does not parse, or names a wrong region or service.
-    AuthorizationHeaderMalformed 400 "AuthorizationHeaderMalformed";
-    /// The query parameters of a presigned request do not parse.
-    AuthorizationQueryParametersError 400 "AuthorizationQueryParametersError";
-    /// The body does not have the digest that the client gave.
-    BadDigest 400 "BadDigest";
-    /// A request that S3 refuses under no better code (too many tags).
-    BadRequest 400 "BadRequest";
-    /// Another account owns a bucket of this name.
-    BucketAlreadyExists 409 "BucketAlreadyExists";
-    /// The caller already owns this bucket.
-    BucketAlreadyOwnedByYou 409 "BucketAlreadyOwnedByYou";
-    /// Only an empty bucket can be deleted.
-    BucketNotEmpty 409 "BucketNotEmpty";
-    /// Something else changed the key while a conditional write was under way.
-    ConditionalRequestConflict 409 "ConditionalRequestConflict";
-    /// The upload is longer than it may be.
-    EntityTooLarge 400 "EntityTooLarge";
-    /// A part that is not the last one is shorter than it may be.
-    EntityTooSmall 400 "EntityTooSmall";
-    /// The session token is too old.
-    ExpiredToken 400 "ExpiredToken";
-    /// The location constraint is not the one of this endpoint.
-    IllegalLocationConstraintException 400 "IllegalLocationConstraintException";
-    /// The body ended before, or went on after, its declared length.
-    IncompleteBody 400 "IncompleteBody";
-    /// The disk is full; unlike 503 it is not retried by SDKs.
-    InsufficientStorage 507 "InsufficientStorage";
-    /// Our fault.
-    InternalError 500 "InternalError";
-    /// No such access key.
-    InvalidAccessKeyId 403 "InvalidAccessKeyId";
-    /// A header or parameter has a value that it may not have.
-    InvalidArgument 400 "InvalidArgument";
-    /// Not a bucket name.
-    InvalidBucketName 400 "InvalidBucketName";
-    /// The expected owner is not an account id.
-    InvalidBucketOwnerAwsAccountId 400 "InvalidBucketOwnerAWSAccountID";
-    /// A chunk of an aws-chunked body is too short.
-    InvalidChunkSizeError 400 "InvalidChunkSizeError";
-    /// Content-MD5 is not the base64 of 16 bytes.
-    InvalidDigest 400 "InvalidDigest";
-    /// The location constraint is not one.
-    InvalidLocationConstraint 400 "InvalidLocationConstraint";
-    /// A listed part is not there, or is another one.
-    InvalidPart 400 "InvalidPart";
-    /// The object has no part of this number.
-    InvalidPartNumber 416 "InvalidPartNumber";
-    /// The listed parts do not ascend.
-    InvalidPartOrder 400 "InvalidPartOrder";
-    /// The range has nothing in common with the object.
-    InvalidRange 416 "InvalidRange";
-    /// The website redirect is neither a path nor a URL.
-    InvalidRedirectLocation 400 "InvalidRedirectLocation";
-    /// The request as a whole makes no sense.
-    InvalidRequest 400 "InvalidRequest";
-    /// No such storage class.
-    InvalidStorageClass 400 "InvalidStorageClass";
-    /// A tag that is not allowed.
-    InvalidTag 400 "InvalidTag";
-    /// A session token that we did not give out.
-    InvalidToken 403 "InvalidToken";
-    /// The request target does not decode.
-    InvalidUri 400 "InvalidURI";
-    /// The key is too long.
-    KeyTooLongError 400 "KeyTooLongError";
-    /// The trailer of a body does not parse.
-    MalformedTrailerError 400 "MalformedTrailerError";
-    /// The XML body does not parse, or does not fit the operation.
-    MalformedXml 400 "MalformedXML";
-    /// The XML body is too long.
-    MaxMessageLengthExceeded 400 "MaxMessageLengthExceeded";
-    /// Too much user metadata.
-    MetadataTooLarge 400 "MetadataTooLarge";
-    /// The method is not for this resource.
-    MethodNotAllowed 405 "MethodNotAllowed";
-    /// Content-Length, or the length of a decoded body, is needed and missing.
-    MissingContentLength 411 "MissingContentLength";
-    /// No such bucket.
-    NoSuchBucket 404 "NoSuchBucket";
-    /// No such object.
-    NoSuchKey 404 "NoSuchKey";
-    /// No tags.
-    NoSuchTagSet 404 "NoSuchTagSet";
-    /// No such multipart upload.
-    NoSuchUpload 404 "NoSuchUpload";
-    /// No such version.
-    NoSuchVersion 404 "NoSuchVersion";
-    /// Part of S3, not of this server.
-    NotImplemented 501 "NotImplemented";
-    /// Another change to the same thing is under way.
-    OperationAborted 409 "OperationAborted";
-    /// A condition did not hold.
-    PreconditionFailed 412 "PreconditionFailed";
-    /// Too many bytes of headers.
-    RequestHeaderSectionTooLarge 400 "RequestHeaderSectionTooLarge";
-    /// The client's clock is too far from ours.
-    RequestTimeTooSkewed 403 "RequestTimeTooSkewed";
-    /// The client stopped sending.
-    RequestTimeout 400 "RequestTimeout";
-    /// The server cannot answer now.
-    ServiceUnavailable 503 "ServiceUnavailable";
-    /// The signature is another one.
-    SignatureDoesNotMatch 403 "SignatureDoesNotMatch";
-    /// Too much at once.
-    SlowDown 503 "SlowDown";
-    /// The body does not have the signed SHA-256.
-    XAmzContentSha256Mismatch 400 "XAmzContentSHA256Mismatch";
-}
-
-/// An answer that is an error: its code, its sentence, the further elements of its XML in their
-/// order, and headers that go with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct S3Error {
-    /// The code; it decides the status.
-    pub code: ErrorCode,
-    /// `<Message>`.
-    pub message: Cow<'static, str>,
-    /// Further elements, in order: name and text.
-    pub details: Vec<(&'static str, String)>,
-    /// Response headers of this error, names in lower case.
-    pub headers: Vec<(&'static str, String)>,
-}
-
-impl fmt::Display for S3Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.as_str(), self.message)
-    }
-}
-
-impl core::error::Error for S3Error {}
-
-impl S3Error {
-    /// An error without details.
-    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), details: Vec::new(), headers: Vec::new() }
-    }
-
-    /// Adds an element after those already there.
-    #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.details.push((name, value.into()));
-        self
-    }
-
-    /// Adds a response header; `name` is in lower case.
-    #[must_use]
-    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        self.code.status()
-    }
-
-    /// The text of the detail of this name.
-    pub fn detail(&self, name: &str) -> Option<&str> {
-        self.details.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The error document. Unlike every other answer it carries no namespace.
-    pub fn to_xml(&self, request_id: &str, host_id: &str) -> Vec<u8> {
-        let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
-        push_element(&mut xml, "Code", self.code.as_str());
-        push_element(&mut xml, "Message", &self.message);
-        for (name, value) in &self.details {
-            push_element(&mut xml, name, value);
-        }
-        push_element(&mut xml, "RequestId", request_id);
-        push_element(&mut xml, "HostId", host_id);
-        xml.push_str("</Error>");
-        xml.into_bytes()
-    }
-}
-
-fn push_element(xml: &mut String, name: &str, text: &str) {
-    xml.push('<');
-    xml.push_str(name);
-    xml.push('>');
-    for c in text.chars() {
-        match c {
-            '&' => xml.push_str("&amp;"),
-            '<' => xml.push_str("&lt;"),
-            '>' => xml.push_str("&gt;"),
-            '"' => xml.push_str("&quot;"),
-            '\n' | '\t' => xml.push(c),
-            // Not characters of XML 1.0: shown as references, as S3 does.
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {
-                xml.push_str(&format!("&#x{:X};", u32::from(c)));
-            }
-            c => xml.push(c),
-        }
-    }
-    xml.push_str("</");
-    xml.push_str(name);
-    xml.push('>');
-}
 
 /// Errors of who asks.
 impl S3Error {
@@ -282,7 +54,7 @@ impl S3Error {
         )
         .with("RequestTime", request_time)
         .with("ServerTime", now.iso8601())
-        .with("MaxAllowedSkewMilliseconds", crate::limits::CLOCK_SKEW_MAX_MS.to_string())
+        .with("MaxAllowedSkewMilliseconds", CLOCK_SKEW_MAX_MS.to_string())
     }
 
     /// `message` goes after the fixed beginning.
@@ -357,7 +129,7 @@ impl S3Error {
     pub fn key_too_long(len: usize) -> Self {
         Self::new(ErrorCode::KeyTooLongError, "Your key is too long")
             .with("Size", len.to_string())
-            .with("MaxSizeAllowed", crate::limits::KEY_LEN_MAX.to_string())
+            .with("MaxSizeAllowed", KEY_LEN_MAX.to_string())
     }
 
     /// No such upload for this bucket and key. `upload_id` is the text that the client sent.
@@ -484,7 +256,7 @@ impl S3Error {
             "Your metadata headers exceed the maximum allowed metadata size",
         )
         .with("Size", size.to_string())
-        .with("MaxSizeAllowed", crate::limits::USER_METADATA_LEN_MAX.to_string())
+        .with("MaxSizeAllowed", USER_METADATA_LEN_MAX.to_string())
     }
 
     /// Too many bytes of headers.
@@ -493,7 +265,7 @@ impl S3Error {
             ErrorCode::RequestHeaderSectionTooLarge,
             "Your request header section exceeds the maximum allowed request header section size.",
         )
-        .with("MaxSizeAllowed", crate::limits::HEADER_SECTION_LEN_MAX.to_string())
+        .with("MaxSizeAllowed", HEADER_SECTION_LEN_MAX.to_string())
     }
 
     /// A tag that is not allowed.
@@ -585,7 +357,7 @@ impl S3Error {
             "Your proposed upload is smaller than the minimum allowed size",
         )
         .with("ProposedSize", proposed.to_string())
-        .with("MinSizeAllowed", crate::limits::PART_LEN_MIN.to_string())
+        .with("MinSizeAllowed", PART_LEN_MIN.to_string())
         .with("PartNumber", part_number.to_string())
         .with("ETag", etag)
     }
@@ -729,48 +501,5 @@ impl S3Error {
             ErrorCode::OperationAborted,
             "A conflicting conditional operation is currently in progress against this resource. Please try again.",
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn document_has_details_in_order_and_no_namespace() {
-        let xml = S3Error::invalid_argument("partNumber", Some("<0&\"\u{1}"), "Bad > part")
-            .to_xml("REQUEST", "HOST");
-        assert_eq!(
-            core::str::from_utf8(&xml).unwrap(),
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>InvalidArgument</Code>\
-             <Message>Bad &gt; part</Message><ArgumentName>partNumber</ArgumentName>\
-             <ArgumentValue>&lt;0&amp;&quot;&#x1;</ArgumentValue>\
-             <RequestId>REQUEST</RequestId><HostId>HOST</HostId></Error>"
-        );
-    }
-
-    #[test]
-    fn codes_are_distinct_and_their_statuses_are_errors() {
-        for (i, code) in ErrorCode::ALL.iter().enumerate() {
-            assert!((400..600).contains(&code.status()), "{code:?}");
-            for other in &ErrorCode::ALL[i + 1..] {
-                assert_ne!(code.as_str(), other.as_str());
-            }
-        }
-    }
-
-    #[test]
-    fn argument_without_value_has_no_value_element() {
-        let error = S3Error::invalid_argument("x", None, "m");
-        assert_eq!(error.details, [("ArgumentName", String::from("x"))]);
-    }
-
-    #[test]
-    fn unsatisfiable_range_tells_the_size_twice() {
-        let error = S3Error::invalid_range("bytes=100-200", 10);
-        assert_eq!(error.status(), 416);
-        assert_eq!(error.detail("RangeRequested"), Some("bytes=100-200"));
-        assert_eq!(error.detail("ActualObjectSize"), Some("10"));
-        assert_eq!(error.headers, [("content-range", String::from("bytes */10"))]);
     }
 }

@@ -1,0 +1,140 @@
+//! Room: the codes of S3 that we can answer, and the HTTP status of each.
+//!
+//! Source: S3 "Error responses", list of error codes.
+
+/// One code per line: the variant, its status, and the name where it differs from the variant.
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident $status:literal $name:literal;)*) => {
+        /// The codes of S3 that we can answer.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum ErrorCode { $($(#[$doc])* $variant,)* }
+
+        impl ErrorCode {
+            /// All codes.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The text of `<Code>`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The HTTP status that goes with the code.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// The caller may not do this.
+    AccessDenied 403 "AccessDenied";
+    /// The Authorization header does not parse, or names a wrong region or service.
+    AuthorizationHeaderMalformed 400 "AuthorizationHeaderMalformed";
+    /// The query parameters of a presigned request do not parse.
+    AuthorizationQueryParametersError 400 "AuthorizationQueryParametersError";
+    /// The body does not have the digest that the client gave.
+    BadDigest 400 "BadDigest";
+    /// A request that S3 refuses under no better code (too many tags).
+    BadRequest 400 "BadRequest";
+    /// Another account owns a bucket of this name.
+    BucketAlreadyExists 409 "BucketAlreadyExists";
+    /// The caller already owns this bucket.
+    BucketAlreadyOwnedByYou 409 "BucketAlreadyOwnedByYou";
+    /// Only an empty bucket can be deleted.
+    BucketNotEmpty 409 "BucketNotEmpty";
+    /// Something else changed the key while a conditional write was under way.
+    ConditionalRequestConflict 409 "ConditionalRequestConflict";
+    /// The upload is longer than it may be.
+    EntityTooLarge 400 "EntityTooLarge";
+    /// A part that is not the last one is shorter than it may be.
+    EntityTooSmall 400 "EntityTooSmall";
+    /// The session token is too old.
+    ExpiredToken 400 "ExpiredToken";
+    /// The location constraint is not the one of this endpoint.
+    IllegalLocationConstraintException 400 "IllegalLocationConstraintException";
+    /// The body ended before, or went on after, its declared length.
+    IncompleteBody 400 "IncompleteBody";
+    /// The disk is full; unlike 503 it is not retried by SDKs.
+    InsufficientStorage 507 "InsufficientStorage";
+    /// Our fault.
+    InternalError 500 "InternalError";
+    /// No such access key.
+    InvalidAccessKeyId 403 "InvalidAccessKeyId";
+    /// A header or parameter has a value that it may not have.
+    InvalidArgument 400 "InvalidArgument";
+    /// Not a bucket name.
+    InvalidBucketName 400 "InvalidBucketName";
+    /// The expected owner is not an account id.
+    InvalidBucketOwnerAwsAccountId 400 "InvalidBucketOwnerAWSAccountID";
+    /// A chunk of an aws-chunked body is too short.
+    InvalidChunkSizeError 400 "InvalidChunkSizeError";
+    /// Content-MD5 is not the base64 of 16 bytes.
+    InvalidDigest 400 "InvalidDigest";
+    /// The location constraint is not one.
+    InvalidLocationConstraint 400 "InvalidLocationConstraint";
+    /// A listed part is not there, or is another one.
+    InvalidPart 400 "InvalidPart";
+    /// The object has no part of this number.
+    InvalidPartNumber 416 "InvalidPartNumber";
+    /// The listed parts do not ascend.
+    InvalidPartOrder 400 "InvalidPartOrder";
+    /// The range has nothing in common with the object.
+    InvalidRange 416 "InvalidRange";
+    /// The website redirect is neither a path nor a URL.
+    InvalidRedirectLocation 400 "InvalidRedirectLocation";
+    /// The request as a whole makes no sense.
+    InvalidRequest 400 "InvalidRequest";
+    /// No such storage class.
+    InvalidStorageClass 400 "InvalidStorageClass";
+    /// A tag that is not allowed.
+    InvalidTag 400 "InvalidTag";
+    /// A session token that we did not give out.
+    InvalidToken 403 "InvalidToken";
+    /// The request target does not decode.
+    InvalidUri 400 "InvalidURI";
+    /// The key is too long.
+    KeyTooLongError 400 "KeyTooLongError";
+    /// The trailer of a body does not parse.
+    MalformedTrailerError 400 "MalformedTrailerError";
+    /// The XML body does not parse, or does not fit the operation.
+    MalformedXml 400 "MalformedXML";
+    /// The XML body is too long.
+    MaxMessageLengthExceeded 400 "MaxMessageLengthExceeded";
+    /// Too much user metadata.
+    MetadataTooLarge 400 "MetadataTooLarge";
+    /// The method is not for this resource.
+    MethodNotAllowed 405 "MethodNotAllowed";
+    /// Content-Length, or the length of a decoded body, is needed and missing.
+    MissingContentLength 411 "MissingContentLength";
+    /// No such bucket.
+    NoSuchBucket 404 "NoSuchBucket";
+    /// No such object.
+    NoSuchKey 404 "NoSuchKey";
+    /// No tags.
+    NoSuchTagSet 404 "NoSuchTagSet";
+    /// No such multipart upload.
+    NoSuchUpload 404 "NoSuchUpload";
+    /// No such version.
+    NoSuchVersion 404 "NoSuchVersion";
+    /// Part of S3, not of this server.
+    NotImplemented 501 "NotImplemented";
+    /// Another change to the same thing is under way.
+    OperationAborted 409 "OperationAborted";
+    /// A condition did not hold.
+    PreconditionFailed 412 "PreconditionFailed";
+    /// Too many bytes of headers.
+    RequestHeaderSectionTooLarge 400 "RequestHeaderSectionTooLarge";
+    /// The client's clock is too far from ours.
+    RequestTimeTooSkewed 403 "RequestTimeTooSkewed";
+    /// The client stopped sending.
+    RequestTimeout 400 "RequestTimeout";
+    /// The server cannot answer now.
+    ServiceUnavailable 503 "ServiceUnavailable";
+    /// The signature is another one.
+    SignatureDoesNotMatch 403 "SignatureDoesNotMatch";
+    /// Too much at once.
+    SlowDown 503 "SlowDown";
+    /// The body does not have the signed SHA-256.
+    XAmzContentSha256Mismatch 400 "XAmzContentSHA256Mismatch";
+}
