@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+pub mod answer;
 pub mod body;
 pub mod checksum;
 pub mod copy_source;
@@ -20,11 +21,14 @@ pub mod etag;
 pub mod limits;
 pub mod metadata;
 pub mod name;
+pub mod operation;
 pub mod part;
 pub mod percent;
 pub mod precondition;
 pub mod range;
 pub mod request;
+pub mod route;
 pub mod sign;
 pub mod tagging;
 pub mod time;
+pub mod xml;

@@ -1,0 +1,163 @@
+//! Room: CreateMultipartUpload.
+//!
+//! Source: S3 API Reference, CreateMultipartUpload; S3 User Guide, "Checking object integrity", for which types
+//! an algorithm has.
+
+use alloc::format;
+use alloc::string::ToString;
+
+use super::common::Common;
+use super::put_object::tags;
+use super::{unbuilt, version};
+use crate::answer::Answer;
+use crate::checksum::{ChecksumAlgorithm, ChecksumType};
+use crate::error::S3Error;
+use crate::metadata::ObjectMetadata;
+use crate::name::{BucketName, ObjectKey, UploadId};
+use crate::request::Head;
+use crate::route::Operation;
+use crate::tagging::TagSet;
+use crate::xml::write::Document;
+
+/// What a CreateMultipartUpload request says of the object to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateUploadInput {
+    /// The headers to keep with the object.
+    pub metadata: ObjectMetadata,
+    /// The object's tags.
+    pub tags: TagSet,
+    /// The checksum that parts and object are to have; `None` where the request asks for none.
+    pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// Who must own the bucket, who pays.
+    pub common: Common,
+}
+
+impl CreateUploadInput {
+    /// Reads the request.
+    ///
+    /// # Errors
+    /// `NotImplemented` for what [`unbuilt`] lists; `InvalidRequest` for a checksum that S3 does not offer; what
+    /// metadata and tags may have wrong with them.
+    pub fn parse(head: &Head) -> Result<Self, S3Error> {
+        unbuilt::refuse(head, Operation::CreateMultipartUpload)?;
+        version::check_none(head)?;
+        Ok(Self {
+            metadata: ObjectMetadata::parse(head)?,
+            tags: tags(head)?,
+            checksum: checksum(head)?,
+            common: Common::parse(head, Operation::CreateMultipartUpload)?,
+        })
+    }
+}
+
+fn checksum(head: &Head) -> Result<Option<(ChecksumAlgorithm, ChecksumType)>, S3Error> {
+    let algorithm = head.headers.get_non_empty("x-amz-checksum-algorithm");
+    let kind = head.headers.get_non_empty("x-amz-checksum-type");
+    let Some(algorithm) = algorithm.map(ChecksumAlgorithm::parse).transpose()? else {
+        return match kind {
+            None => Ok(None),
+            Some(_) => Err(S3Error::invalid_request(
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+            )),
+        };
+    };
+    let kind = kind.map_or_else(|| Ok(algorithm.default_type()), ChecksumType::parse)?;
+    if algorithm.allows(kind) {
+        Ok(Some((algorithm, kind)))
+    } else {
+        Err(S3Error::invalid_request(format!(
+            "The {} checksum type cannot be used with the {} checksum algorithm.",
+            kind.as_str(),
+            algorithm.lower()
+        )))
+    }
+}
+
+/// The answer of CreateMultipartUpload. S3: the checksum is told only where one was asked for.
+#[must_use]
+pub fn answer(
+    bucket: &BucketName,
+    key: &ObjectKey,
+    upload_id: &UploadId,
+    checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+) -> Answer {
+    let answer = Answer::xml(Document::new("InitiateMultipartUploadResult", |root| {
+        root.text("Bucket", bucket.as_str())
+            .text("Key", key.as_str())
+            .text("UploadId", &upload_id.to_string());
+    }));
+    match checksum {
+        None => answer,
+        Some((algorithm, kind)) => answer
+            .with("x-amz-checksum-algorithm", algorithm.name())
+            .with("x-amz-checksum-type", kind.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::testing::{body, head};
+    use crate::time::Timestamp;
+
+    fn parsed(
+        headers: &[(&str, &str)],
+    ) -> Result<Option<(ChecksumAlgorithm, ChecksumType)>, S3Error> {
+        CreateUploadInput::parse(&head("POST", "/bucket/key?uploads", headers))
+            .map(|input| input.checksum)
+    }
+
+    #[test]
+    fn an_algorithm_has_its_types() {
+        use ChecksumAlgorithm as A;
+        use ChecksumType as T;
+        const ALGORITHM: &str = "x-amz-checksum-algorithm";
+        const TYPE: &str = "x-amz-checksum-type";
+        assert_eq!(parsed(&[]), Ok(None));
+        assert_eq!(parsed(&[(ALGORITHM, "CRC32")]), Ok(Some((A::Crc32, T::Composite))));
+        assert_eq!(parsed(&[(ALGORITHM, "CRC64NVME")]), Ok(Some((A::Crc64Nvme, T::FullObject))));
+        assert_eq!(
+            parsed(&[(ALGORITHM, "CRC32C"), (TYPE, "FULL_OBJECT")]),
+            Ok(Some((A::Crc32c, T::FullObject)))
+        );
+        for (headers, message) in [
+            (
+                &[(ALGORITHM, "SHA256"), (TYPE, "FULL_OBJECT")][..],
+                "The FULL_OBJECT checksum type cannot be used with the sha256 checksum algorithm.",
+            ),
+            (
+                &[(ALGORITHM, "CRC64NVME"), (TYPE, "COMPOSITE")],
+                "The COMPOSITE checksum type cannot be used with the crc64nvme checksum algorithm.",
+            ),
+            (
+                &[(TYPE, "COMPOSITE")],
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+            ),
+            (
+                &[(ALGORITHM, "CRC32"), (TYPE, "HALF")],
+                "Value for x-amz-checksum-type header is invalid.",
+            ),
+        ] {
+            assert_eq!(parsed(headers).unwrap_err().message, message);
+        }
+    }
+
+    #[test]
+    fn the_answer_names_the_upload() {
+        let id = UploadId::new(Timestamp::from_millis(1), [0xab; 16]);
+        let (bucket, key) =
+            (BucketName::parse("bucket").unwrap(), ObjectKey::parse("a&b").unwrap());
+        let plain = answer(&bucket, &key, &id, None);
+        assert_eq!(
+            body(&plain),
+            "<InitiateMultipartUploadResult><Bucket>bucket</Bucket><Key>a&amp;b</Key>\
+             <UploadId>0000000000000001abababababababababababababababab</UploadId>\
+             </InitiateMultipartUploadResult>"
+        );
+        assert_eq!(plain.header("x-amz-checksum-algorithm"), None);
+        let checksum = Some((ChecksumAlgorithm::Crc32, ChecksumType::Composite));
+        let summed = answer(&bucket, &key, &id, checksum);
+        assert_eq!(summed.header("x-amz-checksum-algorithm"), Some("CRC32"));
+        assert_eq!(summed.header("x-amz-checksum-type"), Some("COMPOSITE"));
+    }
+}

@@ -1,0 +1,32 @@
+//! Room: the operations of S3, one file each: what a request says (`…Input::parse`), the decisions that need
+//! nothing but values, and the answer.
+//!
+//! Must not: look anything up. What exists comes in as arguments; the node holds the order of the checks.
+//! Invariants: a header or query that asks for something not built is refused by [`unbuilt`], in `parse`.
+//! Source: S3 API Reference, the page of each operation's name.
+
+pub mod abort_upload;
+pub mod common;
+pub mod complete_upload;
+pub mod create_bucket;
+pub mod create_upload;
+pub mod delete_bucket;
+pub mod delete_object;
+pub mod get_bucket_location;
+pub mod get_object;
+pub mod head_bucket;
+pub mod head_object;
+pub mod list_buckets;
+pub mod list_objects;
+pub mod list_parts;
+pub mod listing;
+pub mod object_tagging;
+pub mod put_object;
+pub mod unbuilt;
+pub mod upload_part;
+pub mod upload_part_copy;
+pub mod version;
+pub mod write_condition;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,257 @@
+//! Room: the headers and queries of S3 that ask for something not built yet, by operation, in one table.
+//!
+//! Invariants: what stands here is refused with `NotImplemented`, never accepted and ignored; a header that S3
+//! itself ignores on an operation does not stand in that operation's rows; headers that nobody here knows pass,
+//! because clients learn new ones before servers do. An empty value counts as absent.
+//! Source: S3 API Reference, the request syntax of each operation.
+
+use alloc::format;
+
+use crate::error::S3Error;
+use crate::request::Head;
+use crate::route::Operation;
+
+/// Refuses a request that asks `operation` for something not built.
+///
+/// # Errors
+/// `NotImplemented` with the header's or the parameter's name; `InvalidArgument` or `InvalidStorageClass` for
+/// a value that S3 does not know.
+pub fn refuse(head: &Head, operation: Operation) -> Result<(), S3Error> {
+    for (name, _) in head.headers.iter() {
+        let Some(value) = head.headers.get_non_empty(name) else { continue };
+        let asks =
+            |row: &&Row| row.is(name) && row.on.contains(&operation) && !row.pass.contains(&value);
+        if let Some(row) = HEADERS.iter().find(asks) {
+            return Err(row.refusal(name, value));
+        }
+    }
+    for (name, value) in head.query.pairs() {
+        let asks = |row: &&Row| row.is(name) && row.on.contains(&operation) && !value.is_empty();
+        if QUERY.iter().any(|row| asks(&row)) {
+            let additional = format!("The query parameter {name} is not implemented");
+            return Err(S3Error::not_implemented(None, Some(&additional)));
+        }
+    }
+    Ok(())
+}
+
+/// One header or parameter: where S3 gives it a meaning, and the values that ask for nothing special.
+struct Row {
+    /// The lower-case name; a trailing `*` stands for any ending.
+    name: &'static str,
+    on: &'static [Operation],
+    pass: &'static [&'static str],
+    other: Other,
+}
+
+/// What S3 knows besides the values that pass.
+enum Other {
+    /// Any value is one that S3 knows.
+    Any,
+    /// These are S3's values, and another one is an `InvalidArgument`.
+    Named(&'static [&'static str]),
+    /// These are S3's storage classes, and another one is an `InvalidStorageClass`.
+    StorageClass(&'static [&'static str]),
+}
+
+impl Row {
+    fn is(&self, name: &str) -> bool {
+        match self.name.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == self.name,
+        }
+    }
+
+    fn refusal(&self, name: &str, value: &str) -> S3Error {
+        match &self.other {
+            Other::Named(known) if !known.contains(&value) => {
+                S3Error::invalid_argument(name, Some(value), format!("Invalid {name} value"))
+            }
+            Other::StorageClass(known) if !known.contains(&value) => {
+                S3Error::invalid_storage_class(value)
+            }
+            Other::Any | Other::Named(_) | Other::StorageClass(_) => {
+                S3Error::not_implemented(Some(name), None)
+            }
+        }
+    }
+}
+
+const fn any(name: &'static str, on: &'static [Operation]) -> Row {
+    Row { name, on, pass: &[], other: Other::Any }
+}
+
+/// The operations that write an object, now or at the end of an upload.
+const CREATING: &[Operation] = &[Operation::PutObject, Operation::CreateMultipartUpload];
+const READING: &[Operation] = &[Operation::GetObject, Operation::HeadObject];
+/// The operations whose body may be checked by an `x-amz-checksum-*` header, and the one that states the
+/// checksum of an object.
+const CHECKSUMMED: &[Operation] = &[
+    Operation::PutObject,
+    Operation::UploadPart,
+    Operation::CompleteMultipartUpload,
+    Operation::PutObjectTagging,
+];
+
+const HEADERS: &[Row] = &[
+    // Encryption, on either side: nowhere ignored, since a client that sends a key must not believe that its
+    // bytes are sealed.
+    any("x-amz-server-side-encryption*", &Operation::ALL),
+    any("x-amz-copy-source-server-side-encryption*", &Operation::ALL),
+    // Access control lists. Each bucket belongs to one owner, who owns all objects in it; the two lists that
+    // say no more than that pass.
+    Row {
+        name: "x-amz-acl",
+        on: CREATING,
+        pass: &["private", "bucket-owner-full-control"],
+        other: Other::Named(&[
+            "public-read",
+            "public-read-write",
+            "authenticated-read",
+            "aws-exec-read",
+            "bucket-owner-read",
+        ]),
+    },
+    Row {
+        name: "x-amz-acl",
+        on: &[Operation::CreateBucket],
+        pass: &["private"],
+        other: Other::Named(&["public-read", "public-read-write", "authenticated-read"]),
+    },
+    any(
+        "x-amz-grant-*",
+        &[Operation::PutObject, Operation::CreateMultipartUpload, Operation::CreateBucket],
+    ),
+    // Object lock.
+    any("x-amz-object-lock-*", CREATING),
+    Row {
+        name: "x-amz-bucket-object-lock-enabled",
+        on: &[Operation::CreateBucket],
+        pass: &["false", "False"],
+        other: Other::Named(&["true", "True"]),
+    },
+    // Kinds of storage and of buckets.
+    Row {
+        name: "x-amz-storage-class",
+        on: CREATING,
+        pass: &["STANDARD"],
+        // S3: OUTPOSTS is an InvalidStorageClass outside Outposts.
+        other: Other::StorageClass(&[
+            "REDUCED_REDUNDANCY",
+            "STANDARD_IA",
+            "ONEZONE_IA",
+            "INTELLIGENT_TIERING",
+            "GLACIER",
+            "DEEP_ARCHIVE",
+            "GLACIER_IR",
+            "SNOW",
+            "EXPRESS_ONEZONE",
+            "FSX_OPENZFS",
+            "FSX_ONTAP",
+        ]),
+    },
+    Row {
+        name: "x-amz-bucket-namespace",
+        on: &[Operation::CreateBucket],
+        pass: &["global"],
+        other: Other::Named(&["account-regional"]),
+    },
+    // Appending to an object.
+    any("x-amz-write-offset-bytes", &[Operation::PutObject]),
+    // Conditional deletes and aborts.
+    any("if-match", &[Operation::DeleteObject]),
+    any("x-amz-if-match-last-modified-time", &[Operation::DeleteObject]),
+    any("x-amz-if-match-size", &[Operation::DeleteObject]),
+    any("x-amz-if-match-initiated-time", &[Operation::AbortMultipartUpload]),
+    // The checksum algorithms that S3 took up last.
+    any("x-amz-checksum-sha512", CHECKSUMMED),
+    any("x-amz-checksum-md5", CHECKSUMMED),
+    any("x-amz-checksum-xxhash*", CHECKSUMMED),
+];
+
+const QUERY: &[Row] = &[
+    any("partNumber", READING),
+    any("response-cache-control", READING),
+    any("response-content-disposition", READING),
+    any("response-content-encoding", READING),
+    any("response-content-language", READING),
+    any("response-content-type", READING),
+    any("response-expires", READING),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::operation::testing::head;
+
+    fn refused(operation: Operation, header: (&str, &str)) -> Option<S3Error> {
+        refuse(&head("PUT", "/bucket/key", &[header]), operation).err()
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused_by_name() {
+        use Operation as O;
+        for (operation, name, value) in [
+            (O::PutObject, "x-amz-server-side-encryption", "AES256"),
+            (O::GetObject, "x-amz-server-side-encryption-customer-algorithm", "AES256"),
+            (O::UploadPartCopy, "x-amz-copy-source-server-side-encryption-customer-key", "a2V5"),
+            (O::CreateMultipartUpload, "x-amz-acl", "public-read"),
+            (O::PutObject, "x-amz-grant-read", "id=1"),
+            (O::PutObject, "x-amz-object-lock-mode", "GOVERNANCE"),
+            (O::CreateBucket, "x-amz-bucket-object-lock-enabled", "true"),
+            (O::CreateBucket, "x-amz-acl", "public-read"),
+            (O::PutObject, "x-amz-storage-class", "GLACIER"),
+            (O::PutObject, "x-amz-write-offset-bytes", "0"),
+            (O::DeleteObject, "if-match", "\"etag\""),
+            (O::UploadPart, "x-amz-checksum-sha512", "AAAA"),
+        ] {
+            let error = refused(operation, (name, value)).unwrap();
+            assert_eq!(error.code, ErrorCode::NotImplemented, "{name}");
+            assert!(error.details.contains(&("Header", name.into())), "{name}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_special_passes() {
+        use Operation as O;
+        for (operation, name, value) in [
+            (O::PutObject, "x-amz-acl", "private"),
+            (O::PutObject, "x-amz-acl", "bucket-owner-full-control"),
+            (O::PutObject, "x-amz-storage-class", "STANDARD"),
+            (O::PutObject, "x-amz-server-side-encryption", ""),
+            (O::CreateBucket, "x-amz-bucket-object-lock-enabled", "false"),
+            // S3 ignores these here.
+            (O::GetObject, "x-amz-storage-class", "GLACIER"),
+            (O::UploadPart, "x-amz-acl", "public-read"),
+            (O::DeleteObject, "x-amz-bypass-governance-retention", "true"),
+            // What default clients send.
+            (O::GetObject, "x-amz-checksum-mode", "ENABLED"),
+            (O::PutObject, "x-amz-sdk-checksum-algorithm", "CRC32"),
+            (O::PutObject, "x-amz-object-annotation-directive", "EXCLUDE"),
+            (O::PutObject, "x-amz-some-header-of-the-future", "1"),
+        ] {
+            assert_eq!(refused(operation, (name, value)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_s3_does_not_know_is_an_invalid_value() {
+        let error = refused(Operation::PutObject, ("x-amz-acl", "everyone")).unwrap();
+        assert_eq!(error.code, ErrorCode::InvalidArgument);
+        assert!(error.details.contains(&("ArgumentName", "x-amz-acl".into())));
+        let error = refused(Operation::PutObject, ("x-amz-storage-class", "OUTPOSTS")).unwrap();
+        assert_eq!(error.code, ErrorCode::InvalidStorageClass);
+        assert!(error.details.contains(&("StorageClassRequested", "OUTPOSTS".into())));
+    }
+
+    #[test]
+    fn overrides_and_parts_of_a_read_are_refused() {
+        for query in ["partNumber=1", "response-content-type=text/plain"] {
+            let request = head("GET", &format!("/bucket/key?{query}"), &[]);
+            let error = refuse(&request, Operation::GetObject).unwrap_err();
+            assert_eq!(error.code, ErrorCode::NotImplemented, "{query}");
+            assert_eq!(refuse(&request, Operation::DeleteObject), Ok(()), "{query}");
+        }
+    }
+}
