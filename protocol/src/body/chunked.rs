@@ -41,27 +41,26 @@ enum State {
 }
 
 impl Decoder {
-    /// For a body of `declared` payload bytes, whose trailers hold a checksum by `promised`.
-    pub(super) fn new(
+    /// For a body of `declared` payload bytes, whose trailers hold a checksum by `promised`; `None`
+    /// for a plain body.
+    pub(super) fn for_payload(
         auth: &Authenticated,
         declared: u64,
         promised: Option<ChecksumAlgorithm>,
-    ) -> Self {
+    ) -> Option<Self> {
         let (signed, allowed) = match auth.payload {
             PayloadMode::StreamingSigned => (true, false),
             PayloadMode::StreamingSignedTrailer => (true, true),
             PayloadMode::StreamingUnsignedTrailer => (false, true),
-            PayloadMode::Hash(_) | PayloadMode::Unsigned => {
-                unreachable!("a plain body is not given to the decoder")
-            }
+            PayloadMode::Hash(_) | PayloadMode::Unsigned => return None,
         };
-        Self {
+        Some(Self {
             state: State::Size,
             line: Line { bytes: Vec::new() },
             sizes: Sizes { declared, seen: 0, chunks: 0, last: None, small_allowed: false },
             seal: signed.then(|| Seal::new(auth.chain.clone())),
-            trailer: Trailer { allowed, promised, value: None, lines: String::new(), gap: false },
-        }
+            trailer: Trailer { allowed, promised, value: None, lines: String::new() },
+        })
     }
 
     /// Takes chunks below S3's least size.
@@ -141,7 +140,7 @@ impl Decoder {
         if let Some(seal) = &mut self.seal {
             let signature = extension
                 .and_then(|extension| extension.strip_prefix("chunk-signature="))
-                .filter(|signature| signature.len() == 64)
+                .filter(|signature| signature.len() == SIGNATURE_DIGITS)
                 .ok_or_else(S3Error::body_terminated)?;
             seal.provided = signature.to_string();
         }
@@ -166,47 +165,17 @@ impl Decoder {
     }
 
     fn trailer_line(&mut self, line: &[u8]) -> Result<(), S3Error> {
-        let line =
-            core::str::from_utf8(line).map_err(|_not_text| S3Error::malformed_trailer())?.trim();
-        if !self.trailer.allowed {
+        let line = core::str::from_utf8(line).map_err(|_not_text| S3Error::malformed_trailer())?;
+        let ended = match &mut self.seal {
             // Without trailers the zero chunk ends with one empty line.
-            return if line.is_empty() { self.end() } else { Err(S3Error::body_terminated()) };
-        }
-        let Some(seal) = &mut self.seal else {
-            return if line.is_empty() {
-                self.trailer.check_complete()?;
-                self.end()
-            } else {
-                self.trailer.take(line)
-            };
+            _ if !self.trailer.allowed && line.is_empty() => true,
+            _ if !self.trailer.allowed => return Err(S3Error::body_terminated()),
+            Some(seal) => seal.trailer_line(&mut self.trailer, line)?,
+            None => self.trailer.line(line)?,
         };
-        if seal.complete {
-            return if line.is_empty() { self.end() } else { Err(S3Error::body_terminated()) };
+        if ended {
+            self.state = State::End { spare: 0 };
         }
-        if let Some(signature) = line.strip_prefix("x-amz-trailer-signature:") {
-            self.trailer.check_complete()?;
-            if signature.len() != 64 {
-                return Err(S3Error::body_terminated());
-            }
-            seal.close_trailer(&self.trailer.lines, signature)
-        } else if line.is_empty() {
-            // minio-go puts an empty line between the trailers and their signature.
-            self.trailer.check_complete()?;
-            if core::mem::replace(&mut self.trailer.gap, true) {
-                Err(S3Error::body_terminated())
-            } else {
-                Ok(())
-            }
-        } else if self.trailer.gap || self.trailer.value.is_some() {
-            // Only the signature may follow.
-            Err(S3Error::body_terminated())
-        } else {
-            self.trailer.take(line)
-        }
-    }
-
-    fn end(&mut self) -> Result<(), S3Error> {
-        self.state = State::End { spare: 0 };
         Ok(())
     }
 }
@@ -248,13 +217,15 @@ struct Seal {
     digest: Sha256,
     /// The signature in the chunk's first line.
     provided: String,
+    /// Whether an empty line was seen before the trailers' signature.
+    gap: bool,
     /// Whether the trailers' signature was seen and right.
     complete: bool,
 }
 
 impl Seal {
     fn new(chain: Chain) -> Self {
-        Self { chain, digest: Sha256::new(), provided: String::new(), complete: false }
+        Self { chain, digest: Sha256::new(), provided: String::new(), gap: false, complete: false }
     }
 
     /// At the end of a chunk.
@@ -263,10 +234,30 @@ impl Seal {
         self.chain.verify_chunk(&digest, &self.provided)
     }
 
-    fn close_trailer(&mut self, lines: &str, provided: &str) -> Result<(), S3Error> {
-        self.chain.verify_trailer(&Sha256::digest(lines).into(), provided)?;
-        self.complete = true;
-        Ok(())
+    /// A line of signed trailers; whether it ends them.
+    fn trailer_line(&mut self, trailer: &mut Trailer, line: &str) -> Result<bool, S3Error> {
+        if self.complete {
+            return if line.is_empty() { Ok(true) } else { Err(S3Error::body_terminated()) };
+        }
+        if let Some(signature) = line.strip_prefix("x-amz-trailer-signature:") {
+            trailer.check_complete()?;
+            if signature.len() != SIGNATURE_DIGITS {
+                return Err(S3Error::body_terminated());
+            }
+            let digest = Sha256::digest(&trailer.lines).into();
+            self.chain.verify_trailer(&digest, signature)?;
+            self.complete = true;
+        } else if line.is_empty() && !self.gap {
+            // minio-go puts an empty line between the trailers and their signature.
+            trailer.check_complete()?;
+            self.gap = true;
+        } else if self.gap || trailer.value.is_some() {
+            // Only the signature may follow.
+            return Err(S3Error::body_terminated());
+        } else {
+            trailer.take(line)?;
+        }
+        Ok(false)
     }
 }
 
@@ -278,11 +269,19 @@ struct Trailer {
     value: Option<ChecksumValue>,
     /// As they are signed: `name:value` and a line feed each.
     lines: String,
-    /// An empty line was seen before the signature.
-    gap: bool,
 }
 
 impl Trailer {
+    /// A line of trailers without a signature; whether it ends them.
+    fn line(&mut self, line: &str) -> Result<bool, S3Error> {
+        if line.is_empty() {
+            self.check_complete()?;
+            return Ok(true);
+        }
+        self.take(line)?;
+        Ok(false)
+    }
+
     /// `name:value`, which must be the one that the head promised.
     fn take(&mut self, line: &str) -> Result<(), S3Error> {
         let (name, value) = line.split_once(':').ok_or_else(S3Error::malformed_trailer)?;
@@ -353,5 +352,7 @@ fn parse_size(text: &str) -> Option<u64> {
 
 /// The longest line of framing: a chunk's first line has 99 bytes, a trailer with SHA-256 69.
 const LINE_LEN_MAX: usize = 256;
+/// Hexadecimal digits of a signature.
+const SIGNATURE_DIGITS: usize = 64;
 /// Empty lines after the end that are overlooked: two.
 const SPARE_LEN_MAX: usize = 4;

@@ -95,7 +95,9 @@ impl Intake {
         let promises = Promises::parse(head, auth.payload)?;
         let announced =
             announced_len(head, auth.payload).ok_or_else(S3Error::missing_content_length)?;
-        Self::build(auth, want, promises, Some(announced), Limit::Object(len_max))
+        let framing = Decoder::for_payload(auth, announced, promises.trailer())
+            .map_or(Framing::Plain, |decoder| Framing::Chunked(Box::new(decoder)));
+        Self::build(framing, want, promises, Some(announced), Limit::Object(len_max))
     }
 
     /// For an XML body of at most `len_max` bytes.
@@ -120,11 +122,11 @@ impl Intake {
         }
         let want = Want { algorithm: None, md5: false };
         let announced = announced_len(head, auth.payload);
-        Self::build(auth, want, promises, announced, Limit::Document(len_max))
+        Self::build(Framing::Plain, want, promises, announced, Limit::Document(len_max))
     }
 
     fn build(
-        auth: &Authenticated,
+        framing: Framing,
         want: Want,
         promises: Promises,
         announced: Option<u64>,
@@ -136,15 +138,9 @@ impl Intake {
         let algorithm = promises.algorithm().or(want.algorithm);
         let running = Running {
             len: 0,
-            sha256: matches!(auth.payload, PayloadMode::Hash(_)).then(Sha256::new),
+            sha256: matches!(promises.payload, PayloadMode::Hash(_)).then(Sha256::new),
             md5: (want.md5 || promises.md5.is_some()).then(Md5::new),
             checksum: algorithm.map(Hasher::new),
-        };
-        let framing = if auth.payload.is_streaming() {
-            let declared = announced.ok_or_else(S3Error::missing_content_length)?;
-            Framing::Chunked(Box::new(Decoder::new(auth, declared, promises.trailer())))
-        } else {
-            Framing::Plain
         };
         Ok(Self { framing, announced, limit, running, promises })
     }

@@ -12,6 +12,8 @@ mod header;
 pub mod sign;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod vectors;
 
 use alloc::borrow::ToOwned;
 use alloc::format;
