@@ -263,7 +263,7 @@ impl S3Error {
     pub fn header_section_too_large() -> Self {
         Self::new(
             ErrorCode::RequestHeaderSectionTooLarge,
-            "Your request header section exceeds the maximum allowed request header section size.",
+            "The request header and query parameters used to make the request exceed the maximum allowed size.",
         )
         .with("MaxSizeAllowed", HEADER_SECTION_LEN_MAX.to_string())
     }

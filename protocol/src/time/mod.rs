@@ -194,7 +194,9 @@ impl Fields {
             + (1..month).map(|m| days_in_month(self.year, m)).sum::<u64>()
             + (self.day - 1);
         let minutes = (days * 24 + self.hour) * 60 + self.minute;
-        let minutes = minutes.checked_add_signed(-ahead_min).unwrap_or(0);
+        let Some(minutes) = minutes.checked_add_signed(-ahead_min) else {
+            return Some(Timestamp(0));
+        };
         Some(Timestamp((minutes * 60 + self.second) * 1000 + self.milli))
     }
 }
