@@ -1,0 +1,446 @@
+//! Room: blob files on the host's file system, read and written by io_uring with O_DIRECT.
+//!
+//! A blob lies at `blobs/<folder, 8 hex digits>/<slot, 3 hex digits>`. Calls that the ring does not have
+//! (folders, unlink, clone) run on the executor's blocking threads.
+//! Holds: a few open files per shard, closed when they have not been read for a moment, so that an unlinked
+//! file's space comes back; the births under way, so that a discard during a creation is not lost.
+//! Invariants: every call that leaves something behind runs to its end, whoever stops waiting for it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use glommio::GlommioError;
+use glommio::io::{DmaFile, OpenOptions};
+use meta::id::{BlobId, FOLDER_SLOTS, FolderId};
+use protocol::range::ByteRange;
+
+use super::raw::{self, DataDirectory};
+use super::{ALIGN, BlobFile, Block, Buffer, Disk, DiskError, READ_LEN_MAX, Space, Unsynced};
+use crate::seam::Local;
+
+/// How many files a shard keeps open for reading.
+const OPEN_FILES_MAX: usize = 128;
+
+/// A file that was not read between two rounds of the sweep is closed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The [`Disk`] of one shard. Made and used on the shard's thread.
+pub struct GlommioDisk {
+    data: Rc<Path>,
+    can_clone: bool,
+    open: Rc<OpenFiles>,
+    births: Rc<Births>,
+}
+
+impl GlommioDisk {
+    /// The files of `data` as this shard sees them.
+    #[must_use]
+    pub fn new(data: &DataDirectory) -> Self {
+        Self {
+            data: Rc::from(data.path()),
+            can_clone: data.facts().can_clone,
+            open: Rc::new(OpenFiles::default()),
+            births: Rc::new(Births::default()),
+        }
+    }
+
+    /// The file of `blob`, open for reading.
+    async fn opened(&self, blob: BlobId) -> Result<Rc<DmaFile>, DiskError> {
+        if let Some(file) = self.open.get(blob) {
+            return Ok(file);
+        }
+        let (open, path) = (Rc::clone(&self.open), blob_path(&self.data, blob));
+        let opening = async move {
+            let file = OpenOptions::new().read(true).dma_open(&path).await;
+            let file = Rc::new(file.map_err(|error| from_glommio("open a blob", &error))?);
+            open.put(blob, &file);
+            Ok(file)
+        };
+        to_the_end(opening).await
+    }
+}
+
+impl Disk for GlommioDisk {
+    fn make_folder(&self, folder: FolderId) -> Local<'_, Result<(), DiskError>> {
+        let (blobs, path) = (raw::blobs(&self.data), folder_path(&self.data, folder));
+        Box::pin(to_the_end(blocking("make a folder", move || {
+            raw::make_folder(&path)?;
+            raw::sync_folder(&blobs)
+        })))
+    }
+
+    fn create(&self, blob: BlobId) -> Local<'_, Result<Rc<dyn BlobFile>, DiskError>> {
+        let path = blob_path(&self.data, blob);
+        Box::pin(async move {
+            let birth = Births::begin(&self.births, blob);
+            let creating = async move {
+                let created = OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .mode(raw::FILE_MODE)
+                    .dma_open(&path)
+                    .await
+                    .map_err(|error| from_glommio("create a blob", &error));
+                let doomed = birth.end();
+                match created {
+                    Ok(file) if !doomed => {
+                        Ok(Rc::new(DirectFile { blob, file, len: Cell::new(0) }) as Rc<dyn BlobFile>)
+                    }
+                    Err(error @ (DiskError::Exists | DiskError::Missing)) => Err(error),
+                    created => {
+                        remove(path).await?;
+                        Err(created.err().unwrap_or(DiskError::Missing))
+                    }
+                }
+            };
+            to_the_end(creating).await
+        })
+    }
+
+    fn clone_range(
+        &self,
+        source: BlobId,
+        range: ByteRange,
+        target: BlobId,
+    ) -> Local<'_, Result<Unsynced, DiskError>> {
+        assert!(on_grid(range.start()) && on_grid(range.end()), "clones lie on the grid");
+        assert!(!range.is_empty(), "an empty range is nothing to clone");
+        let from = blob_path(&self.data, source);
+        let to = blob_path(&self.data, target);
+        Box::pin(async move {
+            let birth = Births::begin(&self.births, target);
+            let cloning = async move {
+                let path = to.clone();
+                let cloned = blocking_with(move || clone_file(&from, range, &to)).await;
+                if birth.end() && cloned.is_ok() {
+                    remove(path).await?;
+                    return Err(DiskError::Missing);
+                }
+                cloned.map(|descriptor| Unsynced::of_descriptor(target, descriptor))
+            };
+            to_the_end(cloning).await
+        })
+    }
+
+    fn read(&self, blob: BlobId, offset: u64, len: usize) -> Local<'_, Result<Block, DiskError>> {
+        assert!(on_grid(offset) && len.is_multiple_of(ALIGN), "reads lie on the grid");
+        assert!((1..=READ_LEN_MAX).contains(&len), "a read has its limits");
+        Box::pin(async move {
+            let file = self.opened(blob).await?;
+            // The kernel may stop early for reasons of its own, so a short read is asked once more.
+            for _ in 0..2 {
+                let read = file.read_at_aligned(offset, len).await;
+                let read = read.map_err(|error| from_glommio("read a blob", &error))?;
+                if read.len() == len {
+                    return Ok(Block::of_read(read));
+                }
+            }
+            Err(DiskError::Truncated)
+        })
+    }
+
+    fn unlink(&self, blobs: Vec<BlobId>) -> Local<'_, Result<(), DiskError>> {
+        for &blob in &blobs {
+            self.open.forget(blob);
+        }
+        let data = self.data.to_path_buf();
+        Box::pin(to_the_end(blocking("unlink blobs", move || unlink_all(&data, &blobs))))
+    }
+
+    fn discard(&self, blob: BlobId) {
+        if self.births.doom(blob) {
+            return;
+        }
+        self.open.forget(blob);
+        let data = self.data.to_path_buf();
+        let unlinking = async move {
+            // What fails here is found by the sweep of the next start; the lease stays open for it.
+            drop(blocking("discard a blob", move || unlink_all(&data, &[blob])).await);
+        };
+        glommio::spawn_local(unlinking).detach();
+    }
+
+    fn list_folder(&self, folder: FolderId) -> Local<'_, Result<Vec<BlobId>, DiskError>> {
+        let path = folder_path(&self.data, folder);
+        Box::pin(blocking("list a folder", move || {
+            let mut blobs = Vec::new();
+            for entry in fs::read_dir(path)? {
+                let name = entry?.file_name();
+                blobs.extend(name.to_str().and_then(slot_of).map(|s| BlobId::in_folder(folder, s)));
+            }
+            blobs.sort_unstable();
+            Ok(blobs)
+        }))
+    }
+
+    fn move_to_lost(&self, blob: BlobId) -> Local<'_, Result<(), DiskError>> {
+        self.open.forget(blob);
+        let (from, lost) = (blob_path(&self.data, blob), raw::lost(&self.data));
+        let folder = folder_path(&self.data, blob.folder());
+        Box::pin(to_the_end(blocking("move a blob to the lost folder", move || {
+            let name = format!("{:08x}-{:03x}", blob.folder().get(), blob.slot());
+            fs::rename(from, lost.join(name))?;
+            raw::sync_folder(&lost)?;
+            raw::sync_folder(&folder)
+        })))
+    }
+
+    fn remove_folder(&self, folder: FolderId) -> Local<'_, Result<(), DiskError>> {
+        let (blobs, path) = (raw::blobs(&self.data), folder_path(&self.data, folder));
+        Box::pin(to_the_end(blocking("remove a folder", move || {
+            done_if_missing(fs::remove_dir(path))?;
+            raw::sync_folder(&blobs)
+        })))
+    }
+
+    fn free(&self) -> Local<'_, Result<Space, DiskError>> {
+        let data = self.data.to_path_buf();
+        Box::pin(blocking("ask for free space", move || raw::space(&data)))
+    }
+
+    fn can_clone(&self) -> bool {
+        self.can_clone
+    }
+}
+
+/// A blob file while it is written.
+struct DirectFile {
+    blob: BlobId,
+    file: DmaFile,
+    /// The file's length as reservations and writes made it.
+    len: Cell<u64>,
+}
+
+impl BlobFile for DirectFile {
+    fn reserve(&self, upto: u64) -> Local<'_, Result<(), DiskError>> {
+        Box::pin(async move {
+            let reserved = self.file.pre_allocate(upto, false).await;
+            match reserved.map_err(|error| from_glommio("reserve space", &error)) {
+                Ok(()) => self.len.set(self.len.get().max(upto)),
+                Err(DiskError::Unsupported) => {}
+                Err(error) => return Err(error),
+            }
+            Ok(())
+        })
+    }
+
+    fn write(&self, offset: u64, buffer: Buffer) -> Local<'_, Result<Buffer, DiskError>> {
+        assert!(on_grid(offset) && on_grid(buffer.len() as u64), "writes lie on the grid");
+        Box::pin(async move {
+            self.len.set(self.len.get().max(offset + buffer.len() as u64));
+            // A short write is tried once more as a whole: the second try says why, e.g. that the disk is full.
+            for _ in 0..2 {
+                let written = self.file.write_rc_at(buffer.direct(), offset).await;
+                let written = written.map_err(|error| from_glommio("write a blob", &error))?;
+                if written == buffer.len() {
+                    return Ok(buffer);
+                }
+            }
+            let text = "the system wrote less than it was given".to_owned();
+            Err(DiskError::Io { action: "write a blob", errno: None, text })
+        })
+    }
+
+    fn finish(&self, len: u64) -> Local<'_, Result<Unsynced, DiskError>> {
+        assert!(on_grid(len), "files end on the grid");
+        Box::pin(async move {
+            assert!(len <= self.len.get(), "a file does not grow when it is finished");
+            if len < self.len.get() {
+                let cut = self.file.truncate(len).await;
+                cut.map_err(|error| from_glommio("give back reserved space", &error))?;
+                self.len.set(len);
+            }
+            let descriptor = self.file.as_fd().try_clone_to_owned();
+            let descriptor =
+                descriptor.map_err(|error| DiskError::from_io("duplicate a descriptor", &error))?;
+            Ok(Unsynced::of_descriptor(self.blob, descriptor))
+        })
+    }
+}
+
+/// Files that were read a moment ago.
+#[derive(Default)]
+struct OpenFiles {
+    entries: RefCell<Vec<OpenFile>>,
+    sweeping: Cell<bool>,
+}
+
+struct OpenFile {
+    blob: BlobId,
+    file: Rc<DmaFile>,
+    /// Read since the sweep last came by.
+    used: bool,
+}
+
+impl OpenFiles {
+    fn get(&self, blob: BlobId) -> Option<Rc<DmaFile>> {
+        let mut entries = self.entries.borrow_mut();
+        let entry = entries.iter_mut().find(|entry| entry.blob == blob)?;
+        entry.used = true;
+        Some(Rc::clone(&entry.file))
+    }
+
+    fn put(self: &Rc<Self>, blob: BlobId, file: &Rc<DmaFile>) {
+        let mut entries = self.entries.borrow_mut();
+        if entries.iter().any(|entry| entry.blob == blob) {
+            return;
+        }
+        if entries.len() == OPEN_FILES_MAX {
+            let idle = entries.iter().position(|entry| !entry.used).unwrap_or(0);
+            entries.remove(idle);
+        }
+        entries.push(OpenFile { blob, file: Rc::clone(file), used: true });
+        drop(entries);
+        if !self.sweeping.replace(true) {
+            glommio::spawn_local(Rc::clone(self).sweep()).detach();
+        }
+    }
+
+    fn forget(&self, blob: BlobId) {
+        self.entries.borrow_mut().retain(|entry| entry.blob != blob);
+    }
+
+    /// Closes what is not read any more, until nothing is open: another shard may have unlinked it, and an open
+    /// descriptor would keep its space.
+    async fn sweep(self: Rc<Self>) {
+        while !self.entries.borrow().is_empty() {
+            glommio::timer::sleep(SWEEP_INTERVAL).await;
+            self.entries.borrow_mut().retain_mut(|entry| std::mem::take(&mut entry.used));
+        }
+        self.sweeping.set(false);
+    }
+}
+
+/// Files that are being created, and whether they were discarded meanwhile.
+#[derive(Default)]
+struct Births(RefCell<HashMap<BlobId, bool>>);
+
+struct Birth {
+    births: Rc<Births>,
+    blob: BlobId,
+}
+
+impl Births {
+    fn begin(self: &Rc<Self>, blob: BlobId) -> Birth {
+        self.0.borrow_mut().insert(blob, false);
+        Birth { births: Rc::clone(self), blob }
+    }
+
+    /// Marks a file that is being created for removal; false if there is none.
+    fn doom(&self, blob: BlobId) -> bool {
+        self.0.borrow_mut().get_mut(&blob).map(|doomed| *doomed = true).is_some()
+    }
+}
+
+impl Birth {
+    /// The file is there, or will not be: whether it was discarded meanwhile.
+    fn end(self) -> bool {
+        self.births.0.borrow_mut().remove(&self.blob).unwrap_or(false)
+    }
+}
+
+impl Drop for Birth {
+    fn drop(&mut self) {
+        self.births.0.borrow_mut().remove(&self.blob);
+    }
+}
+
+/// The folder of a lease.
+pub(super) fn folder_path(data: &Path, folder: FolderId) -> PathBuf {
+    raw::blobs(data).join(format!("{:08x}", folder.get()))
+}
+
+fn blob_path(data: &Path, blob: BlobId) -> PathBuf {
+    folder_path(data, blob.folder()).join(format!("{:03x}", blob.slot()))
+}
+
+/// The slot that a file name stands for; `None` for a name that no blob has.
+fn slot_of(name: &str) -> Option<u16> {
+    let slot = u16::from_str_radix(name, 16).ok()?;
+    (slot < FOLDER_SLOTS && name == format!("{slot:03x}")).then_some(slot)
+}
+
+const fn on_grid(position: u64) -> bool {
+    position.is_multiple_of(ALIGN as u64)
+}
+
+fn clone_file(from: &Path, range: ByteRange, to: &Path) -> Result<OwnedFd, DiskError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |error: &io::Error| DiskError::from_io("clone a blob", error);
+    let source = fs::File::open(from).map_err(|error| failed(&error))?;
+    let target = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(raw::FILE_MODE)
+        .open(to)
+        .map_err(|error| failed(&error))?;
+    match raw::clone_range(source.as_fd(), range, target.as_fd()) {
+        Ok(()) => Ok(target.into()),
+        Err(error) => {
+            fs::remove_file(to).map_err(|error| failed(&error))?;
+            match error.raw_os_error() {
+                // EINVAL is the answer of file systems whose grid is another one.
+                Some(libc::EXDEV | libc::EINVAL | libc::ENOTTY) => Err(DiskError::Unsupported),
+                _ => Err(failed(&error)),
+            }
+        }
+    }
+}
+
+fn unlink_all(data: &Path, blobs: &[BlobId]) -> io::Result<()> {
+    let mut folders = BTreeSet::new();
+    for &blob in blobs {
+        done_if_missing(fs::remove_file(blob_path(data, blob)))?;
+        folders.insert(blob.folder());
+    }
+    for folder in folders {
+        done_if_missing(raw::sync_folder(&folder_path(data, folder)))?;
+    }
+    Ok(())
+}
+
+fn done_if_missing(outcome: io::Result<()>) -> io::Result<()> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}
+
+async fn remove(path: PathBuf) -> Result<(), DiskError> {
+    blocking("remove a file", move || done_if_missing(fs::remove_file(path))).await
+}
+
+/// Runs `work` on a blocking thread.
+async fn blocking<T: Send + 'static>(
+    action: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, DiskError> {
+    blocking_with(move || work().map_err(|error| DiskError::from_io(action, &error))).await
+}
+
+async fn blocking_with<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
+) -> Result<T, DiskError> {
+    let executor = glommio::executor();
+    executor.spawn_blocking(work).await
+}
+
+/// Runs `task` to its end even if the caller is dropped.
+async fn to_the_end<T: 'static>(
+    task: impl Future<Output = Result<T, DiskError>> + 'static,
+) -> Result<T, DiskError> {
+    glommio::spawn_local(task).detach().await.unwrap_or_else(|| {
+        let text = "the task is gone".to_owned();
+        Err(DiskError::Io { action: "wait for the disk", errno: None, text })
+    })
+}
+
+fn from_glommio(action: &'static str, error: &GlommioError<()>) -> DiskError {
+    DiskError::from_errno(action, error.raw_os_error(), || error.to_string())
+}

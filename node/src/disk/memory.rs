@@ -1,0 +1,416 @@
+//! Room: a disk in memory, for tests and for the simulation.
+//!
+//! It is as honest as a file system: what was not synced is gone after [`MemoryDisk::crash`], and an unlink that
+//! was not synced may come undone; it has a size, files end where they end, and any call can be made to fail.
+//! Every call gives way once before it does anything, so that a single-threaded executor sees interleavings.
+//! Holds: all files, shared by the shards and the [`Syncer`] that clones of it are.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use bytes::Bytes;
+use meta::id::{BlobId, FolderId};
+use protocol::range::ByteRange;
+
+use super::{
+    ALIGN, BlobFile, Block, Buffer, Disk, DiskError, READ_LEN_MAX, Space, Syncer, Unsynced,
+};
+use crate::seam::Local;
+
+/// A disk in memory. Clones are handles of the same disk.
+#[derive(Debug, Clone)]
+pub struct MemoryDisk {
+    state: Arc<Mutex<State>>,
+}
+
+/// The calls that [`MemoryDisk::fail`] can make fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// [`Disk::make_folder`]
+    MakeFolder,
+    /// [`Disk::create`]
+    Create,
+    /// [`BlobFile::reserve`]
+    Reserve,
+    /// [`BlobFile::write`]
+    Write,
+    /// [`BlobFile::finish`]
+    Finish,
+    /// [`Disk::clone_range`]
+    Clone,
+    /// [`Disk::read`]
+    Read,
+    /// [`Disk::unlink`]
+    Unlink,
+    /// [`Syncer::sync`], of one file
+    Sync,
+}
+
+#[derive(Debug)]
+struct State {
+    folders: BTreeMap<FolderId, Folder>,
+    lost: BTreeMap<BlobId, File>,
+    faults: Vec<Fault>,
+    total: u64,
+    used: u64,
+    can_clone: bool,
+}
+
+#[derive(Debug, Default)]
+struct Folder {
+    files: BTreeMap<BlobId, File>,
+    /// Durable files whose removal is not durable yet: they come back at a crash.
+    ghosts: BTreeMap<BlobId, File>,
+}
+
+#[derive(Debug, Default)]
+struct File {
+    bytes: Vec<u8>,
+    /// Bytes of the disk that it takes; a clone takes none of its own.
+    charged: u64,
+    finished: bool,
+    durable: bool,
+}
+
+#[derive(Debug)]
+struct Fault {
+    call: Call,
+    after: usize,
+    error: DiskError,
+}
+
+impl MemoryDisk {
+    /// An empty disk of `total` bytes that can clone.
+    #[must_use]
+    pub fn new(total: u64) -> Self {
+        let state = State {
+            folders: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            faults: Vec::new(),
+            total,
+            used: 0,
+            can_clone: true,
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The same, on a file system that does not clone.
+    #[must_use]
+    pub fn without_clone(total: u64) -> Self {
+        let disk = Self::new(total);
+        disk.lock().can_clone = false;
+        disk
+    }
+
+    /// Plays a power cut: whatever is not durable is gone, whatever was not durably removed is back. Files that
+    /// were being written are lost to their writers.
+    pub fn crash(&self) {
+        let state = &mut *self.lock();
+        for folder in state.folders.values_mut() {
+            folder.files.retain(|_, file| file.durable);
+            folder.files.append(&mut folder.ghosts);
+        }
+        state.faults.clear();
+        let folders = state.folders.values().flat_map(|folder| folder.files.values());
+        state.used = folders.chain(state.lost.values()).map(|file| file.charged).sum();
+    }
+
+    /// Makes one later call fail: the one after `after` further calls of its kind.
+    pub fn fail(&self, call: Call, after: usize, error: DiskError) {
+        self.lock().faults.push(Fault { call, after, error });
+    }
+
+    /// Flips bits of one byte of a file; false if there is no such byte.
+    #[must_use]
+    pub fn corrupt(&self, blob: BlobId, offset: u64, flip: u8) -> bool {
+        let mut state = self.lock();
+        let Ok(at) = usize::try_from(offset) else { return false };
+        let byte = state.file_mut(blob).ok().and_then(|file| file.bytes.get_mut(at));
+        byte.map(|byte| *byte ^= flip).is_some()
+    }
+
+    /// Cuts a file short, as damage would.
+    ///
+    /// # Errors
+    /// [`DiskError::Missing`] if there is no such file.
+    pub fn cut(&self, blob: BlobId, len: usize) -> Result<(), DiskError> {
+        self.lock().file_mut(blob)?.bytes.truncate(len);
+        Ok(())
+    }
+
+    /// Every file there is, ascending.
+    #[must_use]
+    pub fn blobs(&self) -> Vec<BlobId> {
+        self.lock().folders.values().flat_map(|folder| folder.files.keys().copied()).collect()
+    }
+
+    /// Every file in the lost folder, ascending.
+    #[must_use]
+    pub fn lost(&self) -> Vec<BlobId> {
+        self.lock().lost.keys().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call of the disk: gives way once, then does its work unless it is meant to fail.
+    fn call<'a, T: 'a>(
+        &'a self,
+        call: Option<Call>,
+        work: impl FnOnce(&mut State) -> Result<T, DiskError> + 'a,
+    ) -> Local<'a, Result<T, DiskError>> {
+        Box::pin(async move {
+            give_way().await;
+            let mut state = self.lock();
+            if let Some(call) = call {
+                state.fault(call)?;
+            }
+            work(&mut state)
+        })
+    }
+}
+
+impl Disk for MemoryDisk {
+    fn make_folder(&self, folder: FolderId) -> Local<'_, Result<(), DiskError>> {
+        self.call(Some(Call::MakeFolder), move |state| {
+            state.folders.entry(folder).or_default();
+            Ok(())
+        })
+    }
+
+    fn create(&self, blob: BlobId) -> Local<'_, Result<Rc<dyn BlobFile>, DiskError>> {
+        self.call(Some(Call::Create), move |state| {
+            state.add(blob, File::default())?;
+            Ok(Rc::new(MemoryFile { disk: self.clone(), blob }) as Rc<dyn BlobFile>)
+        })
+    }
+
+    fn clone_range(
+        &self,
+        source: BlobId,
+        range: ByteRange,
+        target: BlobId,
+    ) -> Local<'_, Result<Unsynced, DiskError>> {
+        assert!(on_grid(range.start()) && on_grid(range.end()), "clones lie on the grid");
+        assert!(!range.is_empty(), "an empty range is nothing to clone");
+        self.call(Some(Call::Clone), move |state| {
+            if !state.can_clone {
+                return Err(DiskError::Unsupported);
+            }
+            let bytes = state.file_mut(source)?.bytes.get(places(range)).map(<[u8]>::to_vec);
+            let bytes = bytes.ok_or(DiskError::Unsupported)?;
+            state.add(target, File { bytes, finished: true, ..File::default() })?;
+            Ok(Unsynced::of_memory(target))
+        })
+    }
+
+    fn read(&self, blob: BlobId, offset: u64, len: usize) -> Local<'_, Result<Block, DiskError>> {
+        assert!(on_grid(offset) && len.is_multiple_of(ALIGN), "reads lie on the grid");
+        assert!((1..=READ_LEN_MAX).contains(&len), "a read has its limits");
+        self.call(Some(Call::Read), move |state| {
+            let range = ByteRange::new(offset, offset + len as u64).expect("ascending");
+            let bytes = state.file_mut(blob)?.bytes.get(places(range));
+            let bytes = bytes.ok_or(DiskError::Truncated)?;
+            Ok(Block::from(Bytes::copy_from_slice(bytes)))
+        })
+    }
+
+    fn unlink(&self, blobs: Vec<BlobId>) -> Local<'_, Result<(), DiskError>> {
+        self.call(Some(Call::Unlink), move |state| {
+            for blob in blobs {
+                state.remove(blob);
+                if let Some(folder) = state.folders.get_mut(&blob.folder()) {
+                    folder.ghosts.clear();
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn discard(&self, blob: BlobId) {
+        let state = &mut *self.lock();
+        let file = state.remove(blob);
+        if let (Some(file), Some(folder)) = (file, state.folders.get_mut(&blob.folder()))
+            && file.durable
+        {
+            folder.ghosts.insert(blob, file);
+        }
+    }
+
+    fn list_folder(&self, folder: FolderId) -> Local<'_, Result<Vec<BlobId>, DiskError>> {
+        self.call(None, move |state| {
+            let folder = state.folders.get(&folder).ok_or(DiskError::Missing)?;
+            Ok(folder.files.keys().copied().collect())
+        })
+    }
+
+    fn move_to_lost(&self, blob: BlobId) -> Local<'_, Result<(), DiskError>> {
+        self.call(None, move |state| {
+            let file = state.folders.get_mut(&blob.folder()).and_then(|f| f.files.remove(&blob));
+            state.lost.insert(blob, file.ok_or(DiskError::Missing)?);
+            Ok(())
+        })
+    }
+
+    fn remove_folder(&self, folder: FolderId) -> Local<'_, Result<(), DiskError>> {
+        self.call(None, move |state| match state.folders.get(&folder) {
+            Some(found) if !found.files.is_empty() => Err(DiskError::Exists),
+            _ => {
+                state.folders.remove(&folder);
+                Ok(())
+            }
+        })
+    }
+
+    fn free(&self) -> Local<'_, Result<Space, DiskError>> {
+        self.call(None, |state| Ok(Space { free: state.total - state.used, total: state.total }))
+    }
+
+    fn can_clone(&self) -> bool {
+        self.lock().can_clone
+    }
+}
+
+impl Syncer for MemoryDisk {
+    fn sync(&self, files: &[&Unsynced]) -> Vec<Result<(), DiskError>> {
+        let mut state = self.lock();
+        files
+            .iter()
+            .map(|unsynced| {
+                if unsynced.is_poisoned() {
+                    let text = "an earlier sync of this file failed".to_owned();
+                    return Err(DiskError::Io { action: "sync a blob", errno: None, text });
+                }
+                let outcome = state.sync(unsynced.blob());
+                if outcome.is_err() {
+                    unsynced.poison();
+                }
+                outcome
+            })
+            .collect()
+    }
+}
+
+struct MemoryFile {
+    disk: MemoryDisk,
+    blob: BlobId,
+}
+
+impl BlobFile for MemoryFile {
+    fn reserve(&self, upto: u64) -> Local<'_, Result<(), DiskError>> {
+        self.disk.call(Some(Call::Reserve), move |state| state.grow(self.blob, upto))
+    }
+
+    fn write(&self, offset: u64, buffer: Buffer) -> Local<'_, Result<Buffer, DiskError>> {
+        let range = ByteRange::new(offset, offset + buffer.len() as u64).expect("ascending");
+        assert!(on_grid(range.start()) && on_grid(range.end()), "writes lie on the grid");
+        self.disk.call(Some(Call::Write), move |state| {
+            state.grow(self.blob, range.end())?;
+            let file = state.file_mut(self.blob)?;
+            assert!(!file.finished, "a finished blob never changes");
+            file.bytes[places(range)].copy_from_slice(buffer.bytes());
+            Ok(buffer)
+        })
+    }
+
+    fn finish(&self, len: u64) -> Local<'_, Result<Unsynced, DiskError>> {
+        assert!(on_grid(len), "files end on the grid");
+        self.disk.call(Some(Call::Finish), move |state| {
+            let file = state.file_mut(self.blob)?;
+            let before = file.charged;
+            assert!(len <= before, "a file does not grow when it is finished");
+            file.bytes.truncate(places(ByteRange::new(0, len).expect("ascending")).end);
+            file.charged = len;
+            file.finished = true;
+            state.used -= before - len;
+            Ok(Unsynced::of_memory(self.blob))
+        })
+    }
+}
+
+impl State {
+    /// Uses up one call of this kind against the faults that wait for it.
+    fn fault(&mut self, call: Call) -> Result<(), DiskError> {
+        let Some(at) = self.faults.iter().position(|fault| fault.call == call) else {
+            return Ok(());
+        };
+        if self.faults[at].after > 0 {
+            self.faults[at].after -= 1;
+            return Ok(());
+        }
+        Err(self.faults.remove(at).error)
+    }
+
+    fn file_mut(&mut self, blob: BlobId) -> Result<&mut File, DiskError> {
+        let folder = self.folders.get_mut(&blob.folder()).ok_or(DiskError::Missing)?;
+        folder.files.get_mut(&blob).ok_or(DiskError::Missing)
+    }
+
+    fn add(&mut self, blob: BlobId, file: File) -> Result<(), DiskError> {
+        let folder = self.folders.get_mut(&blob.folder()).ok_or(DiskError::Missing)?;
+        if folder.files.contains_key(&blob) {
+            return Err(DiskError::Exists);
+        }
+        folder.files.insert(blob, file);
+        Ok(())
+    }
+
+    fn remove(&mut self, blob: BlobId) -> Option<File> {
+        let file = self.folders.get_mut(&blob.folder())?.files.remove(&blob)?;
+        self.used -= file.charged;
+        Some(file)
+    }
+
+    /// Makes a file at least `upto` bytes long, if the disk has the room.
+    fn grow(&mut self, blob: BlobId, upto: u64) -> Result<(), DiskError> {
+        let free = self.total - self.used;
+        let file = self.file_mut(blob)?;
+        let more = upto.saturating_sub(file.charged);
+        if more > free {
+            return Err(DiskError::NoSpace);
+        }
+        if more > 0 {
+            file.bytes.resize(places(ByteRange::new(0, upto).expect("ascending")).end, 0);
+            file.charged = upto;
+            self.used += more;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, blob: BlobId) -> Result<(), DiskError> {
+        self.fault(Call::Sync)?;
+        let folder = self.folders.get_mut(&blob.folder()).ok_or(DiskError::Missing)?;
+        let file = folder.files.get_mut(&blob).ok_or(DiskError::Missing)?;
+        assert!(file.finished, "only complete files are synced");
+        file.durable = true;
+        folder.ghosts.clear();
+        Ok(())
+    }
+}
+
+const fn on_grid(position: u64) -> bool {
+    position.is_multiple_of(ALIGN as u64)
+}
+
+/// A range of a file as places in memory; beyond all memory if it does not fit.
+fn places(range: ByteRange) -> std::ops::Range<usize> {
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    place(range.start())..place(range.end())
+}
+
+/// Lets everything else that can run do so once.
+async fn give_way() {
+    let mut gave_way = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut gave_way, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

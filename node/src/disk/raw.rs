@@ -1,0 +1,282 @@
+//! Room: the system calls that no crate wraps safely, and what is asked of a data directory before it is used.
+//!
+//! May touch: files, and block while doing so; so everything here runs at start or on a blocking thread.
+//! Must not: be called on a shard's thread.
+//! Source: ioctl_ficlonerange(2), flock(2), statfs(2), statx(2), open(2) "O_DIRECT".
+
+#![expect(unsafe_code, reason = "this is the room of the system calls; see each SAFETY")]
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use protocol::range::ByteRange;
+use rustix::fs::{AtFlags, FlockOperation, StatxFlags};
+
+use super::{ALIGN, DiskError, Space};
+
+/// The layout of `struct file_clone_range`, <linux/fs.h>.
+#[repr(C)]
+struct FileCloneRange {
+    src_fd: i64,
+    src_offset: u64,
+    src_length: u64,
+    dest_offset: u64,
+}
+
+/// Shares `range` of `source` with `target` at offset 0.
+///
+/// # Errors
+/// What the system says: EOPNOTSUPP, EXDEV and EINVAL if the file system does not clone this, ENOSPC …
+pub fn clone_range(
+    source: BorrowedFd<'_>,
+    range: ByteRange,
+    target: BorrowedFd<'_>,
+) -> io::Result<()> {
+    let argument = FileCloneRange {
+        src_fd: i64::from(source.as_raw_fd()),
+        src_offset: range.start(),
+        src_length: range.len(),
+        dest_offset: 0,
+    };
+    // SAFETY: FICLONERANGE reads one `struct file_clone_range` (ioctl_ficlonerange(2)), which `argument` is and
+    // outlives the call; both descriptors are borrowed, hence open.
+    let outcome = unsafe { libc::ioctl(target.as_raw_fd(), libc::FICLONERANGE, &raw const argument) };
+    if outcome == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The room of the file system that `path` lies on.
+///
+/// # Errors
+/// What the system says.
+pub fn space(path: &Path) -> io::Result<Space> {
+    let found = rustix::fs::statvfs(path)?;
+    Ok(Space {
+        free: found.f_bavail.saturating_mul(found.f_frsize),
+        total: found.f_blocks.saturating_mul(found.f_frsize),
+    })
+}
+
+/// The permission bits of folders: nobody but the node reads its data.
+pub const FOLDER_MODE: u32 = 0o700;
+
+/// The permission bits of files.
+pub const FILE_MODE: u32 = 0o600;
+
+/// Makes a folder; one that exists is left as it is.
+///
+/// # Errors
+/// What the system says.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Makes the entries of a folder durable.
+///
+/// # Errors
+/// What the system says.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// What was found out about a data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The file system's name, or its number in hex.
+    pub file_system: String,
+    /// Whether ranges of files can be cloned.
+    pub can_clone: bool,
+    /// Whether direct reads and writes on the grid of [`ALIGN`] work.
+    pub direct: bool,
+    /// The grid that the file system asks for in direct reads and writes, if it says so.
+    pub direct_align: Option<u32>,
+}
+
+/// A data directory that this process holds alone.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    facts: Facts,
+    /// The lock goes with the descriptor.
+    _lock: OwnedFd,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug)]
+pub enum DataDirectoryError {
+    /// Another process uses it.
+    InUse,
+    /// A folder of it lies on another file system: files could not be moved or cloned between them.
+    Scattered(PathBuf),
+    /// The system refused.
+    Io(PathBuf, io::Error),
+}
+
+impl std::fmt::Display for DataDirectoryError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::InUse => f.write_str("the data directory is in use by another process"),
+            Self::Scattered(path) => {
+                write!(f, "{} lies on another file system than the data directory", path.display())
+            }
+            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for DataDirectoryError {}
+
+impl DataDirectory {
+    /// Locks the directory (made if it is not there), makes its folders and finds out what it can do.
+    ///
+    /// # Errors
+    /// See [`DataDirectoryError`].
+    pub fn open(path: &Path) -> Result<Self, DataDirectoryError> {
+        let at = |place: &Path| {
+            let place = place.to_owned();
+            move |error: io::Error| DataDirectoryError::Io(place, error)
+        };
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(at(path))?;
+        let path = path.canonicalize().map_err(at(path))?;
+        let lock = OwnedFd::from(File::open(&path).map_err(at(&path))?);
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(DataDirectoryError::InUse),
+            outcome => outcome.map_err(|error| DataDirectoryError::Io(path.clone(), error.into()))?,
+        }
+        let device = path.metadata().map_err(at(&path))?.dev();
+        for folder in [blobs(&path), lost(&path)] {
+            make_folder(&folder).map_err(at(&folder))?;
+            if folder.metadata().map_err(at(&folder))?.dev() != device {
+                return Err(DataDirectoryError::Scattered(folder));
+            }
+        }
+        sync_folder(&path).map_err(at(&path))?;
+        let facts = probe(&blobs(&path)).map_err(at(&path))?;
+        Ok(Self { path, facts, _lock: lock })
+    }
+
+    /// Where it is, without symbolic links.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was found out about it.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+/// The folder of the blob folders.
+pub(super) fn blobs(data: &Path) -> PathBuf {
+    data.join("blobs")
+}
+
+/// The folder of files that nobody named.
+pub(super) fn lost(data: &Path) -> PathBuf {
+    data.join("lost")
+}
+
+/// Tries a direct write, a direct read and a clone in `folder`, and leaves nothing behind.
+///
+/// # Errors
+/// If no file can be made there at all. What does not work is no error but a fact.
+pub fn probe(folder: &Path) -> io::Result<Facts> {
+    let source = folder.join(".probe-source");
+    let target = folder.join(".probe-target");
+    let outcome = probe_with(&source, &target);
+    for path in [&source, &target] {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    outcome
+}
+
+fn probe_with(source: &Path, target: &Path) -> io::Result<Facts> {
+    let plain = probe_file(source, 0)?;
+    let file_system = file_system_name(plain.as_fd())?;
+    let pattern: Vec<u8> = (0..2 * ALIGN).map(|at| (at / 7 % 251) as u8).collect();
+    plain.write_all_at(&pattern, 0)?;
+    plain.sync_all()?;
+    let direct = probe_direct(source, &pattern).is_ok_and(|same| same);
+    let direct_align = rustix::fs::statx(&plain, "", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN)
+        .ok()
+        .map(|found| found.stx_dio_offset_align)
+        .filter(|&align| align != 0);
+    let can_clone = probe_clone(&plain, target, &pattern).is_ok_and(|same| same);
+    Ok(Facts { file_system, can_clone, direct, direct_align })
+}
+
+fn probe_file(path: &Path, flags: i32) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(flags == 0)
+        .mode(FILE_MODE)
+        .custom_flags(flags)
+        .open(path)
+}
+
+/// Rewrites and reads back one grid unit with O_DIRECT.
+fn probe_direct(path: &Path, pattern: &[u8]) -> io::Result<bool> {
+    let file = probe_file(path, libc::O_DIRECT)?;
+    let mut memory = vec![0; 2 * ALIGN];
+    let start = memory.as_ptr().align_offset(ALIGN);
+    let aligned = &mut memory[start..start + ALIGN];
+    aligned.copy_from_slice(&pattern[..ALIGN]);
+    file.write_all_at(aligned, 0)?;
+    aligned.fill(0);
+    file.read_exact_at(aligned, 0)?;
+    Ok(*aligned == pattern[..ALIGN])
+}
+
+/// Clones the second grid unit of `source` and reads it back.
+fn probe_clone(source: &File, target: &Path, pattern: &[u8]) -> io::Result<bool> {
+    let target = probe_file(target, 0)?;
+    let (start, end) = (ALIGN as u64, 2 * ALIGN as u64);
+    let range = ByteRange::new(start, end).expect("ascending");
+    clone_range(source.as_fd(), range, target.as_fd())?;
+    let mut read = vec![0; ALIGN];
+    target.read_exact_at(&mut read, 0)?;
+    Ok(read == pattern[ALIGN..] && target.metadata()?.len() == end - start)
+}
+
+/// Names of file systems by their magic numbers, <linux/magic.h>.
+fn file_system_name(file: BorrowedFd<'_>) -> io::Result<String> {
+    let magic = rustix::fs::fstatfs(file)?.f_type;
+    let name = match magic {
+        0x5846_5342 => "xfs",
+        0x9123_683E => "btrfs",
+        0xEF53 => "ext4",
+        0x0102_1994 => "tmpfs",
+        0x794C_7630 => "overlay",
+        0x2FC1_2FC1 => "zfs",
+        0xCA45_1A4E => "bcachefs",
+        0xF2F5_2010 => "f2fs",
+        0x6969 => "nfs",
+        other => return Ok(format!("{other:#x}")),
+    };
+    Ok(name.to_owned())
+}
+
+impl From<DataDirectoryError> for DiskError {
+    fn from(error: DataDirectoryError) -> Self {
+        match &error {
+            DataDirectoryError::Io(_, cause) => Self::from_io("open the data directory", cause),
+            DataDirectoryError::InUse | DataDirectoryError::Scattered(_) => Self::Io {
+                action: "open the data directory",
+                errno: None,
+                text: error.to_string(),
+            },
+        }
+    }
+}
