@@ -6,5 +6,8 @@
 
 #![deny(unsafe_code)]
 
+pub mod blob;
+pub mod budget;
+pub mod disk;
 pub mod exchange;
 pub mod seam;
