@@ -160,7 +160,10 @@ mod tests {
         let owner = ("x-amz-expected-bucket-owner", "me");
         let length = ("content-length", "5");
         let name = |error: S3Error| {
-            (error.code, error.detail("ArgumentName").or(error.detail("Header")).map(String::from))
+            (
+                error.code,
+                error.detail("ArgumentName").or_else(|| error.detail("Header")).map(String::from),
+            )
         };
         let fault =
             |query: &str, headers: &[(&str, &str)]| name(parse(query, headers).unwrap_err());
