@@ -55,6 +55,9 @@ pub const COMPLETE_BODY_MAX: u64 = 8 * MIB;
 /// Shortest aws-chunked chunk, the last one with data excepted. S3: "Signature Calculations for
 /// the Authorization Header: Transferring Payload in Multiple Chunks".
 pub const CHUNK_LEN_MIN: u64 = 8192;
+/// A line of aws-chunked framing: ours. A signed chunk's first line has at most 99 bytes, a trailer
+/// with SHA-256 has 68.
+pub const CHUNK_LINE_LEN_MAX: usize = 256;
 
 const _: () = assert!(PARTS_MAX == PART_NUMBER_MAX as usize);
 const _: () = assert!(PART_LEN_MIN < PART_LEN_MAX);

@@ -1,5 +1,5 @@
 //! Room: takes the aws-chunked frame off a body: sizes, chunk signatures, trailers.
-//! Holds: at most one line of framing (`LINE_LEN_MAX`) and the running digest of one signed chunk.
+//! Holds: at most one line of framing (`CHUNK_LINE_LEN_MAX`) and the running digest of one signed chunk.
 //! Invariants: no byte is handed out beyond the declared length; splitting the wire elsewhere
 //! changes nothing.
 //! Source: S3 "Signature Calculations for the Authorization Header: Transferring Payload in
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::checksum::{ChecksumAlgorithm, ChecksumValue};
 use crate::error::S3Error;
-use crate::limits::CHUNK_LEN_MIN;
+use crate::limits::{CHUNK_LEN_MIN, CHUNK_LINE_LEN_MAX};
 use crate::sign::{Authenticated, Chain, PayloadMode};
 
 /// An aws-chunked body on its way in.
@@ -324,7 +324,7 @@ impl Line {
     fn take(&mut self, wire: &mut Bytes, end: LineEnd) -> Result<Option<Vec<u8>>, S3Error> {
         let feed = wire.iter().position(|&byte| byte == b'\n');
         let len = feed.map_or(wire.len(), |index| index + 1);
-        if self.bytes.len() + len > LINE_LEN_MAX {
+        if self.bytes.len() + len > CHUNK_LINE_LEN_MAX {
             return Err(S3Error::body_terminated());
         }
         self.bytes.extend_from_slice(&wire.split_to(len));
@@ -350,8 +350,6 @@ fn parse_size(text: &str) -> Option<u64> {
     u64::from_str_radix(text, 16).ok()
 }
 
-/// The longest line of framing: a chunk's first line has 99 bytes, a trailer with SHA-256 69.
-const LINE_LEN_MAX: usize = 256;
 /// Hexadecimal digits of a signature.
 const SIGNATURE_DIGITS: usize = 64;
 /// Empty lines after the end that are overlooked: two.
