@@ -82,7 +82,8 @@ fn append_stream(seed: u64, range: Range<u64>, bytes: &mut Vec<u8>) {
         let word = mix(seed.wrapping_mul(0xd134_2543_de82_ef95) ^ (at / WORD_LEN)).to_le_bytes();
         let from = at % WORD_LEN;
         let to = WORD_LEN.min(from + (range.end - at));
-        let inside = usize::try_from(from).expect("below 8")..usize::try_from(to).expect("at most 8");
+        let inside =
+            usize::try_from(from).expect("below 8")..usize::try_from(to).expect("at most 8");
         bytes.extend_from_slice(&word[inside]);
         at += to - from;
     }

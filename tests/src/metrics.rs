@@ -29,9 +29,8 @@ impl Metrics {
                 continue;
             }
             known = true;
-            let has = |(key, value): &(&str, &str)| {
-                series_labels.contains(&format!("{key}=\"{value}\""))
-            };
+            let has =
+                |(key, value): &(&str, &str)| series_labels.contains(&format!("{key}=\"{value}\""));
             if labels.iter().all(has) {
                 sum += value.parse::<f64>().expect("a sample is a number");
             }

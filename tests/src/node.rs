@@ -1,0 +1,221 @@
+//! Room: a real node: the built program as a process of its own, on free ports, with its own data.
+//!
+//! Holds: the process, which is killed when this is dropped, and its log, of which a failing test prints the
+//! end. Waits for conditions (`/readyz`, the end of the process), never for time to pass.
+
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use protocol::sign::Credential;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::client::S3;
+use crate::http::{Connection, Reply};
+use crate::metrics::Metrics;
+use crate::scratch::{Scratch, program_folder};
+
+/// The access key of every test node.
+pub const ACCESS_KEY: &str = "TENONTESTKEY";
+/// Its secret.
+pub const SECRET_KEY: &str = "tenon-test-secret-key";
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const STOPPED_WITHIN: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+const LOG_LINES_SHOWN: usize = 60;
+
+/// A running node, or one that was stopped and can be started again on the same data.
+pub struct Node {
+    child: Option<Child>,
+    address: SocketAddr,
+    admin: SocketAddr,
+    data: PathBuf,
+    log: PathBuf,
+    settings: Vec<(String, String)>,
+    _scratch: Scratch,
+}
+
+impl Node {
+    /// Starts a node with new data in a folder of its own.
+    pub fn start(name: &str) -> Self {
+        Self::start_with(name, None, &[])
+    }
+
+    /// Starts a node with its data in `data`, or else in a folder of its own; `settings` are variables of its
+    /// environment, such as `TENON_ETAG_MD5_UP_TO`.
+    pub fn start_with(name: &str, data: Option<&Path>, settings: &[(&str, &str)]) -> Self {
+        let scratch = Scratch::new(name);
+        let data = data.map_or_else(|| scratch.path().join("data"), Path::to_path_buf);
+        let mut node = Self {
+            child: None,
+            address: free_address(),
+            admin: free_address(),
+            data,
+            log: scratch.path().join("node.log"),
+            settings: settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            _scratch: scratch,
+        };
+        node.start_again();
+        node
+    }
+
+    /// Starts the node that was stopped or killed, on the same data and addresses, and waits until it serves.
+    pub fn start_again(&mut self) {
+        assert!(self.child.is_none(), "the node is running");
+        fs::create_dir_all(&self.data).expect("the data folder can be made");
+        let log = File::options().create(true).append(true).open(&self.log);
+        let log = log.expect("the log can be written");
+        let mut command = Command::new(program());
+        // Whatever the caller's environment says of Tenon must not reach a test.
+        for (name, _) in
+            env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENON_"))
+        {
+            command.env_remove(name);
+        }
+        command.arg("serve").arg("--data").arg(&self.data);
+        command.arg("--listen").arg(self.address.to_string());
+        command.arg("--admin-listen").arg(self.admin.to_string());
+        command.env("TENON_ROOT_ACCESS_KEY", ACCESS_KEY).env("TENON_ROOT_SECRET_KEY", SECRET_KEY);
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
+        self.child = Some(command.spawn().expect("the program can be started"));
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&mut self) {
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            if let Ok(reply) = self.ask_admin("/readyz")
+                && reply.status == 200
+            {
+                return;
+            }
+            if let Some(status) = self.child_mut().try_wait().expect("a child can be asked") {
+                panic!("the node ended before it was ready: {status}");
+            }
+            assert!(Instant::now() < deadline, "the node was not ready within {READY_WITHIN:?}");
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn child_mut(&mut self) -> &mut Child {
+        self.child.as_mut().expect("the node is running")
+    }
+
+    /// Asks the admin listener.
+    ///
+    /// # Errors
+    /// As those of [`Connection`].
+    pub fn ask_admin(&self, path: &str) -> io::Result<Reply> {
+        let mut connection = Connection::open(self.admin)?;
+        let host = self.admin;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        connection.send(request.as_bytes())?;
+        connection.receive(false)
+    }
+
+    /// The node's own figures.
+    pub fn metrics(&self) -> Metrics {
+        let reply = self.ask_admin("/metrics").expect("the admin listener answers");
+        assert_eq!(reply.status, 200);
+        Metrics::from_text(reply.text())
+    }
+
+    /// How clients reach it.
+    pub fn s3(&self) -> S3 {
+        S3 {
+            address: self.address,
+            credential: Credential {
+                access_key: ACCESS_KEY.to_owned(),
+                secret_key: SECRET_KEY.to_owned(),
+            },
+            region: "us-east-1".to_owned(),
+        }
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// What the node has written to stdout and stderr, over all its starts.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Asks the node to stop (SIGTERM), which it must do in good order.
+    pub fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let status = self.wait();
+        assert!(status.success(), "the node ended with {status}");
+    }
+
+    /// Stops the node as a crash does (SIGKILL).
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.wait();
+    }
+
+    /// Panics if the node has ended by itself.
+    pub fn must_be_running(&mut self) {
+        if let Some(status) = self.child_mut().try_wait().expect("a child can be asked") {
+            panic!("the node has ended by itself: {status}");
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        let id = Pid::from_child(self.child_mut());
+        kill_process(id, signal).expect("the child has not been waited for");
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + STOPPED_WITHIN;
+        loop {
+            if let Some(status) = self.child_mut().try_wait().expect("a child can be asked") {
+                self.child = None;
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the node did not end within {STOPPED_WITHIN:?}");
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().ok();
+            child.wait().ok();
+        }
+        if thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let shown = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
+            eprintln!("---- the end of the node's log ----\n{}\n----", shown.join("\n"));
+        }
+    }
+}
+
+/// The program under test, which must have been built before.
+pub fn program() -> PathBuf {
+    let path = program_folder().join("tenon");
+    assert!(
+        path.is_file(),
+        "{} is missing: build it first, by `cargo build --release` or scripts/test",
+        path.display()
+    );
+    path
+}
+
+/// An address on which nobody listens at this moment.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("a bound socket has an address")
+}
