@@ -6,8 +6,17 @@
 
 #![deny(unsafe_code)]
 
+pub mod access_line;
+pub mod admin;
 pub mod blob;
 pub mod budget;
+pub mod config;
 pub mod disk;
 pub mod exchange;
+pub mod host;
+pub mod http;
+pub mod log;
+pub mod metrics;
 pub mod seam;
+pub mod serve;
+pub mod shard;

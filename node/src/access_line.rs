@@ -1,0 +1,153 @@
+//! Room: one line on standard output for each request: who asked for what, and how it went.
+//!
+//! Must not: block a shard (a bounded queue, a writer thread; drops are counted) or hold a secret: no
+//! signature, no query, no customer key gets here.
+//! Units: times in microseconds, sizes in bytes of HTTP body.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use protocol::time::Timestamp;
+
+use crate::exchange::Trace;
+use crate::log::{Line, LineQueue, put_field};
+
+/// What is known of one request when it is over.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// When its head had been read.
+    pub time: Timestamp,
+    /// The identifier that the client was told.
+    pub id: String,
+    /// The other end of the connection.
+    pub peer: SocketAddr,
+    /// What a trusted proxy says about who is behind it.
+    pub forwarded_for: Option<String>,
+    /// The HTTP method.
+    pub method: String,
+    /// The HTTP status of the answer, or `None` when the client went away before there was one.
+    pub status: Option<u16>,
+    /// What the operation says about itself.
+    pub trace: Trace,
+    /// Request body bytes that the operation took.
+    pub bytes_in: u64,
+    /// Response body bytes handed to the connection.
+    pub bytes_out: u64,
+    /// From the head to the head of the answer.
+    pub first_byte_us: u64,
+    /// From the head to the last byte of the answer.
+    pub total_us: u64,
+    /// False when the answer was cut short.
+    pub complete: bool,
+}
+
+impl Line for Record {
+    fn render(&self, out: &mut String) {
+        let trace = &self.trace;
+        out.push_str("time=");
+        out.push_str(&self.time.iso8601());
+        put_field(out, "id", &self.id);
+        put_field(out, "peer", &self.peer);
+        let mut put_some = |key, value: Option<&str>| {
+            if let Some(value) = value {
+                put_field(out, key, &value);
+            }
+        };
+        put_some("forwarded_for", self.forwarded_for.as_deref());
+        put_some("access_key", trace.access_key.as_deref());
+        put_some("method", Some(&self.method));
+        put_some("operation", trace.operation);
+        put_some("bucket", trace.bucket.as_deref());
+        put_some("key", trace.key.as_deref());
+        match self.status {
+            Some(status) => put_field(out, "status", &status),
+            None => put_field(out, "status", &"none"),
+        }
+        if let Some(error) = trace.error {
+            put_field(out, "error", &error);
+        }
+        put_field(out, "bytes_in", &self.bytes_in);
+        put_field(out, "bytes_out", &self.bytes_out);
+        put_field(out, "first_byte_us", &self.first_byte_us);
+        put_field(out, "total_us", &self.total_us);
+        if let Some(way) = &trace.way {
+            put_field(out, "way", way);
+        }
+        if !self.complete {
+            put_field(out, "cut", &true);
+        }
+        out.push('\n');
+    }
+}
+
+/// Where access records go. Cheap to clone.
+#[derive(Clone)]
+pub struct AccessLog {
+    queue: Arc<LineQueue<Record>>,
+}
+
+impl AccessLog {
+    /// Starts the thread that writes to `out`.
+    pub fn start(out: impl Write + Send + 'static) -> Self {
+        Self { queue: Arc::new(LineQueue::start("access", out)) }
+    }
+
+    /// Queues one record, or drops and counts it.
+    pub fn write(&self, record: Record) {
+        self.queue.push(record);
+    }
+
+    /// The records dropped since the start.
+    pub fn dropped(&self) -> u64 {
+        self.queue.dropped()
+    }
+
+    /// Waits until every record so far has been written, at most a second.
+    pub fn flush(&self) {
+        self.queue.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_line_of_pairs() {
+        let record = Record {
+            time: Timestamp::from_millis(1_760_000_000_123),
+            id: "ABCDEFGHIJKLMNOP".into(),
+            peer: "192.0.2.7:40000".parse().expect("address"),
+            forwarded_for: Some("198.51.100.1, 10.0.0.1".into()),
+            method: "PUT".into(),
+            status: Some(200),
+            trace: Trace {
+                operation: Some("UploadPartCopy"),
+                bucket: Some("backups".into()),
+                key: Some("a\nb".into()),
+                access_key: Some("AKIDEXAMPLE".into()),
+                error: None,
+                way: Some("share+rw".into()),
+            },
+            bytes_in: 0,
+            bytes_out: 321,
+            first_byte_us: 250,
+            total_us: 260,
+            complete: true,
+        };
+        let mut line = String::new();
+        record.render(&mut line);
+        assert_eq!(
+            line,
+            "time=2025-10-09T08:53:20.123Z id=ABCDEFGHIJKLMNOP peer=192.0.2.7:40000 \
+             forwarded_for=\"198.51.100.1, 10.0.0.1\" access_key=AKIDEXAMPLE method=PUT \
+             operation=UploadPartCopy bucket=backups key=\"a\\u000ab\" status=200 bytes_in=0 \
+             bytes_out=321 first_byte_us=250 total_us=260 way=share+rw\n"
+        );
+        let cut = Record { status: None, complete: false, ..record };
+        line.clear();
+        cut.render(&mut line);
+        assert!(line.contains(" status=none ") && line.ends_with(" cut=true\n"), "{line}");
+    }
+}

@@ -1,0 +1,147 @@
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (OsString, OsString)> + use<> {
+    let pairs: Vec<_> =
+        pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+    pairs.into_iter()
+}
+
+const CREDENTIAL: [(&str, &str); 3] = [
+    ("TENON_DATA", "/srv/tenon"),
+    ("TENON_ROOT_ACCESS_KEY", "root"),
+    ("TENON_ROOT_SECRET_KEY", "correct horse"),
+];
+
+fn resolve(more: &[(&str, &str)]) -> Result<(Config, Vec<String>), ConfigError> {
+    let all: Vec<_> = CREDENTIAL.iter().chain(more).copied().collect();
+    Config::resolve(ServeFlags::default(), environment(&all))
+}
+
+fn refusal(more: &[(&str, &str)]) -> String {
+    match resolve(more) {
+        Ok(_) => panic!("{more:?} was accepted"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_manual() {
+    let (config, warnings) = resolve(&[]).expect("complete");
+    assert!(warnings.is_empty());
+    assert_eq!(config.meta_dir, Path::new("/srv/tenon/meta"));
+    assert_eq!(config.listen, ["127.0.0.1:9000".parse().expect("address")]);
+    assert_eq!(config.admin_listen, "127.0.0.1:9001".parse().expect("address"));
+    assert_eq!(config.region, "us-east-1");
+    assert_eq!(config.etag_md5_up_to, 5 * 1024 * 1024);
+    assert_eq!(config.copy.ways, Way::ALL);
+    assert_eq!(config.http.idle_timeout, Duration::from_secs(75));
+    assert_eq!(config.memory_buffers, 48 << 20);
+    assert_eq!(config.disk_reserve.of(1 << 40), (1 << 40) / 100);
+    assert_eq!(config.disk_reserve.of(1 << 20), RESERVE_LEN_MIN);
+}
+
+#[test]
+fn nobody_gets_in_by_default() {
+    let without = |name: &str| {
+        let left: Vec<_> = CREDENTIAL.into_iter().filter(|(other, _)| *other != name).collect();
+        Config::resolve(ServeFlags::default(), environment(&left)).map(|_| ()).expect_err(name)
+    };
+    assert!(without("TENON_ROOT_ACCESS_KEY").to_string().contains("no default credential"));
+    assert!(without("TENON_ROOT_SECRET_KEY").to_string().contains("no default credential"));
+    assert!(without("TENON_DATA").to_string().contains("--data"));
+    assert!(refusal(&[("TENON_ROOT_SECRET_KEY", "1234567")]).contains("8 characters"));
+    assert!(refusal(&[("TENON_ROOT_ACCESS_KEY", "a/b")]).contains("slash"));
+}
+
+#[test]
+fn a_secret_can_come_from_a_file_but_not_from_two_places() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("secret");
+    std::fs::write(&path, "from a file\n").expect("written");
+    let path = path.to_str().expect("text");
+    let (config, _) =
+        resolve(&[("TENON_ROOT_SECRET_KEY", ""), ("TENON_ROOT_SECRET_KEY_FILE", path)])
+            .expect("complete");
+    assert_eq!(config.root.secret_key, "from a file");
+    assert!(refusal(&[("TENON_ROOT_SECRET_KEY_FILE", path)]).contains("not both"));
+    let missing =
+        [("TENON_ROOT_SECRET_KEY", ""), ("TENON_ROOT_SECRET_KEY_FILE", "/no/such/file")];
+    assert!(refusal(&missing).contains("/no/such/file"));
+}
+
+#[test]
+fn flags_win_over_the_environment() {
+    let flags = ServeFlags {
+        data: Some("/flag".into()),
+        listen: vec!["0.0.0.0:80".parse().expect("address")],
+        shards: Some(3),
+        ..ServeFlags::default()
+    };
+    let all: Vec<_> = CREDENTIAL
+        .into_iter()
+        .chain([("TENON_LISTEN", "127.0.0.1:1,127.0.0.1:2"), ("TENON_SHARDS", "7")])
+        .collect();
+    let (config, _) = Config::resolve(flags, environment(&all)).expect("complete");
+    assert_eq!(config.data, Path::new("/flag"));
+    assert_eq!(config.listen, ["0.0.0.0:80".parse().expect("address")]);
+    assert_eq!(config.shards, Some(3));
+    let (config, _) = Config::resolve(ServeFlags::default(), environment(&all)).expect("complete");
+    assert_eq!(config.listen.len(), 2);
+    assert_eq!(config.shards, Some(7));
+}
+
+#[test]
+fn copy_ways_lose_what_is_forbidden_and_keep_their_order() {
+    let (config, _) = resolve(&[
+        ("TENON_COPY_ORDER", "reflink, share, rw, share"),
+        ("TENON_COPY_FORBID", "reflink"),
+        ("TENON_COPY_SHARE_MIN_FRACTION", "0.25"),
+        ("TENON_COPY_SHARE_MAX_BLOB", "1MiB"),
+    ])
+    .expect("complete");
+    assert_eq!(config.copy.ways, [Way::Share, Way::Rw]);
+    assert_eq!(config.copy.share_max_blob, 1 << 20);
+    let all = "share,reflink,copy_file_range,splice,rw";
+    assert!(refusal(&[("TENON_COPY_FORBID", all)]).contains("no way to copy"));
+    assert!(refusal(&[("TENON_COPY_ORDER", "telepathy")]).contains("telepathy"));
+}
+
+#[test]
+fn what_is_not_built_is_refused_and_what_is_unknown_warned_of() {
+    assert!(refusal(&[("TENON_DOMAIN", "s3.example.test")]).contains("not built"));
+    assert!(refusal(&[("TENON_HTTP_KEEPALIVE_AFTER", "5s")]).contains("not built"));
+    let flags = ServeFlags { domain: Some("s3.example.test".into()), ..ServeFlags::default() };
+    let error = Config::resolve(flags, environment(&CREDENTIAL)).map(|_| ()).expect_err("refused");
+    assert!(error.to_string().contains("--domain"));
+    let (_, warnings) = resolve(&[("TENON_SPEED", "fast"), ("OTHER", "1")]).expect("complete");
+    assert_eq!(warnings, ["TENON_SPEED: not a setting, ignored"]);
+}
+
+#[test]
+fn wrong_values_name_the_setting() {
+    for (name, value) in [
+        ("TENON_LISTEN", "localhost"),
+        ("TENON_SHARDS", "0"),
+        ("TENON_REGION", "US East"),
+        ("TENON_ACCOUNT_ID", "12"),
+        ("TENON_HTTP_BODY_TIMEOUT", "0s"),
+        ("TENON_HTTP_MAX_REQUESTS", "0"),
+        ("TENON_MEMORY_BUFFERS", "1MiB"),
+        ("TENON_DISK_RESERVE", "80%"),
+        ("TENON_HTTP_TRUSTED_PROXIES", "proxy"),
+    ] {
+        assert!(refusal(&[(name, value)]).contains(name), "{name}={value}");
+    }
+}
+
+#[test]
+fn the_command_line_parses() {
+    let line = ["tenon", "serve", "--data", "/d", "--listen", "[::1]:9000", "--shards", "2"];
+    let arguments = Arguments::try_parse_from(line).map_err(|error| error.to_string());
+    let Command::Serve(flags) = arguments.expect("good").command;
+    assert_eq!(flags.shards, Some(2));
+    for wrong in [["--listen", "9000"], ["--shards", "0"], ["--shards", "many"]] {
+        let line = ["tenon", "serve", "--data", "/d"].into_iter().chain(wrong);
+        assert!(Arguments::try_parse_from(line).is_err(), "{wrong:?}");
+    }
+}

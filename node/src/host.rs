@@ -1,0 +1,131 @@
+//! Room: what the host must offer before anything starts, and the sentence that says what to change if it
+//! does not.
+//!
+//! May touch: this process's limits (soft up to hard) and its umask.
+//! Source: io_uring_setup(2), kernel.io_uring_disabled (kernel documentation, sysctl/kernel), getrlimit(2).
+
+use std::fmt;
+
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+
+use crate::config::Config;
+use crate::log;
+use crate::shard::run::{ProbeError, probe};
+
+/// Why the node cannot run on this host, in words that say what to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostError(String);
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for HostError {}
+
+/// Makes files private, raises the limits as far as this process may, and tries io_uring.
+pub fn prepare(config: &Config) -> Result<(), HostError> {
+    umask(Mode::from_raw_mode(0o077));
+    raise(Resource::Nofile, "open_files");
+    raise(Resource::Memlock, "locked_memory");
+    check_descriptors(config, getrlimit(Resource::Nofile))?;
+    check_memlock(getrlimit(Resource::Memlock))?;
+    let setting = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok();
+    probe().map_err(|error| HostError(explain(&error, setting.as_deref().map(str::trim))))
+}
+
+/// Raises the soft limit to the hard one. What that comes to is checked afterwards.
+fn raise(resource: Resource, name: &'static str) {
+    let limit = getrlimit(resource);
+    if limit.current == limit.maximum {
+        return;
+    }
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(resource, raised) {
+        log::warn("limit_not_raised", &[("limit", &name), ("error", &error)]);
+    }
+}
+
+/// Each connection is a descriptor, and so is each file in use.
+fn check_descriptors(config: &Config, limit: Rlimit) -> Result<(), HostError> {
+    let wanted = config.http.max_connections as u64 + DESCRIPTORS_BESIDE_CONNECTIONS;
+    match limit.current {
+        Some(have) if have < wanted => Err(HostError(format!(
+            "the limit of open files is {have}, and {} connections need {wanted}: raise it \
+             (ulimit -n, LimitNOFILE= in a systemd unit, --ulimit nofile of a container) or lower \
+             TENON_HTTP_MAX_CONNECTIONS",
+            config.http.max_connections
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn check_memlock(limit: Rlimit) -> Result<(), HostError> {
+    match limit.current {
+        Some(have) if have < MEMLOCK_MIN => Err(HostError(format!(
+            "the limit of locked memory is {} KiB, and io_uring needs at least {} KiB: raise it \
+             (ulimit -l, LimitMEMLOCK=infinity in a systemd unit, --ulimit memlock=-1 of a container)",
+            have / 1024,
+            MEMLOCK_MIN / 1024
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// `setting` is the value of kernel.io_uring_disabled, if the kernel has it.
+fn explain(error: &ProbeError, setting: Option<&str>) -> String {
+    const EPERM: i32 = 1;
+    const ENOMEM: i32 = 12;
+    const ENOSYS: i32 = 38;
+    let advice = match (error.code, setting) {
+        (_, Some("2")) => {
+            "the host has it switched off for everybody: sysctl kernel.io_uring_disabled=0"
+        }
+        (Some(EPERM), Some("1")) => {
+            "the host allows it to one group only: sysctl kernel.io_uring_disabled=0, or run as a \
+             member of the group of kernel.io_uring_group"
+        }
+        (Some(EPERM), _) => {
+            "a seccomp profile forbids it, as that of most containers does: allow io_uring_setup, \
+             io_uring_enter and io_uring_register"
+        }
+        (Some(ENOSYS), _) => "the kernel does not have it: Linux 5.8 or later is needed",
+        (Some(ENOMEM), _) => {
+            "the limit of locked memory is too low: raise it (ulimit -l, LimitMEMLOCK=infinity)"
+        }
+        _ => "see the error above",
+    };
+    format!("io_uring cannot be used ({}): {advice}", error.text)
+}
+
+/// Blob files, meta files, folders, rings and the admin socket.
+const DESCRIPTORS_BESIDE_CONNECTIONS: u64 = 2048;
+/// What one executor's rings need where the kernel still counts them.
+const MEMLOCK_MIN: u64 = 512 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_says_what_to_change() {
+        let error = |code| ProbeError { code, text: "refused".into() };
+        assert!(explain(&error(Some(1)), Some("2")).contains("io_uring_disabled=0"));
+        assert!(explain(&error(Some(1)), Some("1")).contains("io_uring_group"));
+        assert!(explain(&error(Some(1)), Some("0")).contains("seccomp"));
+        assert!(explain(&error(Some(38)), None).contains("5.8"));
+        assert!(explain(&error(Some(12)), None).contains("LimitMEMLOCK"));
+        assert!(explain(&error(None), None).contains("refused"));
+    }
+
+    #[test]
+    fn low_limits_are_refused() {
+        let limit = |current| Rlimit { current: Some(current), maximum: Some(current) };
+        let text = check_memlock(limit(64 * 1024)).expect_err("too low").to_string();
+        assert!(text.contains("64 KiB"), "{text}");
+        assert_eq!(check_memlock(limit(8 << 20)), Ok(()));
+        assert_eq!(check_memlock(Rlimit { current: None, maximum: None }), Ok(()));
+    }
+}

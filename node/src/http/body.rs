@@ -1,0 +1,236 @@
+//! Room: bodies: what comes in as a [`BodySource`], what goes out as hyper wants it.
+//!
+//! Invariants: no byte of a body is copied here: incoming frames are slices of hyper's read buffer, outgoing
+//! blocks go to the socket where the disk put them. A stream that ends before its length is an error, and
+//! hyper cuts the connection, so that a client never takes half an object for the whole.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use futures_util::Stream;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use super::exchange_record::Exchange;
+use super::watch::Watch;
+use crate::disk::Block;
+use crate::exchange::{BlockSource, BodyError, BodySource, StreamError};
+use crate::seam::{Local, Spawn};
+
+/// A request's body. The first `next` lets hyper send `100 Continue`.
+pub(super) struct RequestBody {
+    incoming: Incoming,
+    watch: Rc<Watch>,
+    exchange: Rc<Exchange>,
+    state: Reading,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    More,
+    Ended,
+    Failed(BodyError),
+}
+
+impl RequestBody {
+    pub(super) fn new(incoming: Incoming, watch: Rc<Watch>, exchange: Rc<Exchange>) -> Self {
+        let state = if incoming.is_end_stream() { Reading::Ended } else { Reading::More };
+        Self { incoming, watch, exchange, state }
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        loop {
+            match self.state {
+                Reading::More => {}
+                Reading::Ended => return Poll::Ready(None),
+                Reading::Failed(error) => return Poll::Ready(Some(Err(error))),
+            }
+            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+                if self.watch.is_body_stalled() {
+                    self.state = Reading::Failed(BodyError::TimedOut);
+                    continue;
+                }
+                self.watch.await_body(context.waker());
+                return Poll::Pending;
+            };
+            self.watch.body_moved();
+            match frame {
+                None => self.state = Reading::Ended,
+                Some(Err(_error)) => self.state = Reading::Failed(BodyError::Disconnected),
+                // Trailers of HTTP itself mean nothing to S3; those of aws-chunked are inside the data.
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.into_data().ok().filter(|data| !data.is_empty()) {
+                        self.exchange.took(data.len() as u64);
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl BodySource for RequestBody {
+    fn next(&mut self) -> Local<'_, Option<Result<Bytes, BodyError>>> {
+        Box::pin(std::future::poll_fn(|context| self.poll_next(context)))
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.watch.body_moved();
+        if self.state != Reading::Ended && !self.incoming.is_end_stream() {
+            self.watch.leave_body_unread();
+        }
+    }
+}
+
+/// A response's body.
+pub(super) struct ResponseBody {
+    content: Content,
+    left: u64,
+    exchange: Rc<Exchange>,
+}
+
+enum Content {
+    Whole(Bytes),
+    Stream(Pin<Box<dyn Stream<Item = Result<Block, StreamError>>>>),
+    Cut,
+}
+
+impl ResponseBody {
+    pub(super) fn whole(bytes: Bytes, exchange: Rc<Exchange>) -> Self {
+        Self { left: bytes.len() as u64, content: Content::Whole(bytes), exchange }
+    }
+
+    /// A long stream is pumped by a task of the bulk queue, one block ahead, so that verifying it does not
+    /// hold up the shard's heads; the pump ends when the connection lets go of the body.
+    pub(super) fn stream(
+        len: u64,
+        source: Box<dyn BlockSource>,
+        bulk: &dyn Spawn,
+        exchange: Rc<Exchange>,
+    ) -> Self {
+        let blocks = blocks_of(source);
+        let stream: Pin<Box<dyn Stream<Item = _>>> = if len < PUMPED_LEN_MIN {
+            Box::pin(blocks)
+        } else {
+            let (sender, receiver) = flume::bounded(1);
+            bulk.spawn(Box::pin(pump(Box::pin(blocks), sender)));
+            Box::pin(receiver.into_stream())
+        };
+        Self { left: len, content: Content::Stream(stream), exchange }
+    }
+
+    /// Counts `piece` as given, or notices that the source gives more than it announced.
+    fn give<T: Buf>(&mut self, piece: T) -> Result<T, StreamError> {
+        let len = piece.remaining() as u64;
+        self.left = self.left.checked_sub(len).ok_or(StreamError)?;
+        self.exchange.gave(len);
+        if self.left == 0 {
+            self.exchange.complete();
+        }
+        Ok(piece)
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if self.left == 0 {
+            self.exchange.complete();
+        }
+        self.exchange.over();
+    }
+}
+
+fn blocks_of(source: Box<dyn BlockSource>) -> impl Stream<Item = Result<Block, StreamError>> {
+    futures_util::stream::unfold(source, |mut source| async {
+        let block = source.next().await?;
+        Some((block, source))
+    })
+}
+
+async fn pump(
+    mut blocks: Pin<Box<dyn Stream<Item = Result<Block, StreamError>>>>,
+    sender: flume::Sender<Result<Block, StreamError>>,
+) {
+    use futures_util::StreamExt;
+    while let Some(block) = blocks.next().await {
+        if sender.send_async(block).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Piece;
+    type Error = StreamError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Piece>, StreamError>>> {
+        let body = &mut *self;
+        let piece = match &mut body.content {
+            Content::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                if bytes.is_empty() {
+                    return Poll::Ready(None);
+                }
+                body.give(bytes).map(Piece::Bytes)
+            }
+            Content::Stream(stream) => match ready!(stream.as_mut().poll_next(context)) {
+                Some(Ok(block)) => body.give(block).map(Piece::Block),
+                Some(Err(error)) => Err(error),
+                None if body.left == 0 => return Poll::Ready(None),
+                None => Err(StreamError),
+            },
+            Content::Cut => Err(StreamError),
+        };
+        if piece.is_err() {
+            body.content = Content::Cut;
+        }
+        Poll::Ready(Some(piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// A piece of a response body, where it lies.
+pub(super) enum Piece {
+    Block(Block),
+    Bytes(Bytes),
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        match self {
+            Self::Block(block) => block.remaining(),
+            Self::Bytes(bytes) => bytes.remaining(),
+        }
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self {
+            Self::Block(block) => block.chunk(),
+            Self::Bytes(bytes) => bytes.chunk(),
+        }
+    }
+
+    fn advance(&mut self, len: usize) {
+        match self {
+            Self::Block(block) => block.advance(len),
+            Self::Bytes(bytes) => bytes.advance(len),
+        }
+    }
+}
+
+
+/// Streams shorter than this are read where the connection runs: a hand-over would cost more.
+const PUMPED_LEN_MIN: u64 = 256 * 1024;

@@ -1,0 +1,262 @@
+//! Room: one connection from its accept to its close, request by request.
+//!
+//! hyper parses, frames and keeps alive; this room turns its requests into plain ones, bounds how many are
+//! served at once, keeps heads and bodies apart (long bodies run in the bulk queue), turns a panic into a 500,
+//! and ends the connection when its [`Watch`] says so.
+//! Cancel: when the client goes away, the future of its request is dropped.
+//! Source: RFC 9112; S3 "Common response headers" (x-amz-request-id, x-amz-id-2).
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{AbortHandle, abortable};
+use hyper::body::{Body, Incoming};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use protocol::error::S3Error;
+use protocol::request::{Head, Headers, Method};
+
+use super::adapter::{Accepted, Socket};
+use super::body::{RequestBody, ResponseBody};
+use super::exchange_record::Exchange;
+use super::respond;
+use super::watch::{Phase, Watch, Watched, Watchman};
+use crate::access_line::AccessLog;
+use crate::config::Config;
+use crate::exchange::{Request, Response};
+use crate::log;
+use crate::metrics::Metrics;
+use crate::seam::{Clock, Local, Random, Spawn};
+use crate::shard::Handler;
+use crate::shard::hand_over::Arrival;
+
+/// The HTTP side of one shard.
+pub struct Http {
+    /// Who answers.
+    pub handler: Rc<dyn Handler>,
+    /// Time-outs, bounds, the host id.
+    pub config: Arc<Config>,
+    /// The node's figures.
+    pub metrics: Arc<Metrics>,
+    /// Where access lines go.
+    pub access: AccessLog,
+    /// This shard's number.
+    pub shard: usize,
+    /// Time.
+    pub clock: Rc<dyn Clock>,
+    /// For request ids.
+    pub random: Rc<dyn Random>,
+    /// Where long bodies run.
+    pub bulk: Rc<dyn Spawn>,
+    /// Who waits, and for how long.
+    pub watchman: Rc<Watchman>,
+}
+
+impl Http {
+    /// Serves one connection to its end. It is watched from this call on, not from the first poll.
+    pub fn serve(self: Rc<Self>, arrival: Arrival<Accepted>) -> impl Future<Output = ()> {
+        let watched = self.watchman.watch();
+        self.serve_watched(arrival, watched)
+    }
+
+    async fn serve_watched(self: Rc<Self>, arrival: Arrival<Accepted>, watched: Watched) {
+        let Arrival { socket, peer, ticket } = arrival;
+        let watch = Rc::clone(&watched.watch);
+        let http = Rc::clone(&self);
+        let refuse = Rc::new(move |status| http.refuse(peer, &respond::head_error(status)));
+        // A socket that takes no option is one whose client has gone.
+        let Ok(socket) = Socket::new(socket, Rc::clone(&watch), refuse) else {
+            return;
+        };
+        self.run(socket, peer, watch).await;
+        drop((watched, ticket));
+    }
+
+    async fn run(self: Rc<Self>, socket: Socket, peer: SocketAddr, watch: Rc<Watch>) {
+        let service = {
+            let watch = Rc::clone(&watch);
+            service_fn(move |request| Rc::clone(&self).exchange(request, peer, Rc::clone(&watch)))
+        };
+        let mut connection = http1::Builder::new()
+            // The watch has finer time-outs, and no timer for each request.
+            .header_read_timeout(None)
+            .max_header_size(HEAD_LEN_MAX)
+            .max_buf_size(BUFFERED_LEN_MAX)
+            .serve_connection(socket, service);
+        let mut announced = false;
+        let ended = poll_fn(|context| {
+            watch.register(context);
+            if watch.is_cut() {
+                return Poll::Ready(false);
+            }
+            if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
+                return Poll::Ready(ended.is_ok());
+            }
+            if watch.is_draining() && !announced {
+                // After the poll: a request that has already arrived is still served.
+                announced = true;
+                Pin::new(&mut connection).graceful_shutdown();
+                return Pin::new(&mut connection).poll(context).map(|ended| ended.is_ok());
+            }
+            Poll::Pending
+        });
+        if ended.await {
+            linger(connection.into_parts().io, &watch).await;
+        }
+    }
+
+    /// One request and its answer. It cannot fail: every error is an answer.
+    async fn exchange(
+        self: Rc<Self>,
+        request: hyper::Request<Incoming>,
+        peer: SocketAddr,
+        watch: Rc<Watch>,
+    ) -> Result<hyper::Response<ResponseBody>, Infallible> {
+        let (parts, incoming) = request.into_parts();
+        let method = parts.method.as_str();
+        let forwarded_for = self.forwarded_for(&parts, peer);
+        let exchange =
+            Exchange::begin(Rc::clone(&self), Rc::clone(&watch), peer, method, forwarded_for);
+        let is_head = parts.method == hyper::Method::HEAD;
+        let long = incoming.size_hint().upper().is_none_or(|len| len > INLINE_BODY_LEN_MAX);
+        let body = RequestBody::new(incoming, watch, Rc::clone(&exchange));
+        let response = match self.admit(&parts, &exchange) {
+            Err(error) => {
+                drop(body);
+                respond::error(&error, exchange.id(), &self.config.host_id)
+            }
+            Ok(head) => {
+                let id = exchange.id().to_owned();
+                let request = Request { head, id, peer, body: Box::new(body) };
+                let answer = guarded(
+                    self.handler.serve(request),
+                    exchange.id().to_owned(),
+                    self.config.host_id.clone(),
+                );
+                if long { in_queue(&*self.bulk, answer).await } else { answer.await }
+            }
+        };
+        Ok(respond::build(response, is_head, &exchange, &self.config.host_id, &*self.bulk))
+    }
+
+    fn admit(&self, parts: &Parts, exchange: &Exchange) -> Result<Head, S3Error> {
+        if exchange.is_one_too_many() {
+            self.metrics.requests_refused.add(1);
+            return Err(S3Error::slow_down());
+        }
+        head_of(parts)
+    }
+
+    /// What a trusted proxy says about its client.
+    fn forwarded_for(&self, parts: &Parts, peer: SocketAddr) -> Option<String> {
+        if !self.config.http.trusted_proxies.contains(&peer.ip()) {
+            return None;
+        }
+        let value = parts.headers.get("x-forwarded-for")?;
+        let text = String::from_utf8_lossy(value.as_bytes());
+        Some(text.chars().take(FORWARDED_FOR_LEN_MAX).collect())
+    }
+
+    /// The whole answer to what never became a request (a head that is no HTTP, a connection too many), with
+    /// its access line.
+    pub fn refuse(self: &Rc<Self>, peer: SocketAddr, error: &S3Error) -> Bytes {
+        let nobody = self.watchman.watch();
+        let watch = Rc::clone(&nobody.watch);
+        let exchange = Exchange::begin(Rc::clone(self), watch, peer, "-", None);
+        let response = respond::error(error, exchange.id(), &self.config.host_id);
+        exchange.answer(response.status, response.trace.clone());
+        exchange.complete();
+        respond::raw(&response, exchange.id(), &self.config.host_id)
+    }
+
+    /// 16 upper-case letters and digits, each as likely as the others.
+    pub(super) fn new_request_id(&self) -> String {
+        const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        let mut id = String::with_capacity(REQUEST_ID_LEN);
+        let mut bytes = [0; REQUEST_ID_LEN + 4];
+        while id.len() < REQUEST_ID_LEN {
+            self.random.fill(&mut bytes);
+            let fair = bytes.iter().filter(|byte| **byte < 252);
+            let digits = fair.map(|byte| char::from(DIGITS[usize::from(byte % 36)]));
+            id.extend(digits.take(REQUEST_ID_LEN - id.len()));
+        }
+        id
+    }
+}
+
+fn head_of(parts: &Parts) -> Result<Head, S3Error> {
+    let mut headers = Headers::new();
+    for (name, value) in &parts.headers {
+        headers.insert(name.as_str(), value.as_bytes());
+    }
+    let method = Method::parse(parts.method.as_str());
+    Head::new(method, parts.uri.path(), parts.uri.query(), headers)
+}
+
+/// The answer, or a 500 if making it panics: one broken request must not take the shard with it.
+fn guarded(
+    answer: Local<'static, Response>,
+    id: String,
+    host_id: String,
+) -> Local<'static, Response> {
+    Box::pin(async move {
+        AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no text");
+            log::error("request_panicked", &[("id", &id), ("panic", &text)]);
+            respond::error(&S3Error::internal(), &id, &host_id)
+        })
+    })
+}
+
+/// Runs `answer` as a task of another queue. Cancel: dropping this future drops the task.
+async fn in_queue(queue: &dyn Spawn, answer: Local<'static, Response>) -> Response {
+    struct AbortOnDrop(AbortHandle);
+    impl Drop for AbortOnDrop {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    let (sender, receiver) = flume::bounded(1);
+    let (task, handle) = abortable(async move {
+        let answer = answer.await;
+        // There is room for one, and the receiver goes away only together with this task.
+        let _ = sender.send(answer);
+    });
+    let _abort = AbortOnDrop(handle);
+    queue.spawn(Box::pin(task.map(drop)));
+    receiver.recv_async().await.expect("the task sends before it ends, and only we abort it")
+}
+
+/// Closing a socket that holds unread bytes resets the connection and can destroy an answer on its way: so the
+/// client's body, refused half-way, is read to its end for a moment.
+async fn linger(mut socket: Socket, watch: &Watch) {
+    let sending = watch.is_body_unread() || socket.has_refused();
+    if sending && !socket.has_ended() && !watch.is_draining() {
+        watch.enter(Phase::Linger);
+        socket.discard(LINGER_LEN_MAX).await;
+    }
+}
+
+const REQUEST_ID_LEN: usize = 16;
+/// S3 allows 8 KiB of headers; the request line with a key and a presigned query comes on top.
+const HEAD_LEN_MAX: usize = 32 * 1024;
+/// What hyper may hold of one connection, in each direction, before it waits.
+const BUFFERED_LEN_MAX: usize = 128 * 1024;
+/// A request with a longer body runs in the bulk queue.
+const INLINE_BODY_LEN_MAX: u64 = 64 * 1024;
+const FORWARDED_FOR_LEN_MAX: usize = 256;
+/// A client that goes on longer than this after a refusal is reset.
+const LINGER_LEN_MAX: u64 = 256 << 20;

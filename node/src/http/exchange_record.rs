@@ -1,0 +1,134 @@
+//! Room: the book-keeping of one request, from its head to the last byte of its answer.
+//!
+//! Holds: one [`Exchange`], shared by the request's body, the service and the response's body. When the last
+//! of them is gone the request is over: it is counted and its access line goes out.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use protocol::time::Timestamp;
+
+use super::connection::Http;
+use super::watch::{Phase, Watch};
+use crate::access_line::Record;
+use crate::exchange::Trace;
+use crate::metrics::Finished;
+
+/// One request and its answer, while they last.
+pub(super) struct Exchange {
+    http: Rc<Http>,
+    watch: Rc<Watch>,
+    id: String,
+    peer: SocketAddr,
+    forwarded_for: Option<String>,
+    method: String,
+    time: Timestamp,
+    began: Duration,
+    answered: Cell<Option<(u16, Duration)>>,
+    trace: RefCell<Trace>,
+    bytes_in: Cell<u64>,
+    bytes_out: Cell<u64>,
+    complete: Cell<bool>,
+    one_too_many: bool,
+}
+
+impl Exchange {
+    /// A request begins.
+    pub(super) fn begin(
+        http: Rc<Http>,
+        watch: Rc<Watch>,
+        peer: SocketAddr,
+        method: &str,
+        forwarded_for: Option<String>,
+    ) -> Rc<Self> {
+        watch.enter(Phase::Exchange);
+        let open = http.metrics.requests_open.add(1);
+        Rc::new(Self {
+            one_too_many: open >= http.config.http.max_requests as u64,
+            id: http.new_request_id(),
+            time: http.clock.now(),
+            began: http.clock.monotonic(),
+            http,
+            watch,
+            peer,
+            forwarded_for,
+            method: method.to_owned(),
+            answered: Cell::new(None),
+            trace: RefCell::default(),
+            bytes_in: Cell::new(0),
+            bytes_out: Cell::new(0),
+            complete: Cell::new(false),
+        })
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether more requests than allowed are being served, this one included.
+    pub(super) fn is_one_too_many(&self) -> bool {
+        self.one_too_many
+    }
+
+    /// The operation took bytes of the request's body.
+    pub(super) fn took(&self, len: u64) {
+        self.bytes_in.set(self.bytes_in.get() + len);
+    }
+
+    /// The connection got bytes of the response's body.
+    pub(super) fn gave(&self, len: u64) {
+        self.bytes_out.set(self.bytes_out.get() + len);
+    }
+
+    /// There is an answer.
+    pub(super) fn answer(&self, status: u16, trace: Trace) {
+        self.answered.set(Some((status, self.http.clock.monotonic())));
+        *self.trace.borrow_mut() = trace;
+    }
+
+    /// The whole answer has been given to the connection.
+    pub(super) fn complete(&self) {
+        self.complete.set(true);
+    }
+
+    /// The connection has let go of the answer: it waits for the next request, or ends.
+    pub(super) fn over(&self) {
+        self.watch.enter(Phase::Idle);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.http.metrics.requests_open.sub(1);
+        let answered = self.answered.get();
+        let micros = |until: Duration| {
+            u64::try_from(until.saturating_sub(self.began).as_micros()).unwrap_or(u64::MAX)
+        };
+        let total_us = micros(self.http.clock.monotonic());
+        let status = answered.map(|(status, _)| status);
+        let trace = self.trace.take();
+        self.http.metrics.shard(self.http.shard).request(Finished {
+            operation: trace.operation,
+            status,
+            bytes_in: self.bytes_in.get(),
+            bytes_out: self.bytes_out.get(),
+            total_us,
+        });
+        self.http.access.write(Record {
+            time: self.time,
+            id: std::mem::take(&mut self.id),
+            peer: self.peer,
+            forwarded_for: self.forwarded_for.take(),
+            method: std::mem::take(&mut self.method),
+            status,
+            trace,
+            bytes_in: self.bytes_in.get(),
+            bytes_out: self.bytes_out.get(),
+            first_byte_us: answered.map_or(total_us, |(_, at)| micros(at)),
+            total_us,
+            complete: self.complete.get(),
+        });
+    }
+}

@@ -1,0 +1,80 @@
+//! Room: the listening socket: bind, accept, hand over.
+//!
+//! One shard accepts for all, so that each connection goes to the shard that has the fewest. Accepting shards
+//! of their own with SO_REUSEPORT would spread few clients unevenly, and would let a second node share the
+//! address unnoticed.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::error::S3Error;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+
+use super::adapter::{self, Accepted};
+use super::connection::Http;
+use crate::log;
+use crate::shard::hand_over::{Arrival, Loads};
+
+/// Binds and listens. Fails if anybody else listens on the address.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket =
+        rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    // Not REUSEPORT: this one only skips the wait for connections of an earlier process.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// The way from the accepting shard to all shards.
+#[derive(Clone)]
+pub struct Doors {
+    /// Who has how many connections.
+    pub loads: Arc<Loads>,
+    /// Each shard's channel.
+    pub shards: Vec<flume::Sender<Arrival<Accepted>>>,
+}
+
+/// Accepts until the future is dropped.
+pub async fn accept(listener: TcpListener, doors: Doors, http: Rc<Http>) {
+    let listener = adapter::adopt(listener);
+    loop {
+        match listener.shared_accept().await {
+            Ok(accepted) => hand_over(accepted, &doors, &http),
+            Err(error) => {
+                // Out of descriptors, or a client that left at once: wait for better times.
+                log::warn("accept", &[("error", &error)]);
+                http.clock.sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        http.clock.pause().await;
+    }
+}
+
+fn hand_over(accepted: Accepted, doors: &Doors, http: &Rc<Http>) {
+    let Ok(peer) = accepted.peer_addr() else {
+        adapter::dismiss(accepted, &[]);
+        return;
+    };
+    let Some(ticket) = doors.loads.admit() else {
+        adapter::dismiss(accepted, &http.refuse(peer, &S3Error::slow_down()));
+        return;
+    };
+    let arrival = Arrival { socket: accepted, peer, ticket };
+    if let Err(refused) = doors.shards[arrival.ticket.shard()].try_send(arrival) {
+        http.metrics.connections_refused.add(1);
+        let arrival = refused.into_inner();
+        adapter::dismiss(arrival.socket, &http.refuse(peer, &S3Error::slow_down()));
+    }
+}
+
+const BACKLOG: i32 = 1024;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

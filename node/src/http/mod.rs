@@ -1,0 +1,13 @@
+//! Room: HTTP/1.1 on one shard: from an accepted socket to plain requests, and back.
+//!
+//! The only room that names hyper. [`connection`] is the story of one connection; [`watch`] cuts it when the
+//! client dawdles; [`body`] and [`respond`] carry bodies in and out without copying them.
+//! Must not: know what a request means. That is `operation`, behind [`crate::shard::Handler`].
+
+pub mod adapter;
+mod body;
+pub mod connection;
+mod exchange_record;
+pub mod listen;
+mod respond;
+pub mod watch;

@@ -1,0 +1,369 @@
+//! Room: the figures that the node keeps about itself, and their Prometheus text.
+//!
+//! Holds: relaxed atomics only, those of a request one set per shard, so that counting costs a shard no
+//! shared cache line. They are summed when somebody asks.
+//! Units: bytes, seconds (in the text), microseconds (inside).
+//! Source: Prometheus text exposition format 0.0.4.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::config::Way;
+
+/// Every figure of the process.
+pub struct Metrics {
+    shards: Box<[ShardMetrics]>,
+    copies: [CopyMetrics; Way::ALL.len()],
+    /// Bytes of a clone that no extent names: what the block grid costs.
+    pub copy_slack_bytes: Counter,
+    /// Rounds of the commit stage.
+    pub commit_rounds: Counter,
+    /// Commands that those rounds took.
+    pub commit_commands: Counter,
+    /// Rounds of the flush stage.
+    pub flush_rounds: Counter,
+    /// Files that those rounds made durable.
+    pub flush_files: Counter,
+    /// Blocks that did not match their fingerprint.
+    pub corrupt_blocks: Counter,
+    /// Files unlinked because nothing names them any more.
+    pub files_unlinked: Counter,
+    /// Free bytes of the data directory's file system, as last measured.
+    pub free_bytes: Counter,
+    /// Size of that file system in bytes.
+    pub total_bytes: Counter,
+    /// Connections accepted.
+    pub connections: Counter,
+    /// Connections turned away because there were too many.
+    pub connections_refused: Counter,
+    /// Connections open now.
+    pub connections_open: Counter,
+    /// Requests turned away because there were too many.
+    pub requests_refused: Counter,
+    /// Requests being served now.
+    pub requests_open: Counter,
+}
+
+/// A figure that only this module's readers and its one owner know; all orderings are relaxed.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `amount` and gives the value before.
+    pub fn add(&self, amount: u64) -> u64 {
+        self.0.fetch_add(amount, Ordering::Relaxed)
+    }
+
+    /// Takes `amount` away again, for figures of what is open now.
+    pub fn sub(&self, amount: u64) {
+        self.0.fetch_sub(amount, Ordering::Relaxed);
+    }
+
+    /// Replaces the value, for figures that are measured.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The value now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Default)]
+struct CopyMetrics {
+    pieces: Counter,
+    logical_bytes: Counter,
+    physical_bytes: Counter,
+}
+
+/// The figures of one shard's requests.
+pub struct ShardMetrics {
+    operations: Box<[OperationMetrics]>,
+    bytes_in: Counter,
+    bytes_out: Counter,
+}
+
+#[derive(Default)]
+struct OperationMetrics {
+    statuses: [Counter; STATUSES.len() + 1],
+    /// Requests that took at most the bound of the same index, and the rest.
+    seconds: [Counter; BOUNDS_US.len() + 1],
+    total_us: Counter,
+}
+
+/// What a finished request adds to the figures.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished {
+    /// The S3 operation, if the request got that far.
+    pub operation: Option<&'static str>,
+    /// The status, or `None` when the client went away before there was one.
+    pub status: Option<u16>,
+    /// Body bytes taken.
+    pub bytes_in: u64,
+    /// Body bytes given.
+    pub bytes_out: u64,
+    /// The time it took.
+    pub total_us: u64,
+}
+
+impl ShardMetrics {
+    /// Counts one finished request.
+    pub fn request(&self, finished: Finished) {
+        let operation = finished
+            .operation
+            .and_then(|name| OPERATIONS.iter().position(|known| *known == name))
+            .unwrap_or(OPERATIONS.len());
+        let status = finished
+            .status
+            .and_then(|status| STATUSES.iter().position(|known| *known == status))
+            .unwrap_or(STATUSES.len());
+        let bound = BOUNDS_US.partition_point(|bound| *bound < finished.total_us);
+        let metrics = &self.operations[operation];
+        metrics.statuses[status].add(1);
+        metrics.seconds[bound].add(1);
+        metrics.total_us.add(finished.total_us);
+        self.bytes_in.add(finished.bytes_in);
+        self.bytes_out.add(finished.bytes_out);
+    }
+}
+
+impl Metrics {
+    /// Figures for a node of `shards` shards, all zero.
+    pub fn new(shards: usize) -> Self {
+        let shard = || ShardMetrics {
+            operations: (0..=OPERATIONS.len()).map(|_| OperationMetrics::default()).collect(),
+            bytes_in: Counter::default(),
+            bytes_out: Counter::default(),
+        };
+        Self {
+            shards: (0..shards).map(|_| shard()).collect(),
+            copies: Default::default(),
+            copy_slack_bytes: Counter::default(),
+            commit_rounds: Counter::default(),
+            commit_commands: Counter::default(),
+            flush_rounds: Counter::default(),
+            flush_files: Counter::default(),
+            corrupt_blocks: Counter::default(),
+            files_unlinked: Counter::default(),
+            free_bytes: Counter::default(),
+            total_bytes: Counter::default(),
+            connections: Counter::default(),
+            connections_refused: Counter::default(),
+            connections_open: Counter::default(),
+            requests_refused: Counter::default(),
+            requests_open: Counter::default(),
+        }
+    }
+
+    /// The figures of shard number `index`.
+    pub fn shard(&self, index: usize) -> &ShardMetrics {
+        &self.shards[index]
+    }
+
+    /// Counts one piece of a copy: the bytes that the client asked for and those that really moved.
+    pub fn copied(&self, way: Way, logical: CopiedBytes, physical: MovedBytes) {
+        let metrics = &self.copies[way as usize];
+        metrics.pieces.add(1);
+        metrics.logical_bytes.add(logical.0);
+        metrics.physical_bytes.add(physical.0);
+    }
+
+    /// The figures as Prometheus reads them. `access_dropped` is the number of access lines lost.
+    pub fn render(&self, access_dropped: u64) -> String {
+        let mut text = Text::default();
+        self.render_requests(&mut text);
+        self.render_copies(&mut text);
+        text.single("tenon_copy_slack_bytes_total", "counter", &self.copy_slack_bytes);
+        text.single("tenon_commit_rounds_total", "counter", &self.commit_rounds);
+        text.single("tenon_commit_commands_total", "counter", &self.commit_commands);
+        text.single("tenon_flush_rounds_total", "counter", &self.flush_rounds);
+        text.single("tenon_flush_files_total", "counter", &self.flush_files);
+        text.single("tenon_corrupt_blocks_total", "counter", &self.corrupt_blocks);
+        text.single("tenon_files_unlinked_total", "counter", &self.files_unlinked);
+        text.single("tenon_disk_free_bytes", "gauge", &self.free_bytes);
+        text.single("tenon_disk_total_bytes", "gauge", &self.total_bytes);
+        text.single("tenon_connections_total", "counter", &self.connections);
+        text.single("tenon_connections_refused_total", "counter", &self.connections_refused);
+        text.single("tenon_connections_open", "gauge", &self.connections_open);
+        text.single("tenon_requests_refused_total", "counter", &self.requests_refused);
+        text.single("tenon_requests_open", "gauge", &self.requests_open);
+        text.family("tenon_access_lines_dropped_total", "counter");
+        text.sample("tenon_access_lines_dropped_total", "", access_dropped);
+        text.0
+    }
+
+    fn render_requests(&self, text: &mut Text) {
+        let names = || OPERATIONS.iter().copied().chain(["none"]).enumerate();
+        let sum = |figure: &dyn Fn(&ShardMetrics) -> u64| self.shards.iter().map(figure).sum();
+        text.family("tenon_requests_total", "counter");
+        for (operation, name) in names() {
+            for status in 0..=STATUSES.len() {
+                let count: u64 =
+                    sum(&|shard| shard.operations[operation].statuses[status].get());
+                if count > 0 {
+                    let status = STATUSES.get(status).map_or_else(|| "other".into(), u16::to_string);
+                    let labels = format!("operation=\"{name}\",status=\"{status}\"");
+                    text.sample("tenon_requests_total", &labels, count);
+                }
+            }
+        }
+        text.family("tenon_request_seconds", "histogram");
+        for (operation, name) in names() {
+            let count = |bound: usize| -> u64 {
+                sum(&|shard| shard.operations[operation].seconds[bound].get())
+            };
+            let mut below = 0;
+            let counts: Vec<u64> = (0..=BOUNDS_US.len()).map(count).collect();
+            if counts.iter().all(|count| *count == 0) {
+                continue;
+            }
+            for (bound, count) in counts.into_iter().enumerate() {
+                below += count;
+                let le = BOUNDS_US.get(bound).map_or_else(|| "+Inf".into(), |us| seconds(*us));
+                let labels = format!("operation=\"{name}\",le=\"{le}\"");
+                text.sample("tenon_request_seconds_bucket", &labels, below);
+            }
+            let labels = format!("operation=\"{name}\"");
+            text.sample("tenon_request_seconds_count", &labels, below);
+            let total: u64 = sum(&|shard| shard.operations[operation].total_us.get());
+            text.sample("tenon_request_seconds_sum", &labels, seconds(total));
+        }
+        text.family("tenon_request_bytes_total", "counter");
+        let bytes: u64 = sum(&|shard| shard.bytes_in.get());
+        text.sample("tenon_request_bytes_total", "", bytes);
+        text.family("tenon_response_bytes_total", "counter");
+        let bytes: u64 = sum(&|shard| shard.bytes_out.get());
+        text.sample("tenon_response_bytes_total", "", bytes);
+    }
+
+    fn render_copies(&self, text: &mut Text) {
+        type Figure = fn(&CopyMetrics) -> &Counter;
+        let families: [(&str, Figure); 3] = [
+            ("tenon_copy_pieces_total", |copy| &copy.pieces),
+            ("tenon_copy_logical_bytes_total", |copy| &copy.logical_bytes),
+            ("tenon_copy_physical_bytes_total", |copy| &copy.physical_bytes),
+        ];
+        for (name, figure) in families {
+            text.family(name, "counter");
+            for (way, copy) in Way::ALL.iter().zip(&self.copies) {
+                let labels = format!("way=\"{}\"", way.as_str());
+                text.sample(name, &labels, figure(copy).get());
+            }
+        }
+    }
+}
+
+/// Bytes that a client asked to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct CopiedBytes(pub u64);
+
+/// Bytes that a copy read and wrote.
+#[derive(Clone, Copy, Debug)]
+pub struct MovedBytes(pub u64);
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let _ = match labels {
+            "" => writeln!(self.0, "{name} {value}"),
+            labels => writeln!(self.0, "{name}{{{labels}}} {value}"),
+        };
+    }
+
+    fn single(&mut self, name: &str, kind: &str, counter: &Counter) {
+        self.family(name, kind);
+        self.sample(name, "", counter.get());
+    }
+}
+
+/// Microseconds as a decimal number of seconds, without floating point.
+fn seconds(us: u64) -> String {
+    let text = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+    let text = text.trim_end_matches('0');
+    text.strip_suffix('.').unwrap_or(text).to_owned()
+}
+
+const OPERATIONS: [&str; 19] = [
+    "ListBuckets",
+    "CreateBucket",
+    "HeadBucket",
+    "GetBucketLocation",
+    "DeleteBucket",
+    "ListObjectsV2",
+    "PutObject",
+    "GetObject",
+    "HeadObject",
+    "DeleteObject",
+    "PutObjectTagging",
+    "GetObjectTagging",
+    "DeleteObjectTagging",
+    "CreateMultipartUpload",
+    "UploadPart",
+    "UploadPartCopy",
+    "CompleteMultipartUpload",
+    "AbortMultipartUpload",
+    "ListParts",
+];
+
+const STATUSES: [u16; 20] = [
+    200, 204, 206, 304, 307, 400, 401, 403, 404, 405, 408, 409, 411, 412, 413, 416, 500, 501, 503,
+    507,
+];
+
+const BOUNDS_US: [u64; 13] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000,
+    60_000_000,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_of_all_shards_are_summed() {
+        let metrics = Metrics::new(2);
+        let finished = Finished {
+            operation: Some("GetObject"),
+            status: Some(206),
+            bytes_in: 0,
+            bytes_out: 1000,
+            total_us: 300,
+        };
+        metrics.shard(0).request(finished);
+        metrics.shard(1).request(finished);
+        metrics.shard(1).request(Finished { operation: None, status: Some(299), ..finished });
+        metrics.copied(Way::Reflink, CopiedBytes(5), MovedBytes(0));
+        let text = metrics.render(7);
+        for line in [
+            "tenon_requests_total{operation=\"GetObject\",status=\"206\"} 2",
+            "tenon_requests_total{operation=\"none\",status=\"other\"} 1",
+            "tenon_request_seconds_bucket{operation=\"GetObject\",le=\"0.00025\"} 0",
+            "tenon_request_seconds_bucket{operation=\"GetObject\",le=\"0.0005\"} 2",
+            "tenon_request_seconds_bucket{operation=\"GetObject\",le=\"+Inf\"} 2",
+            "tenon_request_seconds_sum{operation=\"GetObject\"} 0.0006",
+            "tenon_response_bytes_total 3000",
+            "tenon_copy_pieces_total{way=\"reflink\"} 1",
+            "tenon_copy_logical_bytes_total{way=\"reflink\"} 5",
+            "tenon_access_lines_dropped_total 7",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_have_no_trailing_zeros() {
+        assert_eq!(seconds(0), "0");
+        assert_eq!(seconds(1_000_000), "1");
+        assert_eq!(seconds(2_500_000), "2.5");
+        assert_eq!(seconds(10_000_000), "10");
+        assert_eq!(seconds(1), "0.000001");
+    }
+}

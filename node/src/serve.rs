@@ -1,0 +1,159 @@
+//! Room: the life of the process that serves: settings, host, admin socket, engine, shards, S3 socket, and back.
+//!
+//! Order: the admin socket comes up first and says "starting"; the S3 socket is bound last, when every shard
+//! can answer. SIGTERM or SIGINT: `/readyz` turns 503, the drain delay passes, nothing more is accepted,
+//! requests in flight finish, exit 0. A second signal cuts what is left.
+//! Exit codes: 0 told to stop, 1 something broke, 2 settings or host that cannot work.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::access_line::AccessLog;
+use crate::admin::{Admin, Phase, Readiness};
+use crate::config::{Config, ServeFlags};
+use crate::host;
+use crate::http::listen;
+use crate::log;
+use crate::metrics::Metrics;
+use crate::shard::Factory;
+use crate::shard::run::{Drained, Plan, Shards, shard_count};
+
+/// What serves the requests: the store, its threads, and a handler for each shard.
+pub struct Engine {
+    /// Makes the handlers.
+    pub factory: Factory,
+    /// What the line that says "serving" tells of it, such as the file system and the first way to copy.
+    pub facts: Vec<(&'static str, String)>,
+    /// Ends the engine's threads once all shards have ended.
+    pub close: Box<dyn FnOnce()>,
+}
+
+/// Opens the engine for these settings and this number of shards.
+pub type Open = fn(&Arc<Config>, &Arc<Metrics>, usize) -> Result<Engine, String>;
+
+/// Serves until told to stop.
+pub fn run(flags: ServeFlags, open: Open) -> ExitCode {
+    log::start();
+    let ended = live(flags, open);
+    if let Err(Failure { problem, .. }) = &ended {
+        log::error("cannot_serve", &[("problem", problem)]);
+    }
+    log::finish();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, .. }) => ExitCode::from(code),
+    }
+}
+
+struct Failure {
+    code: u8,
+    problem: String,
+}
+
+impl Failure {
+    /// The operator can change something.
+    fn setup(problem: impl ToString) -> Self {
+        Self { code: 2, problem: problem.to_string() }
+    }
+
+    /// Something broke.
+    fn broken(problem: impl ToString) -> Self {
+        Self { code: 1, problem: problem.to_string() }
+    }
+}
+
+fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
+    let (config, warnings) = Config::resolve(flags, std::env::vars_os()).map_err(Failure::setup)?;
+    for warning in &warnings {
+        log::warn("setting", &[("problem", warning)]);
+    }
+    host::prepare(&config).map_err(Failure::setup)?;
+    let config = Arc::new(config);
+    let shards = shard_count(&config);
+    let plan = Plan {
+        metrics: Arc::new(Metrics::new(shards)),
+        access: AccessLog::start(std::io::stdout()),
+        config,
+        shards,
+    };
+    let readiness = Arc::new(Readiness::default());
+    let admin = Admin {
+        readiness: Arc::clone(&readiness),
+        metrics: Arc::clone(&plan.metrics),
+        access: plan.access.clone(),
+    };
+    let address = plan.config.admin_listen;
+    let admin = admin
+        .start(address)
+        .map_err(|error| Failure::setup(format!("--admin-listen {address}: {error}")))?;
+    log::info("admin_listening", &[("address", &admin)]);
+    let stop = watch_signals().map_err(Failure::broken)?;
+    let engine = open(&plan.config, &plan.metrics, shards).map_err(Failure::broken)?;
+    let ended = serve(&plan, &readiness, &engine, &stop);
+    plan.access.flush();
+    (engine.close)();
+    ended
+}
+
+fn serve(
+    plan: &Plan,
+    readiness: &Readiness,
+    engine: &Engine,
+    stop: &flume::Receiver<()>,
+) -> Result<(), Failure> {
+    let shards = Shards::start(plan, &engine.factory).map_err(Failure::broken)?;
+    let mut listeners = Vec::new();
+    let mut addresses = Vec::new();
+    for address in &plan.config.listen {
+        let wrong = |error| Failure::setup(format!("--listen {address}: {error}"));
+        let listener = listen::bind(*address).map_err(wrong)?;
+        addresses.push(listener.local_addr().map_err(wrong)?.to_string());
+        listeners.push(listener);
+    }
+    shards.listen(listeners);
+    readiness.set(Phase::Serving);
+    let (addresses, data) = (addresses.join(","), plan.config.data.display());
+    let own: [log::Field<'_>; 3] =
+        [("addresses", &addresses), ("shards", &plan.shards), ("data", &data)];
+    let facts = engine.facts.iter().map(|(key, value)| -> log::Field<'_> { (key, value) });
+    log::info("serving", &own.into_iter().chain(facts).collect::<Vec<_>>());
+
+    let failed = shards.wait(stop);
+    readiness.set(Phase::Draining);
+    if let Some(problem) = failed {
+        // The other shards still have requests to finish, but none of them may wait for the dead one.
+        let _ = shards.drain(Duration::ZERO, stop);
+        return Err(Failure::broken(problem));
+    }
+    log::info("draining", &[]);
+    // A second signal ends the delay.
+    let _ = stop.recv_timeout(plan.config.http.drain_delay);
+    let drained = shards.drain(plan.config.http.drain_timeout, stop);
+    match drained {
+        Drained::Finished => log::info("stopped", &[]),
+        Drained::Cut => log::warn("stopped", &[("requests", &"cut")]),
+        Drained::Stuck => return Err(Failure::broken("a shard does not end")),
+    }
+    Ok(())
+}
+
+/// A thread that says once for each SIGTERM and SIGINT that it is time to stop.
+fn watch_signals() -> std::io::Result<flume::Receiver<()>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let (sender, receiver) = flume::bounded(4);
+    std::thread::Builder::new().name("tenon-signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            if signal == SIGHUP {
+                log::info("nothing_to_reload", &[("signal", &"SIGHUP")]);
+            } else {
+                // Whoever sends five signals is heard with the first four.
+                let _ = sender.try_send(());
+            }
+        }
+    })?;
+    Ok(receiver)
+}
