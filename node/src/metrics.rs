@@ -8,6 +8,8 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use protocol::route::Operation;
+
 use crate::config::Way;
 
 /// Every figure of the process.
@@ -112,8 +114,8 @@ impl ShardMetrics {
     pub fn request(&self, finished: Finished) {
         let operation = finished
             .operation
-            .and_then(|name| OPERATIONS.iter().position(|known| *known == name))
-            .unwrap_or(OPERATIONS.len());
+            .and_then(|name| Operation::ALL.iter().position(|known| known.name() == name))
+            .unwrap_or(Operation::ALL.len());
         let status = finished
             .status
             .and_then(|status| STATUSES.iter().position(|known| *known == status))
@@ -132,7 +134,7 @@ impl Metrics {
     /// Figures for a node of `shards` shards, all zero.
     pub fn new(shards: usize) -> Self {
         let shard = || ShardMetrics {
-            operations: (0..=OPERATIONS.len()).map(|_| OperationMetrics::default()).collect(),
+            operations: (0..=Operation::ALL.len()).map(|_| OperationMetrics::default()).collect(),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
         };
@@ -194,7 +196,7 @@ impl Metrics {
     }
 
     fn render_requests(&self, text: &mut Text) {
-        let names = || OPERATIONS.iter().copied().chain(["none"]).enumerate();
+        let names = || Operation::ALL.iter().map(|known| known.name()).chain(["none"]).enumerate();
         let sum = |figure: &dyn Fn(&ShardMetrics) -> u64| self.shards.iter().map(figure).sum();
         text.family("tenon_requests_total", "counter");
         for (operation, name) in names() {
@@ -290,28 +292,6 @@ fn seconds(us: u64) -> String {
     let text = text.trim_end_matches('0');
     text.strip_suffix('.').unwrap_or(text).to_owned()
 }
-
-const OPERATIONS: [&str; 19] = [
-    "ListBuckets",
-    "CreateBucket",
-    "HeadBucket",
-    "GetBucketLocation",
-    "DeleteBucket",
-    "ListObjectsV2",
-    "PutObject",
-    "GetObject",
-    "HeadObject",
-    "DeleteObject",
-    "PutObjectTagging",
-    "GetObjectTagging",
-    "DeleteObjectTagging",
-    "CreateMultipartUpload",
-    "UploadPart",
-    "UploadPartCopy",
-    "CompleteMultipartUpload",
-    "AbortMultipartUpload",
-    "ListParts",
-];
 
 const STATUSES: [u16; 20] = [
     200, 204, 206, 304, 307, 400, 401, 403, 404, 405, 408, 409, 411, 412, 413, 416, 500, 501, 503,

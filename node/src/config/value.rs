@@ -32,13 +32,13 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// The `TENON_` variables that nobody has taken yet.
-pub struct Settings {
+pub(super) struct Settings {
     left: BTreeMap<String, OsString>,
 }
 
 impl Settings {
     /// Keeps the variables that begin with `TENON_`; an empty one counts as not set.
-    pub fn from_environment(
+    pub(super) fn from_environment(
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
         let mut left = BTreeMap::new();
@@ -59,22 +59,22 @@ impl Settings {
     }
 
     /// The value of `name`, which then counts as known.
-    pub fn take(&mut self, name: &str) -> Option<OsString> {
+    pub(super) fn take(&mut self, name: &str) -> Option<OsString> {
         self.left.remove(name)
     }
 
     /// The value of `name` as text.
-    pub fn text(&mut self, name: &str) -> Option<String> {
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
         self.take(name).and_then(|value| value.into_string().ok())
     }
 
     /// The value of `name` as a path.
-    pub fn path(&mut self, name: &str) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, name: &str) -> Option<PathBuf> {
         self.take(name).map(PathBuf::from)
     }
 
     /// Replaces `target` by the parsed value of `name`, if it is set.
-    pub fn set<T>(
+    pub(super) fn set<T>(
         &mut self,
         name: &str,
         target: &mut T,
@@ -87,13 +87,13 @@ impl Settings {
     }
 
     /// A warning for each variable that nobody asked for.
-    pub fn left_over(self) -> Vec<String> {
+    pub(super) fn left_over(self) -> Vec<String> {
         self.left.into_keys().map(|name| format!("{name}: not a setting, ignored")).collect()
     }
 }
 
 /// Parses `4096`, `64KiB`, `1.5 GiB`.
-pub fn parse_size(text: &str) -> Result<u64, String> {
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u32); 5] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0)];
     let wrong = || format!("{text:?} is no size like 65536 or 64MiB");
     let (number, shift) = UNITS
@@ -109,7 +109,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 }
 
 /// Parses `250ms`, `5s`, `1.5m`, `1h`.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
     let wrong = || format!("{text:?} is no duration like 250ms, 5s, 2m or 1h");
     let (number, unit_ms) = UNITS
@@ -122,7 +122,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses a number between 0 and 1.
-pub fn parse_fraction(text: &str) -> Result<f64, String> {
+pub(super) fn parse_fraction(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(fraction) if (0.0..=1.0).contains(&fraction) => Ok(fraction),
         _ => Err(format!("{text:?} is no number from 0 to 1")),
@@ -130,7 +130,7 @@ pub fn parse_fraction(text: &str) -> Result<f64, String> {
 }
 
 /// Parses items between commas; blanks around them do not count, and no items is an empty list.
-pub fn parse_list<T>(
+pub(super) fn parse_list<T>(
     text: &str,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Vec<T>, String> {

@@ -7,6 +7,8 @@
 //! Invariants: no time-out of its own (a stream's time-out outlives a dropped read), no flag on the descriptor
 //! is changed. May use unsafe: for memory that a read has not filled yet, and to adopt a listening socket.
 
+#![expect(unsafe_code, reason = "reads into memory not filled yet, and adopts a socket; see each SAFETY")]
+
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, IntoRawFd};
@@ -15,7 +17,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
-use futures_util::{AsyncRead, AsyncWrite};
+use futures_io::{AsyncRead, AsyncWrite};
 use glommio::net::{AcceptedTcpStream, TcpListener, TcpStream};
 use hyper::rt::{Read, ReadBufCursor, Write};
 

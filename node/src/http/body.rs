@@ -4,6 +4,7 @@
 //! blocks go to the socket where the disk put them. A stream that ends before its length is an error, and
 //! hyper cuts the connection, so that a client never takes half an object for the whole.
 
+use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -123,9 +124,9 @@ impl ResponseBody {
     }
 
     /// Counts `piece` as given, or notices that the source gives more than it announced.
-    fn give<T: Buf>(&mut self, piece: T) -> Result<T, StreamError> {
+    fn give<T: Buf>(&mut self, piece: T) -> Result<T, Cut> {
         let len = piece.remaining() as u64;
-        self.left = self.left.checked_sub(len).ok_or(StreamError)?;
+        self.left = self.left.checked_sub(len).ok_or(Cut)?;
         self.exchange.gave(len);
         if self.left == 0 {
             self.exchange.complete();
@@ -164,12 +165,12 @@ async fn pump(
 
 impl Body for ResponseBody {
     type Data = Piece;
-    type Error = StreamError;
+    type Error = Cut;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Piece>, StreamError>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, Cut>>> {
         let body = &mut *self;
         let piece = match &mut body.content {
             Content::Whole(bytes) => {
@@ -181,11 +182,10 @@ impl Body for ResponseBody {
             }
             Content::Stream(stream) => match ready!(stream.as_mut().poll_next(context)) {
                 Some(Ok(block)) => body.give(block).map(Piece::Block),
-                Some(Err(error)) => Err(error),
                 None if body.left == 0 => return Poll::Ready(None),
-                None => Err(StreamError),
+                Some(Err(StreamError)) | None => Err(Cut),
             },
-            Content::Cut => Err(StreamError),
+            Content::Cut => Err(Cut),
         };
         if piece.is_err() {
             body.content = Content::Cut;
@@ -201,6 +201,18 @@ impl Body for ResponseBody {
         SizeHint::with_exact(self.left)
     }
 }
+
+/// A body that ends before its length; hyper closes the connection.
+#[derive(Debug)]
+pub(super) struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body was cut short")
+    }
+}
+
+impl std::error::Error for Cut {}
 
 /// A piece of a response body, where it lies.
 pub(super) enum Piece {
