@@ -257,11 +257,13 @@ impl Reader {
 
     pub(crate) fn bytes(&mut self, field: &'static str) -> Result<Bytes, DecodeError> {
         let len = self.u32(field)?;
-        self.raw(usize::try_from(len).map_err(|_| self.malformed(field))?, field)
+        self.raw(len as usize, field)
     }
 
     pub(crate) fn text(&mut self, field: &'static str) -> Result<String, DecodeError> {
-        String::from_utf8(self.bytes(field)?.to_vec()).map_err(|_| self.malformed(field))
+        let bytes = self.bytes(field)?;
+        let text = str::from_utf8(&bytes).ok().map(str::to_owned);
+        text.ok_or_else(|| self.malformed(field))
     }
 
     pub(crate) fn option<T>(
@@ -331,7 +333,8 @@ impl Reader {
     }
 
     pub(crate) fn object_key(&mut self) -> Result<ObjectKey, DecodeError> {
-        ObjectKey::parse(&self.text("object key")?).map_err(|_| self.malformed("object key"))
+        let key = ObjectKey::parse(&self.text("object key")?).ok();
+        key.ok_or_else(|| self.malformed("object key"))
     }
 
     pub(crate) fn account_id(&mut self) -> Result<AccountId, DecodeError> {

@@ -284,7 +284,7 @@ pub struct CompleteUpload {
     pub expected_generation: Generation,
     /// What must hold before.
     pub condition: WriteCond,
-    /// The object but for its bytes; metadata and tags are those of the upload.
+    /// The object but for its bytes; the caller has copied metadata and tags from the upload.
     pub object: NewObject,
     /// The parts that make up the object, ascending, with their lengths in bytes.
     pub listed: Vec<(PartNumber, u64)>,

@@ -133,6 +133,6 @@ impl Collector<'_> {
 
 fn object_entry(key: &str, value: &[u8]) -> Result<ListEntry, StoreError> {
     let key = ObjectKey::parse(key)
-        .map_err(|_| StoreError::Corrupt(format!("an object is called {key:?}")))?;
+        .map_err(|error| StoreError::Corrupt(format!("an object is called {key:?}: {error}")))?;
     Ok(ListEntry::Object { key, facts: ObjectFacts::decode(value)? })
 }

@@ -62,8 +62,9 @@ pub fn buckets(
     };
     collect(store, Space::Buckets, &from, max, |key, value| {
         let Some(name) = key::bucket_name_of(key) else { return Ok(None) };
-        let name = BucketName::parse(name)
-            .map_err(|_| StoreError::Corrupt(format!("a bucket is called {name:?}")))?;
+        let name = BucketName::parse(name).map_err(|error| {
+            StoreError::Corrupt(format!("a bucket is called {name:?}: {error}"))
+        })?;
         Ok(Some((name, BucketRecord::decode(Bytes::copy_from_slice(value))?)))
     })
 }
@@ -78,7 +79,6 @@ pub fn object(
 }
 
 /// Like [`object`], from memory alone; `None` if only a read of the disk can tell.
-#[expect(clippy::option_option, reason = "whether it is known, then whether it is there")]
 pub fn peek_object(
     store: &dyn Store,
     bucket: BucketId,

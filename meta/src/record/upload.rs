@@ -218,5 +218,5 @@ pub(super) fn read_tags(from: &mut Reader) -> Result<TagSet, DecodeError> {
     let tags = from.list("tags", |from| {
         Ok(Tag { key: from.text("tag key")?, value: from.text("tag value")? })
     })?;
-    TagSet::validate(tags).map_err(|_| from.malformed("tags"))
+    TagSet::validate(tags).ok().ok_or_else(|| from.malformed("tags"))
 }

@@ -94,12 +94,17 @@ impl Round<'_> {
         if known.is_some() {
             return Err(StoreError::Corrupt(format!("the blob number {} is used twice", blob.id)));
         }
-        let (table, first_block) = match blob.table {
-            NewTable::Written(table) => (self.add_table(TableId::of(blob.id), &table)?, 0),
-            NewTable::Cloned { table, first_block } => (self.share_table(table)?, first_block),
+        let (table, first_block, table_len) = match blob.table {
+            NewTable::Written(table) => {
+                (self.add_table(TableId::of(blob.id), &table)?, 0, table.len())
+            }
+            NewTable::Cloned { table, first_block } => {
+                (table, first_block, self.share_table(table)?)
+            }
         };
         let record = BlobRecord { refs: named.len() as u64, len: blob.len, table, first_block };
-        assert!(fit(&record, named), "extents of a new blob lie inside it");
+        let inside = named.iter().all(|extent| extent.table_range().end() <= table_len);
+        assert!(inside && fit(&record, named), "extents of a new blob lie inside it");
         self.write(Space::Blobs, at, &record);
         Ok(())
     }
@@ -135,12 +140,13 @@ impl Round<'_> {
         Ok(id)
     }
 
-    fn share_table(&mut self, id: TableId) -> Result<TableId, StoreError> {
+    /// One user more; gives the length of what the table describes.
+    fn share_table(&mut self, id: TableId) -> Result<u64, StoreError> {
         let at = key::table_head(id);
         let mut head: TableHead = self.read_named(Space::Tables, &at)?;
         head.refs += 1;
         self.write(Space::Tables, at, &head);
-        Ok(id)
+        Ok(head.len)
     }
 
     fn store_pieces(&mut self, pieces: Vec<Piece>) -> PieceList {

@@ -1,1 +1,1 @@
-
+//! Tests of the round module.
