@@ -1,7 +1,7 @@
 //! Room: an answer as plain values: status, headers and the body that is known in advance.
 //!
-//! Must not: add what belongs to the connection or to the request's identity (date, length of a body, request
-//! ids); the HTTP side does. Header names are lower case.
+//! Must not: add what belongs to the connection or to the request's identity (date, length of a
+//! body, request ids); the HTTP side does. Header names are lower case.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

@@ -1,11 +1,12 @@
 //! Room: which operation a request asks for.
 //!
-//! Holds: two tables, one of the sub-resources of buckets and one of those of keys, that name every operation
-//! of S3: those built here and those not built yet. To build one is to change its row and to add its file.
-//! Invariants: an operation or sub-resource of S3 that is not built is `NotImplemented`, never taken for
-//! another one.
-//! Source: S3 API Reference, the request syntax of each operation; order of UploadPart, UploadPartCopy,
-//! CopyObject and PutObject by their query and header.
+//! Holds: two tables, one of the sub-resources of buckets and one of those of keys, that name every
+//! operation of S3: those built here and those not built yet. To build one is to change its row and
+//! to add its file.
+//! Invariants: an operation or sub-resource of S3 that is not built is `NotImplemented`, never
+//! taken for another one.
+//! Source: S3 API Reference, the request syntax of each operation; order of UploadPart,
+//! UploadPartCopy, CopyObject and PutObject by their query and header.
 
 use alloc::format;
 
@@ -91,8 +92,9 @@ impl Operation {
 /// Finds the operation of a request.
 ///
 /// # Errors
-/// `NotImplemented` for an operation that is not built; `MethodNotAllowed` where S3 has no operation;
-/// `InvalidArgument` or `InvalidRequest` for a query or a copy source that S3 refuses there.
+/// `NotImplemented` for an operation that is not built; `MethodNotAllowed` where S3 has no
+/// operation; `InvalidArgument` or `InvalidRequest` for a query or a copy source that S3 refuses
+/// there.
 pub fn route(head: &Head) -> Result<Operation, S3Error> {
     // S3: CORS preflight requests have no operation name in the API.
     if matches!(head.method, Method::Options) {
@@ -182,8 +184,8 @@ fn route_object(head: &Head) -> Result<Operation, S3Error> {
     }
 }
 
-/// A PUT with an upload id. Whether it copies is told by the copy source alone, even by an empty one: a range
-/// says nothing, and a copy that is taken for an upload would store an empty part.
+/// A PUT with an upload id. Whether it copies is told by the copy source alone, even by an empty
+/// one: a range says nothing, and a copy that is taken for an upload would store an empty part.
 fn route_part(head: &Head) -> Result<Operation, S3Error> {
     if !head.query.has("partNumber") {
         return Err(S3Error::invalid_argument(

@@ -24,8 +24,8 @@ impl Common {
     /// Reads those of the headers that S3 knows on `operation`; it ignores the others.
     ///
     /// # Errors
-    /// `InvalidBucketOwnerAWSAccountID` for an owner that is not an account id; `InvalidArgument` for another
-    /// payer than the requester.
+    /// `InvalidBucketOwnerAWSAccountID` for an owner that is not an account id; `InvalidArgument`
+    /// for another payer than the requester.
     pub fn parse(head: &Head, operation: Operation) -> Result<Self, S3Error> {
         use Operation as O;
         let named = |wanted: bool, header: &str| {

@@ -14,8 +14,8 @@ use crate::request::Head;
 use crate::route::Operation;
 use crate::xml::read::Body;
 
-/// What the head of a CreateBucket request says that this node acts on: nothing but the bucket's name, which is
-/// its target.
+/// What the head of a CreateBucket request says that this node acts on: nothing but the bucket's
+/// name, which is its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CreateBucketInput;
 
@@ -23,8 +23,9 @@ impl CreateBucketInput {
     /// Reads the head of the request.
     ///
     /// # Errors
-    /// `NotImplemented` for buckets of another kind than those built: with access control lists, object lock or
-    /// other object ownership; `InvalidArgument` for an ownership that S3 does not know.
+    /// `NotImplemented` for buckets of another kind than those built: with access control lists,
+    /// object lock or other object ownership; `InvalidArgument` for an ownership that S3 does not
+    /// know.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         const OWNERSHIP: &str = "x-amz-object-ownership";
         unbuilt::refuse(head, Operation::CreateBucket)?;
@@ -48,9 +49,10 @@ pub const INTEGRITY: Integrity = Integrity::Optional;
 /// Reads the body and checks that it asks for a bucket in `region`, the node's own.
 ///
 /// # Errors
-/// `MalformedXML`; `InvalidLocationConstraint` for what names no region, `us-east-1` included, which S3 spells
-/// as no constraint; `IllegalLocationConstraintException` for another region, and for no constraint where the
-/// node's region needs one; `NotImplemented` for directory buckets and for tags.
+/// `MalformedXML`; `InvalidLocationConstraint` for what names no region, `us-east-1` included,
+/// which S3 spells as no constraint; `IllegalLocationConstraintException` for another region, and
+/// for no constraint where the node's region needs one; `NotImplemented` for directory buckets and
+/// for tags.
 pub fn parse_body(bytes: &[u8], region: &str) -> Result<(), S3Error> {
     let mut constraint = None;
     if !bytes.trim_ascii().is_empty() {

@@ -1,7 +1,7 @@
 //! Room: CreateMultipartUpload.
 //!
-//! Source: S3 API Reference, CreateMultipartUpload; S3 User Guide, "Checking object integrity", for which types
-//! an algorithm has.
+//! Source: S3 API Reference, CreateMultipartUpload; S3 User Guide, "Checking object integrity", for
+//! which types an algorithm has.
 
 use alloc::format;
 use alloc::string::ToString;
@@ -36,8 +36,8 @@ impl CreateUploadInput {
     /// Reads the request.
     ///
     /// # Errors
-    /// `NotImplemented` for what [`unbuilt`] lists; `InvalidRequest` for a checksum that S3 does not offer; what
-    /// metadata and tags may have wrong with them.
+    /// `NotImplemented` for what [`unbuilt`] lists; `InvalidRequest` for a checksum that S3 does
+    /// not offer; what metadata and tags may have wrong with them.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::CreateMultipartUpload)?;
         version::check_none(head)?;

@@ -1,6 +1,8 @@
-//! Room: GetObject, and what HeadObject shares with it: what is asked for, and the headers that answer it.
+//! Room: GetObject, and what HeadObject shares with it: what is asked for, and the headers that
+//! answer it.
 //!
-//! Source: S3 API Reference, GetObject; S3 User Guide, "Checking object integrity" for when a checksum is told.
+//! Source: S3 API Reference, GetObject; S3 User Guide, "Checking object integrity" for when a
+//! checksum is told.
 
 use alloc::format;
 use alloc::string::ToString;
@@ -35,7 +37,8 @@ impl GetObjectInput {
     /// Reads the request.
     ///
     /// # Errors
-    /// `NotImplemented` for a part number and for response header overrides; `InvalidArgument` for a version.
+    /// `NotImplemented` for a part number and for response header overrides; `InvalidArgument` for
+    /// a version.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         Self::parse_as(head, Operation::GetObject)
     }
@@ -66,7 +69,8 @@ impl GetObjectInput {
             ReadVerdict::Proceed => {}
         }
         let Some(range) = &self.range else {
-            // A checksum of the whole is told with the whole alone: clients check what they got against it.
+            // A checksum of the whole is told with the whole alone: clients check what they got
+            // against it.
             let checksum = object.checksum.filter(|_| self.checksum_mode);
             let answer = described(200, object).with_checksum(checksum);
             return Ok(Reading { answer, bytes: ByteRange::whole(object.len) });

@@ -31,7 +31,8 @@ impl HeadObjectInput {
         &self.0.common
     }
 
-    /// Decides what to answer for an object: what GetObject would, with the length that its body would have.
+    /// Decides what to answer for an object: what GetObject would, with the length that its body
+    /// would have.
     ///
     /// # Errors
     /// As [`GetObjectInput::plan`].

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::common::write_account;
-use super::listing;
+use super::listing::{self, PageEnd};
 use super::unbuilt;
 use crate::answer::Answer;
 use crate::error::S3Error;
@@ -43,8 +43,15 @@ impl ListBucketsInput {
             prefix: text("prefix"),
             region: text("bucket-region"),
             max_buckets: max_buckets(head)?,
-            after: text("continuation-token").as_deref().map(listing::read_token).transpose()?,
+            after: text("continuation-token").as_deref().map(after).transpose()?,
         })
+    }
+}
+
+/// The name that a token stands for; names of buckets have no common prefixes.
+fn after(token: &str) -> Result<String, S3Error> {
+    match listing::read_token(token)? {
+        PageEnd::Name(name) | PageEnd::Prefix(name) => Ok(name),
     }
 }
 
@@ -94,7 +101,10 @@ pub fn answer(
     let size = usize::try_from(input.max_buckets).unwrap_or(usize::MAX);
     let truncated = page.len() > size;
     page.truncate(size);
-    let next = page.last().filter(|_| truncated).map(|last| listing::token(last.name.as_str()));
+    let next = page.last().filter(|_| truncated).map(|last| {
+        let name = String::from(last.name.as_str());
+        listing::token(&PageEnd::Name(name))
+    });
     Answer::xml(Document::new("ListAllMyBucketsResult", |root| {
         root.nest("Buckets", |element| {
             for bucket in &page {

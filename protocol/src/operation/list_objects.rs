@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::common::{Common, write_account};
-use super::listing;
+use super::listing::{self, PageEnd};
 use super::unbuilt;
 use crate::answer::Answer;
 use crate::checksum::{ChecksumAlgorithm, ChecksumType};
@@ -38,7 +38,7 @@ pub struct ListObjectsInput {
     pub fetch_owner: bool,
     /// Who must own the bucket, who pays.
     pub common: Common,
-    resume: Option<String>,
+    resume: Option<PageEnd>,
 }
 
 impl ListObjectsInput {
@@ -63,11 +63,10 @@ impl ListObjectsInput {
         })
     }
 
-    /// The name behind which the page begins: keys that are not greater are left out, and so is a common
-    /// prefix that is not greater (the page before may have ended with it).
+    /// Where the page begins: behind the end of the page before, or behind start-after.
     #[must_use]
-    pub fn after(&self) -> Option<&str> {
-        self.resume.as_deref().or(self.start_after.as_deref())
+    pub fn after(&self) -> Option<PageEnd> {
+        self.resume.clone().or_else(|| self.start_after.clone().map(PageEnd::Name))
     }
 }
 
@@ -93,8 +92,8 @@ pub struct ObjectPage {
     pub objects: Vec<ListedObject>,
     /// The common prefixes, ascending.
     pub prefixes: Vec<String>,
-    /// The last name of the page, key or common prefix, if more would follow.
-    pub ended_with: Option<String>,
+    /// The last key or common prefix of the page, if more would follow.
+    pub ended_with: Option<PageEnd>,
 }
 
 /// The answer of ListObjectsV2.
@@ -115,7 +114,7 @@ pub fn answer(
             .text_if("ContinuationToken", input.token.as_deref())
             .text_if(
                 "NextContinuationToken",
-                page.ended_with.as_deref().map(listing::token).as_deref(),
+                page.ended_with.as_ref().map(listing::token).as_deref(),
             )
             .number("KeyCount", count as u64)
             .number("MaxKeys", input.max_keys)
@@ -187,9 +186,9 @@ mod tests {
                 ..object("p/a b\u{1}")
             }],
             prefixes: alloc::vec!["p/c+d/".into()],
-            ended_with: Some("p/c+d/".into()),
+            ended_with: Some(PageEnd::Prefix("p/c+d/".into())),
         };
-        let token = listing::token("p/c+d/");
+        let token = listing::token(&PageEnd::Prefix("p/c+d/".into()));
         let owner = AccountId::parse("000000000000").unwrap().canonical_id();
         let contents = "<LastModified>2019-12-13T23:16:03.000Z</LastModified>\
              <ETag>&quot;711470fc377698c393d94aed6305e245&quot;</ETag>\
@@ -218,10 +217,13 @@ mod tests {
 
     #[test]
     fn a_token_goes_before_start_after() {
-        let token = listing::token("m");
+        let token = listing::token(&PageEnd::Prefix("m/".into()));
         let query = alloc::format!("/bucket?list-type=2&start-after=a&continuation-token={token}");
         let input = ListObjectsInput::parse(&head("GET", &query, &[])).unwrap();
-        assert_eq!(input.after(), Some("m"));
+        assert_eq!(input.after(), Some(PageEnd::Prefix("m/".into())));
+        let first = head("GET", "/bucket?list-type=2&start-after=a", &[]);
+        let first = ListObjectsInput::parse(&first).unwrap();
+        assert_eq!(first.after(), Some(PageEnd::Name("a".into())));
         let text = answered(&query, &ObjectPage::default());
         assert!(text.contains(&alloc::format!("<ContinuationToken>{token}</ContinuationToken>")));
         assert!(text.contains("<StartAfter>a</StartAfter>"));

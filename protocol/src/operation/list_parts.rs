@@ -75,7 +75,8 @@ pub struct PartPage {
     pub truncated: bool,
 }
 
-/// The answer of ListParts. The account that owns the bucket is the initiator too, while there is one account.
+/// The answer of ListParts. The account that owns the bucket is the initiator too, while there is
+/// one account.
 #[must_use]
 pub fn answer(
     input: &ListPartsInput,

@@ -1,8 +1,9 @@
-//! Room: what the paged answers share: page sizes, the `url` encoding, and the tokens that say where a page
-//! ended.
+//! Room: what the paged answers share: page sizes, the `url` encoding, and the tokens that say
+//! where a page ended.
 //!
 //! Invariants: a token is opaque and safe in a URL, and one that was not made here is refused.
-//! Source: S3 API Reference, ListObjectsV2, ListParts, ListBuckets: max-keys, encoding-type, continuation-token.
+//! Source: S3 API Reference, ListObjectsV2, ListParts, ListBuckets: max-keys, encoding-type,
+//! continuation-token.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -48,24 +49,37 @@ pub(crate) fn encoding(head: &Head) -> Result<bool, S3Error> {
     }
 }
 
-/// A name as it stands in an answer. With `url`, a space becomes `%20` and a plus `%2B`: clients that decode
-/// forms and clients that decode URLs read the same.
+/// A name as it stands in an answer. With `url`, a space becomes `%20` and a plus `%2B`: clients
+/// that decode forms and clients that decode URLs read the same.
 pub(crate) fn encoded(name: &str, url: bool) -> Cow<'_, str> {
     if url { Cow::Owned(percent::encode_path(name)) } else { Cow::Borrowed(name) }
 }
 
-/// Makes the token of a page that ended with `name`.
-pub(crate) fn token(name: &str) -> String {
+/// Where a page ended, so that the next one begins behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageEnd {
+    /// With this key, bucket or other single name.
+    Name(String),
+    /// With this common prefix: all names that begin so are done with.
+    Prefix(String),
+}
+
+/// Makes the token of a page.
+pub(crate) fn token(end: &PageEnd) -> String {
+    let (kind, name) = match end {
+        PageEnd::Name(name) => (TOKEN_NAME, name),
+        PageEnd::Prefix(prefix) => (TOKEN_PREFIX, prefix),
+    };
     let mut bytes = Vec::with_capacity(1 + name.len() + 4);
-    bytes.push(TOKEN_FORM);
+    bytes.push(kind);
     bytes.extend_from_slice(name.as_bytes());
     bytes.extend_from_slice(&crc::crc32c(&bytes).to_be_bytes());
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes)
 }
 
-/// Reads a token back. Its check sum finds what was cut or made up; it is not a secret, since a token says
-/// nothing that start-after could not say.
-pub(crate) fn read_token(token: &str) -> Result<String, S3Error> {
+/// Reads a token back. Its check sum finds what was cut or made up; it is not a secret, since a
+/// token says nothing that start-after could not say.
+pub(crate) fn read_token(token: &str) -> Result<PageEnd, S3Error> {
     read(token).ok_or_else(|| {
         S3Error::invalid_argument(
             "continuation-token",
@@ -75,17 +89,23 @@ pub(crate) fn read_token(token: &str) -> Result<String, S3Error> {
     })
 }
 
-fn read(token: &str) -> Option<String> {
+fn read(token: &str) -> Option<PageEnd> {
     let bytes = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(token).ok()?;
-    let (signed, sum) = bytes.split_last_chunk::<4>()?;
-    let (&form, name) = signed.split_first()?;
-    if form != TOKEN_FORM || crc::crc32c(signed) != u32::from_be_bytes(*sum) {
+    let (summed, sum) = bytes.split_last_chunk::<4>()?;
+    let (&kind, name) = summed.split_first()?;
+    if crc::crc32c(summed) != u32::from_be_bytes(*sum) {
         return None;
     }
-    core::str::from_utf8(name).ok().map(String::from)
+    let name = String::from(core::str::from_utf8(name).ok()?);
+    match kind {
+        TOKEN_NAME => Some(PageEnd::Name(name)),
+        TOKEN_PREFIX => Some(PageEnd::Prefix(name)),
+        _ => None,
+    }
 }
 
-const TOKEN_FORM: u8 = 1;
+const TOKEN_NAME: u8 = 1;
+const TOKEN_PREFIX: u8 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -96,12 +116,14 @@ mod tests {
     #[test]
     fn a_token_leads_back_to_its_name() {
         for name in ["a", "photos/2026/ü \u{1}", ""] {
-            let text = token(name);
-            assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
-            assert_eq!(read_token(&text).unwrap(), name);
-            let mut other = text.clone();
-            other.replace_range(2..3, if &text[2..3] == "x" { "y" } else { "x" });
-            assert!(read_token(&other).is_err());
+            for end in [PageEnd::Name(name.into()), PageEnd::Prefix(name.into())] {
+                let text = token(&end);
+                assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+                assert_eq!(read_token(&text).unwrap(), end);
+                let mut other = text.clone();
+                other.replace_range(2..3, if &text[2..3] == "x" { "y" } else { "x" });
+                assert!(read_token(&other).is_err());
+            }
         }
         for bad in ["", "a", "garbage", "AAAAAAAA", "%%%"] {
             let error = read_token(bad).unwrap_err();

@@ -1,8 +1,10 @@
-//! Room: the operations of S3, one file each: what a request says (`…Input::parse`), the decisions that need
-//! nothing but values, and the answer.
+//! Room: the operations of S3, one file each: what a request says (`…Input::parse`), the decisions
+//! that need nothing but values, and the answer.
 //!
-//! Must not: look anything up. What exists comes in as arguments; the node holds the order of the checks.
-//! Invariants: a header or query that asks for something not built is refused by [`unbuilt`], in `parse`.
+//! Must not: look anything up. What exists comes in as arguments; the node holds the order of the
+//! checks.
+//! Invariants: a header or query that asks for something not built is refused by [`unbuilt`], in
+//! `parse`.
 //! Source: S3 API Reference, the page of each operation's name.
 
 pub mod abort_upload;
@@ -28,5 +30,7 @@ pub mod upload_part_copy;
 pub mod version;
 pub mod write_condition;
 
+#[cfg(test)]
+mod clients;
 #[cfg(test)]
 pub(crate) mod testing;

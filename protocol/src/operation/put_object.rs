@@ -31,8 +31,8 @@ impl PutObjectInput {
     /// Reads the head of the request.
     ///
     /// # Errors
-    /// `NotImplemented` for what [`unbuilt`] lists and for conditions that S3 does not take; what metadata and
-    /// tags may have wrong with them.
+    /// `NotImplemented` for what [`unbuilt`] lists and for conditions that S3 does not take; what
+    /// metadata and tags may have wrong with them.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::PutObject)?;
         version::check_none(head)?;

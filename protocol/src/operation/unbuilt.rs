@@ -1,8 +1,10 @@
-//! Room: the headers and queries of S3 that ask for something not built yet, by operation, in one table.
+//! Room: the headers and queries of S3 that ask for something not built yet, by operation, in one
+//! table.
 //!
-//! Invariants: what stands here is refused with `NotImplemented`, never accepted and ignored; a header that S3
-//! itself ignores on an operation does not stand in that operation's rows; headers that nobody here knows pass,
-//! because clients learn new ones before servers do. An empty value counts as absent.
+//! Invariants: what stands here is refused with `NotImplemented`, never accepted and ignored; a
+//! header that S3 itself ignores on an operation does not stand in that operation's rows; headers
+//! that nobody here knows pass, because clients learn new ones before servers do. An empty value
+//! counts as absent.
 //! Source: S3 API Reference, the request syntax of each operation.
 
 use alloc::format;
@@ -14,8 +16,8 @@ use crate::route::Operation;
 /// Refuses a request that asks `operation` for something not built.
 ///
 /// # Errors
-/// `NotImplemented` with the header's or the parameter's name; `InvalidArgument` or `InvalidStorageClass` for
-/// a value that S3 does not know.
+/// `NotImplemented` with the header's or the parameter's name; `InvalidArgument` or
+/// `InvalidStorageClass` for a value that S3 does not know.
 pub fn refuse(head: &Head, operation: Operation) -> Result<(), S3Error> {
     for (name, _) in head.headers.iter() {
         let Some(value) = head.headers.get_non_empty(name) else { continue };
@@ -35,7 +37,8 @@ pub fn refuse(head: &Head, operation: Operation) -> Result<(), S3Error> {
     Ok(())
 }
 
-/// One header or parameter: where S3 gives it a meaning, and the values that ask for nothing special.
+/// One header or parameter: where S3 gives it a meaning, and the values that ask for nothing
+/// special.
 struct Row {
     /// The lower-case name; a trailing `*` stands for any ending.
     name: &'static str,
@@ -84,8 +87,8 @@ const fn any(name: &'static str, on: &'static [Operation]) -> Row {
 /// The operations that write an object, now or at the end of an upload.
 const CREATING: &[Operation] = &[Operation::PutObject, Operation::CreateMultipartUpload];
 const READING: &[Operation] = &[Operation::GetObject, Operation::HeadObject];
-/// The operations whose body may be checked by an `x-amz-checksum-*` header, and the one that states the
-/// checksum of an object.
+/// The operations whose body may be checked by an `x-amz-checksum-*` header, and the one that
+/// states the checksum of an object.
 const CHECKSUMMED: &[Operation] = &[
     Operation::PutObject,
     Operation::UploadPart,
@@ -94,12 +97,12 @@ const CHECKSUMMED: &[Operation] = &[
 ];
 
 const HEADERS: &[Row] = &[
-    // Encryption, on either side: nowhere ignored, since a client that sends a key must not believe that its
-    // bytes are sealed.
+    // Encryption, on either side: nowhere ignored, since a client that sends a key must not believe
+    // that its bytes are sealed.
     any("x-amz-server-side-encryption*", &Operation::ALL),
     any("x-amz-copy-source-server-side-encryption*", &Operation::ALL),
-    // Access control lists. Each bucket belongs to one owner, who owns all objects in it; the two lists that
-    // say no more than that pass.
+    // Access control lists. Each bucket belongs to one owner, who owns all objects in it; the two
+    // lists that say no more than that pass.
     Row {
         name: "x-amz-acl",
         on: CREATING,

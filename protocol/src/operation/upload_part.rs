@@ -1,6 +1,7 @@
 //! Room: UploadPart, and which checksum a part gets.
 //!
-//! Source: S3 API Reference, UploadPart; S3 User Guide, "Checking object integrity", multipart uploads.
+//! Source: S3 API Reference, UploadPart; S3 User Guide, "Checking object integrity", multipart
+//! uploads.
 
 use alloc::format;
 use alloc::string::String;

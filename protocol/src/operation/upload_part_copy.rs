@@ -37,11 +37,12 @@ pub struct UploadPartCopyInput {
 }
 
 impl UploadPartCopyInput {
-    /// Reads the request, in the order in which its faults are answered: part number, source, range, encryption,
-    /// body, owners.
+    /// Reads the request, in the order in which its faults are answered: part number, source,
+    /// range, encryption, body, owners.
     ///
     /// # Errors
-    /// `InvalidArgument` for the first three; `NotImplemented` for encryption; `InvalidRequest` for a body.
+    /// `InvalidArgument` for the first three; `NotImplemented` for encryption; `InvalidRequest` for
+    /// a body.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         let part = PartNumber::parse(head.query.get("partNumber").unwrap_or_default())?;
         let source = CopySource::parse(head.headers.get("x-amz-copy-source").unwrap_or_default())?;
@@ -74,8 +75,8 @@ impl UploadPartCopyInput {
     /// The bytes to copy from a source of `size` bytes.
     ///
     /// # Errors
-    /// `InvalidRequest` for a range outside the source and for more than 5 GiB; `InvalidArgument` for a range
-    /// that ends outside.
+    /// `InvalidRequest` for a range outside the source and for more than 5 GiB; `InvalidArgument`
+    /// for a range that ends outside.
     pub fn resolve(&self, size: u64) -> Result<ByteRange, S3Error> {
         match &self.range {
             Some(range) => range.resolve(size),
@@ -95,8 +96,8 @@ pub fn body_not_empty() -> S3Error {
     )
 }
 
-/// The algorithm whose checksum of the copied bytes the part gets and the answer shows: the upload's own and
-/// no other, whatever checksum the source has.
+/// The algorithm whose checksum of the copied bytes the part gets and the answer shows: the
+/// upload's own and no other, whatever checksum the source has.
 #[must_use]
 pub fn part_checksum(
     upload: Option<(ChecksumAlgorithm, ChecksumType)>,

@@ -1,7 +1,7 @@
 //! Room: the version that a request names, while no bucket has versions.
 //!
-//! Source: S3 API Reference, GetObject, versionId; S3 User Guide, "Working with objects in a versioning-enabled
-//! bucket": an object of a bucket without versions is its null version.
+//! Source: S3 API Reference, GetObject, versionId; S3 User Guide, "Working with objects in a
+//! versioning-enabled bucket": an object of a bucket without versions is its null version.
 
 use crate::error::S3Error;
 use crate::request::Head;

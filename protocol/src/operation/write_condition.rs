@@ -1,7 +1,7 @@
 //! Room: the condition under which an object may be written.
 //!
-//! Source: S3 API Reference, PutObject and CompleteMultipartUpload, If-Match and If-None-Match; S3 User Guide,
-//! "Add preconditions to S3 operations with conditional requests".
+//! Source: S3 API Reference, PutObject and CompleteMultipartUpload, If-Match and If-None-Match; S3
+//! User Guide, "Add preconditions to S3 operations with conditional requests".
 
 use crate::error::S3Error;
 use crate::etag::ETag;
@@ -24,8 +24,8 @@ impl WriteCondition {
     /// Reads If-Match and If-None-Match.
     ///
     /// # Errors
-    /// `NotImplemented` for what S3 itself does not take: both together, an ETag after If-None-Match, `*` after
-    /// If-Match.
+    /// `NotImplemented` for what S3 itself does not take: both together, an ETag after
+    /// If-None-Match, `*` after If-Match.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         let refused = |header: &str| {
             let additional = alloc::format!(
@@ -53,7 +53,8 @@ impl WriteCondition {
     /// Decides for the object that has the key now, if any.
     ///
     /// # Errors
-    /// `PreconditionFailed` with the condition's name; `NoSuchKey` where an ETag is asked of no object.
+    /// `PreconditionFailed` with the condition's name; `NoSuchKey` where an ETag is asked of no
+    /// object.
     pub fn check(&self, key: &ObjectKey, current: Option<&ETag>) -> Result<(), S3Error> {
         match (self, current) {
             (Self::None, _) | (Self::IfNoneMatchAny, None) => Ok(()),

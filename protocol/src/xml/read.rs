@@ -1,9 +1,10 @@
 //! Room: XML request bodies, read by pulling one element after the other.
 //!
-//! Must not: resolve entities or read a DTD; build a tree (a body of 8 MiB may hold a million elements).
+//! Must not: resolve entities or read a DTD; build a tree (a body of 8 MiB may hold a million
+//! elements).
 //! Holds: the position in the body and the depth.
-//! Invariants: every fault is `MalformedXML`; depth is bounded by [`DEPTH_MAX`]; namespaces and attributes
-//! carry no meaning, elements are known by their local names.
+//! Invariants: every fault is `MalformedXML`; depth is bounded by [`DEPTH_MAX`]; namespaces and
+//! attributes carry no meaning, elements are known by their local names.
 
 use alloc::string::{String, ToString};
 
@@ -38,8 +39,8 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Enters the next child of the current element and tells its local name; where there is none left, leaves
-    /// the current element and answers `None`.
+    /// Enters the next child of the current element and tells its local name; where there is none
+    /// left, leaves the current element and answers `None`.
     ///
     /// # Errors
     /// `MalformedXML` for text between elements and for anything that is not XML.
@@ -152,7 +153,8 @@ enum Tag {
     End,
 }
 
-/// A character reference, or one of the five entities that XML itself defines; no others, so nothing expands.
+/// A character reference, or one of the five entities that XML itself defines; no others, so
+/// nothing expands.
 fn resolve(reference: &BytesRef<'_>) -> Result<char, S3Error> {
     if let Some(character) =
         reference.resolve_char_ref().map_err(|_bad_number| S3Error::malformed_xml())?

@@ -94,9 +94,9 @@ fn close(text: &mut String, name: &str) {
     text.push('>');
 }
 
-/// Appends `value` as character data. Quotes are written as `&quot;`, as S3 writes those of ETags. A carriage
-/// return would be read back as a line feed, so it goes as a reference; so do characters that XML 1.0 has no
-/// way to write: S3 keys may hold them, and S3 sends `&#xN;`.
+/// Appends `value` as character data. Quotes are written as `&quot;`, as S3 writes those of ETags.
+/// A carriage return would be read back as a line feed, so it goes as a reference; so do characters
+/// that XML 1.0 has no way to write: S3 keys may hold them, and S3 sends `&#xN;`.
 pub fn escape_into(value: &str, text: &mut String) {
     for character in value.chars() {
         match character {

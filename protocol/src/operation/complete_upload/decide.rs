@@ -1,8 +1,10 @@
 //! Room: whether the listed parts make an object, and which.
 //!
-//! Invariants: the checks run in S3's order, each over the whole list before the next, so that of several
-//! faults the same one is always told. No byte is read: checksums come from those of the parts.
-//! Source: S3 API Reference, CompleteMultipartUpload, errors; S3 User Guide, "Checking object integrity".
+//! Invariants: the checks run in S3's order, each over the whole list before the next, so that of
+//! several faults the same one is always told. No byte is read: checksums come from those of the
+//! parts.
+//! Source: S3 API Reference, CompleteMultipartUpload, errors; S3 User Guide, "Checking object
+//! integrity".
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -53,12 +55,13 @@ pub struct Completed {
     pub crc32: u32,
 }
 
-/// Decides. `upload` is what the upload was created with, `stored` its parts in ascending order. That the upload
-/// exists and that the write condition holds is checked elsewhere, before.
+/// Decides. `upload` is what the upload was created with, `stored` its parts in ascending order.
+/// That the upload exists and that the write condition holds is checked elsewhere, before.
 ///
 /// # Errors
-/// `InvalidRequest`, `InvalidArgument`, `InvalidPartOrder`, `InvalidPart`, `BadDigest`, `EntityTooSmall`,
-/// `EntityTooLarge`, as S3 names them; `InternalError` for a stored part that cannot be.
+/// `InvalidRequest`, `InvalidArgument`, `InvalidPartOrder`, `InvalidPart`, `BadDigest`,
+/// `EntityTooSmall`, `EntityTooLarge`, as S3 names them; `InternalError` for a stored part that
+/// cannot be.
 pub fn decide(
     input: &CompleteUploadInput,
     upload: Option<(ChecksumAlgorithm, ChecksumType)>,
@@ -168,7 +171,10 @@ fn check_part_checksums(
         ));
     }
     if let Some((algorithm, ChecksumType::Composite)) = upload {
-        let has = |part: &ListedPart| matches!(&part.checksum, ListedChecksum::Value(value) if value.algorithm() == algorithm);
+        let has = |part: &ListedPart| match &part.checksum {
+            ListedChecksum::Value(value) => value.algorithm() == algorithm,
+            ListedChecksum::None | ListedChecksum::NotBuilt(_) | ListedChecksum::Invalid => false,
+        };
         if let Some((part, _)) = parts.iter().find(|(part, _)| !has(part)) {
             return Err(S3Error::invalid_request(format!(
                 "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing for part {} in the request.",
@@ -261,8 +267,8 @@ impl Completed {
     }
 }
 
-/// Checks the object's checksum as the client gave it. An upload without an algorithm is checked against its
-/// CRCs, whichever of them was given; a SHA of the whole is not known and not checked.
+/// Checks the object's checksum as the client gave it. An upload without an algorithm is checked
+/// against its CRCs, whichever of them was given; a SHA of the whole is not known and not checked.
 fn check_object_checksum(
     algorithm: ChecksumAlgorithm,
     text: &str,

@@ -38,8 +38,8 @@ pub enum ListedChecksum {
 /// Reads the body.
 ///
 /// # Errors
-/// `InvalidRequest` where there is none; `MalformedXML` for anything but a list of parts that have a number and
-/// an ETag each.
+/// `InvalidRequest` where there is none; `MalformedXML` for anything but a list of parts that have
+/// a number and an ETag each.
 pub fn parse_body(bytes: &[u8]) -> Result<Vec<ListedPart>, S3Error> {
     if bytes.trim_ascii().is_empty() {
         return Err(S3Error::invalid_request("You must specify at least one part"));

@@ -1,5 +1,5 @@
-//! Room: CompleteMultipartUpload: what the head says, and the answer. [`listed`] reads the body, [`decide`]
-//! makes an object of the parts.
+//! Room: CompleteMultipartUpload: what the head says, and the answer. [`listed`] reads the body,
+//! [`decide`] makes an object of the parts.
 //!
 //! Source: S3 API Reference, CompleteMultipartUpload.
 
@@ -34,7 +34,8 @@ pub struct CompleteUploadInput {
     pub condition: WriteCondition,
     /// The type of checksum that the client takes the upload to have.
     pub checksum_type: Option<ChecksumType>,
-    /// The checksum that the client takes the object to have, as sent. It is not one of the request's body.
+    /// The checksum that the client takes the object to have, as sent. It is not one of the
+    /// request's body.
     pub checksum: Option<(ChecksumAlgorithm, String)>,
     /// The length that the client takes the object to have, as sent.
     pub object_size: Option<String>,
@@ -43,12 +44,12 @@ pub struct CompleteUploadInput {
 }
 
 impl CompleteUploadInput {
-    /// Reads the head of the request. Size and checksum are kept as sent: their faults are answered late, by
-    /// [`decide`].
+    /// Reads the head of the request. Size and checksum are kept as sent: their faults are answered
+    /// late, by [`decide`].
     ///
     /// # Errors
-    /// `InvalidRequest` for two checksums and for an unknown type of checksum; `NotImplemented` for encryption,
-    /// for the newest algorithms and for conditions that S3 does not take.
+    /// `InvalidRequest` for two checksums and for an unknown type of checksum; `NotImplemented` for
+    /// encryption, for the newest algorithms and for conditions that S3 does not take.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::CompleteMultipartUpload)?;
         version::check_none(head)?;

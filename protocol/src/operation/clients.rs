@@ -1,0 +1,122 @@
+//! Room: requests as clients with default settings send them: each must find its operation and be
+//! understood.
+//!
+//! Source: the heads that boto3 1.43 sends over HTTP and over HTTPS, and what AWS CLI 2 adds to
+//! them.
+
+use alloc::collections::BTreeSet;
+
+use super::testing::head;
+use super::{
+    abort_upload, complete_upload, create_bucket, create_upload, delete_bucket, delete_object,
+    get_bucket_location, get_object, head_bucket, head_object, list_buckets, list_objects,
+    list_parts, object_tagging, put_object, upload_part, upload_part_copy,
+};
+use crate::error::S3Error;
+use crate::request::Head;
+use crate::route::{Operation, route};
+
+const SDK: (&str, &str) = ("x-amz-sdk-checksum-algorithm", "CRC32");
+const CRC32: (&str, &str) = ("x-amz-checksum-crc32", "NhCmhg==");
+const EMPTY: (&str, &str) = ("content-length", "0");
+const EXPECT: (&str, &str) = ("expect", "100-continue");
+const TRAILER: [(&str, &str); 6] = [
+    EXPECT,
+    ("transfer-encoding", "chunked"),
+    ("content-encoding", "aws-chunked"),
+    ("x-amz-trailer", "x-amz-checksum-crc32"),
+    ("x-amz-decoded-content-length", "5"),
+    SDK,
+];
+const PART: &str = "/bucket/dir/key?uploadId=u-1&partNumber=2";
+const COPY: [(&str, &str); 4] = [
+    ("x-amz-copy-source", "bucket/dir/key"),
+    ("x-amz-copy-source-range", "bytes=8388608-16777215"),
+    ("x-amz-copy-source-if-match", "\"711470fc377698c393d94aed6305e245\""),
+    EMPTY,
+];
+/// What AWS CLI 2 may add anywhere.
+const CLI: (&str, &str) = ("x-amz-object-annotation-directive", "EXCLUDE");
+
+type Sent = (&'static str, &'static str, &'static [(&'static str, &'static str)], Operation);
+
+const SENT: &[Sent] = &[
+    ("GET", "/", &[], Operation::ListBuckets),
+    ("GET", "/?x-id=ListBuckets", &[], Operation::ListBuckets),
+    ("PUT", "/bucket", &[EMPTY], Operation::CreateBucket),
+    ("HEAD", "/bucket", &[], Operation::HeadBucket),
+    ("GET", "/bucket?location", &[], Operation::GetBucketLocation),
+    ("GET", "/bucket?list-type=2&encoding-type=url", &[], Operation::ListObjectsV2),
+    (
+        "GET",
+        "/bucket?list-type=2&prefix=&delimiter=%2F&encoding-type=url",
+        &[],
+        Operation::ListObjectsV2,
+    ),
+    ("PUT", "/bucket/dir/key", &[EXPECT, CRC32, SDK], Operation::PutObject),
+    ("PUT", "/bucket/dir/key", &TRAILER, Operation::PutObject),
+    ("HEAD", "/bucket/dir/key", &[], Operation::HeadObject),
+    ("HEAD", "/bucket/dir/key", &[("x-amz-checksum-mode", "ENABLED")], Operation::HeadObject),
+    ("GET", "/bucket/dir/key", &[("x-amz-checksum-mode", "ENABLED")], Operation::GetObject),
+    (
+        "GET",
+        "/bucket/dir/key",
+        &[("range", "bytes=0-8388607"), ("x-amz-checksum-mode", "ENABLED"), ("if-match", "\"a\"")],
+        Operation::GetObject,
+    ),
+    ("DELETE", "/bucket/dir/key", &[EMPTY], Operation::DeleteObject),
+    ("PUT", "/bucket/dir/key?tagging", &[CRC32, SDK], Operation::PutObjectTagging),
+    ("GET", "/bucket/dir/key?tagging", &[], Operation::GetObjectTagging),
+    ("DELETE", "/bucket/dir/key?tagging", &[EMPTY], Operation::DeleteObjectTagging),
+    ("POST", "/bucket/dir/key?uploads", &[EMPTY, CLI], Operation::CreateMultipartUpload),
+    (
+        "POST",
+        "/bucket/dir/key?uploads",
+        &[EMPTY, ("x-amz-checksum-algorithm", "CRC32"), ("content-type", "text/plain")],
+        Operation::CreateMultipartUpload,
+    ),
+    ("PUT", PART, &[SDK, EXPECT, CRC32], Operation::UploadPart),
+    ("PUT", PART, &TRAILER, Operation::UploadPart),
+    ("PUT", PART, &COPY, Operation::UploadPartCopy),
+    ("POST", "/bucket/dir/key?uploadId=u-1", &[], Operation::CompleteMultipartUpload),
+    ("DELETE", "/bucket/dir/key?uploadId=u-1", &[EMPTY], Operation::AbortMultipartUpload),
+    ("GET", "/bucket/dir/key?uploadId=u-1", &[], Operation::ListParts),
+    ("DELETE", "/bucket", &[EMPTY], Operation::DeleteBucket),
+];
+
+fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
+    use Operation as O;
+    match operation {
+        O::ListBuckets => list_buckets::ListBucketsInput::parse(head).map(drop),
+        O::CreateBucket => create_bucket::CreateBucketInput::parse(head).map(|_| ()),
+        O::HeadBucket => head_bucket::HeadBucketInput::parse(head).map(drop),
+        O::GetBucketLocation => get_bucket_location::GetBucketLocationInput::parse(head).map(drop),
+        O::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
+        O::ListObjectsV2 => list_objects::ListObjectsInput::parse(head).map(drop),
+        O::PutObject => put_object::PutObjectInput::parse(head).map(drop),
+        O::GetObject => get_object::GetObjectInput::parse(head).map(drop),
+        O::HeadObject => head_object::HeadObjectInput::parse(head).map(drop),
+        O::DeleteObject => delete_object::DeleteObjectInput::parse(head).map(drop),
+        O::PutObjectTagging | O::GetObjectTagging | O::DeleteObjectTagging => {
+            object_tagging::ObjectTaggingInput::parse(head, operation).map(drop)
+        }
+        O::CreateMultipartUpload => create_upload::CreateUploadInput::parse(head).map(drop),
+        O::UploadPart => upload_part::UploadPartInput::parse(head).map(drop),
+        O::UploadPartCopy => upload_part_copy::UploadPartCopyInput::parse(head).map(drop),
+        O::CompleteMultipartUpload => complete_upload::CompleteUploadInput::parse(head).map(drop),
+        O::AbortMultipartUpload => abort_upload::AbortUploadInput::parse(head).map(drop),
+        O::ListParts => list_parts::ListPartsInput::parse(head).map(drop),
+    }
+}
+
+#[test]
+fn every_default_request_is_understood() {
+    let mut seen = BTreeSet::new();
+    for (method, target, headers, operation) in SENT {
+        let request = head(method, target, headers);
+        assert_eq!(route(&request), Ok(*operation), "{method} {target}");
+        assert_eq!(understood(&request, *operation), Ok(()), "{method} {target} {headers:?}");
+        seen.insert(*operation);
+    }
+    assert_eq!(seen, BTreeSet::from(Operation::ALL));
+}
