@@ -203,9 +203,10 @@ impl Drop for Node {
     }
 }
 
-/// The program under test, which must have been built before.
+/// The program under test: `TENON_TEST_PROGRAM`, or the one beside this test, which must have been built.
 pub fn program() -> PathBuf {
-    let path = program_folder().join("tenon");
+    let beside = || program_folder().join("tenon");
+    let path = env::var_os("TENON_TEST_PROGRAM").map_or_else(beside, PathBuf::from);
     assert!(
         path.is_file(),
         "{} is missing: build it first, by `cargo build --release` or scripts/test",
