@@ -254,7 +254,7 @@ impl Window {
         let blob = extent.blob;
         let first_block = rest.start / BLOCK;
         let end = rest.end.min((first_block + WINDOW_BLOCKS) * BLOCK);
-        let mut blocks = Vec::with_capacity(WINDOW_BLOCKS as usize);
+        let mut blocks = Vec::new();
         let mut page: Option<(u32, Rc<TablePage>)> = None;
         for block in first_block..end.div_ceil(BLOCK) {
             let contradiction = || ReadError::Contradiction { blob, block };

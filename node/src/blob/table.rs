@@ -126,7 +126,7 @@ mod tests {
     use meta::table::BlockTable;
 
     use super::*;
-    use crate::blob::tests::block_on;
+    use crate::disk::tests::block_on;
 
     #[derive(Default)]
     struct Counting(Cell<usize>);

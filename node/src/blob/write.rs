@@ -178,8 +178,7 @@ impl BlobWriter {
             first_block: 0,
             fingerprint: table.total(),
         };
-        let blob =
-            NewBlob { id: self.blob, len: self.write_at, table: NewTable::Written(table) };
+        let blob = NewBlob { id: self.blob, len: self.write_at, table: NewTable::Written(table) };
         self.unnamed.keep();
         Ok(Written { unsynced, blob, extent })
     }

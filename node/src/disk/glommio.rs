@@ -90,7 +90,8 @@ impl Disk for GlommioDisk {
                 let doomed = birth.end();
                 match created {
                     Ok(file) if !doomed => {
-                        Ok(Rc::new(DirectFile { blob, file, len: Cell::new(0) }) as Rc<dyn BlobFile>)
+                        Ok(Rc::new(DirectFile { blob, file, len: Cell::new(0) })
+                            as Rc<dyn BlobFile>)
                     }
                     Err(error @ (DiskError::Exists | DiskError::Missing)) => Err(error),
                     created => {
@@ -443,4 +444,15 @@ async fn to_the_end<T: 'static>(
 
 fn from_glommio(action: &'static str, error: &GlommioError<()>) -> DiskError {
     DiskError::from_errno(action, error.raw_os_error(), || error.to_string())
+}
+
+/// Runs a test on an executor like those of shards.
+#[cfg(test)]
+pub(crate) fn run_on_shard(test: impl Future<Output = ()>) {
+    use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
+    let executor = LocalExecutorBuilder::new(Placement::Unbound)
+        .blocking_thread_pool_placement(PoolPlacement::Unbound(2))
+        .make()
+        .expect("an executor");
+    executor.run(test);
 }

@@ -13,7 +13,7 @@ pub mod memory;
 pub mod raw;
 pub mod sync;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::io;
@@ -196,11 +196,7 @@ impl DiskError {
         Self::from_errno(action, error.raw_os_error(), || error.to_string())
     }
 
-    fn from_errno(
-        action: &'static str,
-        errno: Option<i32>,
-        text: impl FnOnce() -> String,
-    ) -> Self {
+    fn from_errno(action: &'static str, errno: Option<i32>, text: impl FnOnce() -> String) -> Self {
         match errno {
             Some(libc::ENOENT) => Self::Missing,
             Some(libc::EEXIST | libc::ENOTEMPTY) => Self::Exists,

@@ -43,7 +43,8 @@ pub fn clone_range(
     };
     // SAFETY: FICLONERANGE reads one `struct file_clone_range` (ioctl_ficlonerange(2)), which `argument` is and
     // outlives the call; both descriptors are borrowed, hence open.
-    let outcome = unsafe { libc::ioctl(target.as_raw_fd(), libc::FICLONERANGE, &raw const argument) };
+    let outcome =
+        unsafe { libc::ioctl(target.as_raw_fd(), libc::FICLONERANGE, &raw const argument) };
     if outcome == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -146,7 +147,9 @@ impl DataDirectory {
         let lock = OwnedFd::from(File::open(&path).map_err(at(&path))?);
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(DataDirectoryError::InUse),
-            outcome => outcome.map_err(|error| DataDirectoryError::Io(path.clone(), error.into()))?,
+            outcome => {
+                outcome.map_err(|error| DataDirectoryError::Io(path.clone(), error.into()))?
+            }
         }
         let device = path.metadata().map_err(at(&path))?.dev();
         for folder in [blobs(&path), lost(&path)] {
@@ -272,11 +275,9 @@ impl From<DataDirectoryError> for DiskError {
     fn from(error: DataDirectoryError) -> Self {
         match &error {
             DataDirectoryError::Io(_, cause) => Self::from_io("open the data directory", cause),
-            DataDirectoryError::InUse | DataDirectoryError::Scattered(_) => Self::Io {
-                action: "open the data directory",
-                errno: None,
-                text: error.to_string(),
-            },
+            DataDirectoryError::InUse | DataDirectoryError::Scattered(_) => {
+                Self::Io { action: "open the data directory", errno: None, text: error.to_string() }
+            }
         }
     }
 }
