@@ -316,7 +316,7 @@ async fn damage_is_found_and_named(form: Rc<Form>) {
         let corrupt = ReadError::Corrupt { blob: written.extent.blob, block: block as u64 };
         let whole = room.read(vec![slice_of(written.extent, 0, len)]).await;
         assert_eq!(whole, Err(corrupt.clone()));
-        let beside = if at % BLOCK_LEN as usize == 0 { at + 1 } else { at - 1 };
+        let beside = if at.is_multiple_of(BLOCK_LEN as usize) { at + 1 } else { at - 1 };
         let same_block = room.read(vec![slice_of(written.extent, beside, beside + 1)]).await;
         assert_eq!(same_block, Err(corrupt), "no byte of a damaged block goes out");
         let others = block * BLOCK_LEN as usize;

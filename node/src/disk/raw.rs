@@ -148,7 +148,7 @@ impl DataDirectory {
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(DataDirectoryError::InUse),
             outcome => {
-                outcome.map_err(|error| DataDirectoryError::Io(path.clone(), error.into()))?
+                outcome.map_err(|error| DataDirectoryError::Io(path.clone(), error.into()))?;
             }
         }
         let device = path.metadata().map_err(at(&path))?.dev();
@@ -206,7 +206,7 @@ pub fn probe(folder: &Path) -> io::Result<Facts> {
 fn probe_with(source: &Path, target: &Path) -> io::Result<Facts> {
     let plain = probe_file(source, 0)?;
     let file_system = file_system_name(plain.as_fd())?;
-    let pattern: Vec<u8> = (0..2 * ALIGN).map(|at| (at / 7 % 251) as u8).collect();
+    let pattern: Vec<u8> = (0..=250).cycle().take(2 * ALIGN).collect();
     plain.write_all_at(&pattern, 0)?;
     plain.sync_all()?;
     let direct = probe_direct(source, &pattern).is_ok_and(|same| same);
