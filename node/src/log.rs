@@ -236,10 +236,7 @@ mod tests {
         put_field(&mut out, "key", &"a b\"\nlevel=error");
         put_field(&mut out, "empty", &"");
         put_field(&mut out, "plain", &"photos/2026-01");
-        assert_eq!(
-            out,
-            " key=\"a b\\\"\\u000alevel=error\" empty=\"\" plain=photos/2026-01"
-        );
+        assert_eq!(out, " key=\"a b\\\"\\u000alevel=error\" empty=\"\" plain=photos/2026-01");
     }
 
     struct Text(String);

@@ -201,10 +201,10 @@ impl Metrics {
         text.family("tenon_requests_total", "counter");
         for (operation, name) in names() {
             for status in 0..=STATUSES.len() {
-                let count: u64 =
-                    sum(&|shard| shard.operations[operation].statuses[status].get());
+                let count: u64 = sum(&|shard| shard.operations[operation].statuses[status].get());
                 if count > 0 {
-                    let status = STATUSES.get(status).map_or_else(|| "other".into(), u16::to_string);
+                    let status =
+                        STATUSES.get(status).map_or_else(|| "other".into(), u16::to_string);
                     let labels = format!("operation=\"{name}\",status=\"{status}\"");
                     text.sample("tenon_requests_total", &labels, count);
                 }

@@ -86,10 +86,9 @@ impl Way {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|way| way.as_str() == text)
-            .ok_or_else(|| format!("{text:?} is not one of share, reflink, copy_file_range, splice, rw"))
+        Self::ALL.into_iter().find(|way| way.as_str() == text).ok_or_else(|| {
+            format!("{text:?} is not one of share, reflink, copy_file_range, splice, rw")
+        })
     }
 }
 
@@ -203,9 +202,9 @@ impl Config {
 
         let data = match data {
             Some(data) => data,
-            None => settings.path("TENON_DATA").ok_or_else(|| {
-                ConfigError::new("--data", "say which directory holds the data")
-            })?,
+            None => settings
+                .path("TENON_DATA")
+                .ok_or_else(|| ConfigError::new("--data", "say which directory holds the data"))?,
         };
         let root = root_credential(&mut settings)?;
         let mut config = Self::new(data, root);
@@ -256,7 +255,11 @@ impl Config {
 
 /// The command line.
 #[derive(Parser)]
-#[command(name = "tenon", version, about = "An S3 storage node where a copied range costs metadata, not bytes")]
+#[command(
+    name = "tenon",
+    version,
+    about = "An S3 storage node where a copied range costs metadata, not bytes"
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]

@@ -13,7 +13,8 @@ const CREDENTIAL: [(&str, &str); 3] = [
 ];
 
 fn resolve(more: &[(&str, &str)]) -> Result<(Config, Vec<String>), ConfigError> {
-    let all: Vec<_> = CREDENTIAL.iter().chain(more).copied().collect();
+    let kept = CREDENTIAL.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name));
+    let all: Vec<_> = kept.chain(more).copied().collect();
     Config::resolve(ServeFlags::default(), environment(&all))
 }
 
@@ -64,8 +65,7 @@ fn a_secret_can_come_from_a_file_but_not_from_two_places() {
             .expect("complete");
     assert_eq!(config.root.secret_key, "from a file");
     assert!(refusal(&[("TENON_ROOT_SECRET_KEY_FILE", path)]).contains("not both"));
-    let missing =
-        [("TENON_ROOT_SECRET_KEY", ""), ("TENON_ROOT_SECRET_KEY_FILE", "/no/such/file")];
+    let missing = [("TENON_ROOT_SECRET_KEY", ""), ("TENON_ROOT_SECRET_KEY_FILE", "/no/such/file")];
     assert!(refusal(&missing).contains("/no/such/file"));
 }
 

@@ -7,7 +7,10 @@
 //! Invariants: no time-out of its own (a stream's time-out outlives a dropped read), no flag on the descriptor
 //! is changed. May use unsafe: for memory that a read has not filled yet, and to adopt a listening socket.
 
-#![expect(unsafe_code, reason = "reads into memory not filled yet, and adopts a socket; see each SAFETY")]
+#![expect(
+    unsafe_code,
+    reason = "reads into memory not filled yet, and adopts a socket; see each SAFETY"
+)]
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -135,7 +138,8 @@ impl Write for Socket {
     ) -> Poll<io::Result<usize>> {
         let socket = &mut *self;
         if socket.refusal.is_none() && socket.watch.is_settled() {
-            socket.refusal = pieces.first().and_then(|head| refused_status(head)).map(&*socket.refuse);
+            socket.refusal =
+                pieces.first().and_then(|head| refused_status(head)).map(&*socket.refuse);
         }
         if socket.refusal.is_some() {
             return socket.poll_refusal(context, pieces.iter().map(|piece| piece.len()).sum());
@@ -173,7 +177,8 @@ pub fn dismiss(accepted: Accepted, answer: &[u8]) {
 
 /// The status in the head of an error that hyper sends by itself.
 fn refused_status(head: &[u8]) -> Option<u16> {
-    let status = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
+    let status =
+        head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
     let status: u16 = std::str::from_utf8(status).ok()?.parse().ok()?;
     (400..500).contains(&status).then_some(status)
 }

@@ -19,9 +19,10 @@ use crate::disk::Block;
 use crate::exchange::{BlockSource, BodyError, BodySource, StreamError};
 use crate::seam::{Local, Spawn};
 
-/// A request's body. The first `next` lets hyper send `100 Continue`.
+/// A request's body. The first `next` lets hyper send `100 Continue`. When the operation lets go of it, what
+/// is left goes back to the [`Exchange`].
 pub(super) struct RequestBody {
-    incoming: Incoming,
+    incoming: Option<Incoming>,
     watch: Rc<Watch>,
     exchange: Rc<Exchange>,
     state: Reading,
@@ -37,17 +38,29 @@ enum Reading {
 impl RequestBody {
     pub(super) fn new(incoming: Incoming, watch: Rc<Watch>, exchange: Rc<Exchange>) -> Self {
         let state = if incoming.is_end_stream() { Reading::Ended } else { Reading::More };
-        Self { incoming, watch, exchange, state }
+        Self { incoming: Some(incoming), watch, exchange, state }
+    }
+
+    /// Reads what is left, at most `len_max` bytes. Whether it came to the end.
+    pub(super) async fn finish(&mut self, len_max: u64) -> bool {
+        let mut left = len_max;
+        while let Some(next) = self.next().await {
+            match next.map(|bytes| left.checked_sub(bytes.len() as u64)) {
+                Ok(Some(rest)) => left = rest,
+                Ok(None) | Err(_) => return false,
+            }
+        }
+        true
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
-            match self.state {
-                Reading::More => {}
-                Reading::Ended => return Poll::Ready(None),
-                Reading::Failed(error) => return Poll::Ready(Some(Err(error))),
-            }
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+            let incoming = match (self.state, &mut self.incoming) {
+                (Reading::Failed(error), _) => return Poll::Ready(Some(Err(error))),
+                (Reading::Ended, _) | (Reading::More, None) => return Poll::Ready(None),
+                (Reading::More, Some(incoming)) => incoming,
+            };
+            let Poll::Ready(frame) = Pin::new(incoming).poll_frame(context) else {
                 if self.watch.is_body_stalled() {
                     self.state = Reading::Failed(BodyError::TimedOut);
                     continue;
@@ -80,8 +93,8 @@ impl BodySource for RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         self.watch.body_moved();
-        if self.state != Reading::Ended && !self.incoming.is_end_stream() {
-            self.watch.leave_body_unread();
+        if let Some(incoming) = self.incoming.take().filter(|_| self.state == Reading::More) {
+            self.exchange.leave(incoming);
         }
     }
 }
@@ -242,7 +255,6 @@ impl Buf for Piece {
         }
     }
 }
-
 
 /// Streams shorter than this are read where the connection runs: a hand-over would cost more.
 const PUMPED_LEN_MIN: u64 = 256 * 1024;

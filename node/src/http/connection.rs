@@ -19,6 +19,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{AbortHandle, abortable};
 use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, EXPECT, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -128,7 +129,7 @@ impl Http {
             Exchange::begin(Rc::clone(&self), Rc::clone(&watch), peer, method, forwarded_for);
         let is_head = parts.method == hyper::Method::HEAD;
         let long = incoming.size_hint().upper().is_none_or(|len| len > INLINE_BODY_LEN_MAX);
-        let body = RequestBody::new(incoming, watch, Rc::clone(&exchange));
+        let body = RequestBody::new(incoming, Rc::clone(&watch), Rc::clone(&exchange));
         let response = match self.admit(&parts, &exchange) {
             Err(error) => {
                 drop(body);
@@ -145,7 +146,14 @@ impl Http {
                 if long { in_queue(&*self.bulk, answer).await } else { answer.await }
             }
         };
-        Ok(respond::build(response, is_head, &exchange, &self.config.host_id, &*self.bulk))
+        let keep = settle_body(&parts, &exchange, &watch).await;
+        let mut answer =
+            respond::build(response, is_head, &exchange, &self.config.host_id, &*self.bulk);
+        if !keep {
+            // RFC 9112 section 9.6: the client learns from the answer that no request may follow.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(answer)
     }
 
     fn admit(&self, parts: &Parts, exchange: &Exchange) -> Result<Head, S3Error> {
@@ -191,6 +199,24 @@ impl Http {
         }
         id
     }
+}
+
+/// Reads what the operation left of a short body, so that the connection can be kept. Whether it can: not when
+/// a long body, or one that waits for `100 Continue`, is left.
+async fn settle_body(parts: &Parts, exchange: &Rc<Exchange>, watch: &Rc<Watch>) -> bool {
+    let Some(incoming) = exchange.take_unread() else {
+        return !watch.is_body_stalled();
+    };
+    let short = incoming.size_hint().upper().is_some_and(|len| len <= INLINE_BODY_LEN_MAX);
+    let waits = exchange.bytes_in() == 0 && parts.headers.contains_key(EXPECT);
+    if short && !waits {
+        let mut body = RequestBody::new(incoming, Rc::clone(watch), Rc::clone(exchange));
+        if body.finish(INLINE_BODY_LEN_MAX).await {
+            return true;
+        }
+    }
+    watch.leave_body_unread();
+    false
 }
 
 fn head_of(parts: &Parts) -> Result<Head, S3Error> {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use protocol::time::Timestamp;
 
 use super::connection::Http;
@@ -32,6 +33,7 @@ pub(super) struct Exchange {
     bytes_out: Cell<u64>,
     complete: Cell<bool>,
     one_too_many: bool,
+    unread: Cell<Option<Incoming>>,
 }
 
 impl Exchange {
@@ -60,6 +62,7 @@ impl Exchange {
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
             complete: Cell::new(false),
+            unread: Cell::new(None),
         })
     }
 
@@ -75,6 +78,21 @@ impl Exchange {
     /// The operation took bytes of the request's body.
     pub(super) fn took(&self, len: u64) {
         self.bytes_in.set(self.bytes_in.get() + len);
+    }
+
+    /// The operation lets go of a body that it has not read to its end.
+    pub(super) fn leave(&self, unread: Incoming) {
+        self.unread.set(Some(unread));
+    }
+
+    /// What the operation left of the body.
+    pub(super) fn take_unread(&self) -> Option<Incoming> {
+        self.unread.take()
+    }
+
+    /// The bytes of the body that have been read.
+    pub(super) fn bytes_in(&self) -> u64 {
+        self.bytes_in.get()
     }
 
     /// The connection got bytes of the response's body.

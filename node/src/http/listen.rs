@@ -25,13 +25,20 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket =
-        rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
     // Not REUSEPORT: this one only skips the wait for connections of an earlier process.
     sockopt::set_socket_reuseaddr(&socket, true)?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
+}
+
+/// Stops listening. Dropping the socket would not do: an accept that the kernel has begun holds it open until
+/// its cancellation has come through, and takes one more connection that nobody serves.
+pub fn close(listener: &TcpListener) {
+    if let Err(error) = rustix::net::shutdown(listener, rustix::net::Shutdown::Both) {
+        log::warn("listener_not_closed", &[("error", &error)]);
+    }
 }
 
 /// The way from the accepting shard to all shards.

@@ -34,10 +34,9 @@ pub(super) fn error(error: &S3Error, id: &str, host_id: &str) -> Response {
 pub(super) fn head_error(status: u16) -> S3Error {
     match status {
         414 | 431 => S3Error::header_section_too_large(),
-        _ => S3Error::new(
-            ErrorCode::BadRequest,
-            "An error occurred when parsing the HTTP request.",
-        ),
+        _ => {
+            S3Error::new(ErrorCode::BadRequest, "An error occurred when parsing the HTTP request.")
+        }
     }
 }
 
@@ -92,8 +91,8 @@ fn head(
     map.insert("server", HeaderValue::from_static("Tenon"));
     for (name, text) in headers {
         let value = value(&name, &text)?;
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|error| format!("{name}: {error}"))?;
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|error| format!("{name}: {error}"))?;
         map.append(name, value);
     }
     Ok((status, map))

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 use glommio::{
-    GlommioError, Latency, LocalExecutorBuilder, Placement, PoolPlacement, Shares,
-    Task, TaskQueueHandle,
+    GlommioError, Latency, LocalExecutorBuilder, Placement, PoolPlacement, Shares, Task,
+    TaskQueueHandle,
 };
 use protocol::time::Timestamp;
 
@@ -270,7 +270,8 @@ impl Shard {
             watchman: Rc::clone(&watchman),
         });
         let sweep = queues.latency.task(Rc::clone(&watchman).sweep(clock));
-        let arrivals = queues.latency.task(take(self.arrivals.clone(), Rc::clone(&http), queues.latency));
+        let arrivals =
+            queues.latency.task(take(self.arrivals.clone(), Rc::clone(&http), queues.latency));
         // The process may be gone already.
         let _ = self.event.send(Event::Ready);
         self.obey(&queues, &http).await;
@@ -279,20 +280,29 @@ impl Shard {
         Ok(())
     }
 
+    /// Tells the process that this shard cannot go on.
+    fn fail(&self, problem: &str) {
+        let _ = self.event.send(Event::Failed(problem.to_owned()));
+    }
+
     /// Follows orders until the shard is empty and told to end.
     async fn obey(&self, queues: &Queues, http: &Rc<Http>) {
-        let mut accepting: Vec<Task<()>> = Vec::new();
+        let mut accepting: Vec<(Task<()>, TcpListener)> = Vec::new();
         loop {
             match self.orders.recv_async().await {
                 Ok(Order::Listen(listeners)) => {
                     for (listener, doors) in listeners.into_iter().zip(self.doors.iter().cycle()) {
+                        let Ok(socket) = listener.try_clone() else {
+                            return self.fail("a listening socket cannot be shared");
+                        };
                         let accept = listen::accept(listener, doors.clone(), Rc::clone(http));
-                        accepting.push(queues.latency.task(accept));
+                        accepting.push((queues.latency.task(accept), socket));
                     }
                 }
                 Ok(Order::Close) => {
-                    for task in accepting.drain(..) {
+                    for (task, socket) in accepting.drain(..) {
                         task.cancel().await;
+                        listen::close(&socket);
                     }
                     let _ = self.event.send(Event::Closed);
                 }

@@ -319,7 +319,9 @@ fn a_connection_is_kept_and_each_answer_identified() {
     assert_ne!(first.header("x-amz-request-id"), second.header("x-amz-request-id"));
     assert!(first.header("date").is_some());
     // Pipelined requests are answered in order.
-    client.send("GET /bkt/small HTTP/1.1\r\nhost: a\r\n\r\nGET /bkt/empty HTTP/1.1\r\nhost: a\r\n\r\n");
+    client.send(
+        "GET /bkt/small HTTP/1.1\r\nhost: a\r\n\r\nGET /bkt/empty HTTP/1.1\r\nhost: a\r\n\r\n",
+    );
     assert_eq!(client.answer(false).body.len(), 1000);
     assert_eq!(client.answer(false).status, 204);
     let lines = node.lines();
@@ -335,7 +337,9 @@ fn bodies_arrive_whole_however_they_are_framed() {
     let mut client = node.connect();
     client.send("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n\x01\x02\x03\x04\x05");
     assert_eq!(client.answer(false).text(), "5 15");
-    client.send("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\n\x01\x02\x03\r\n");
+    client.send(
+        "PUT /bkt/k HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\n\x01\x02\x03\r\n",
+    );
     client.send("2\r\n\x04\x05\r\n0\r\n\r\n");
     assert_eq!(client.answer(false).text(), "5 15");
     client.send("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
@@ -343,7 +347,8 @@ fn bodies_arrive_whole_however_they_are_framed() {
     // Long enough to run in the bulk queue and to fill every buffer on the way.
     let body: Vec<u8> = (0..3_000_000).map(pattern).collect();
     let sum: u64 = body.iter().map(|byte| u64::from(*byte)).sum();
-    client.send(format!("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len()));
+    client
+        .send(format!("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len()));
     client.send(&body);
     assert_eq!(client.answer(false).text(), format!("3000000 {sum}"));
     assert!(node.lines().contains(" bytes_in=3000000 "));
@@ -368,7 +373,8 @@ fn a_stream_that_fails_cuts_the_connection() {
     client.send("GET /bkt/short HTTP/1.1\r\nhost: a\r\n\r\n");
     let answer = client.head();
     assert_eq!(answer.status, 200);
-    let announced: usize = answer.header("content-length").expect("length").parse().expect("number");
+    let announced: usize =
+        answer.header("content-length").expect("length").parse().expect("number");
     let got = client.rest();
     assert!(got.len() < announced, "{} of {announced}", got.len());
     let expected: Vec<u8> = (0..got.len() as u64).map(pattern).collect();
@@ -385,12 +391,25 @@ fn continue_is_sent_when_the_body_is_wanted_and_only_then() {
     assert_eq!(client.answer(false).status, 100);
     client.send("\x01\x01\x01");
     assert_eq!(client.answer(false).text(), "3 3");
-    // Refused without a look at the body: no 100 before the error.
+    // Refused without a look at the body: no 100 before the error, and no doubt about what follows it.
     client.send(format!("PUT /bkt/refused HTTP/1.1\r\n{expect}"));
     let answer = client.answer(false);
     assert_eq!((answer.status, answer.text()), (403, "no"));
     assert_eq!(answer.header("connection"), Some("close"));
     assert!(client.rest().is_empty());
+}
+
+#[test]
+fn a_small_body_that_nobody_reads_does_not_cost_the_connection() {
+    let node = Node::start(1, |_| {});
+    let mut client = node.connect();
+    for _ in 0..2 {
+        client.send("PUT /bkt/refused HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nab");
+        client.send("cd");
+        let answer = client.answer(false);
+        assert_eq!((answer.status, answer.header("connection")), (403, None));
+    }
+    assert_eq!(client.get("hello").text(), "hello");
 }
 
 #[test]
@@ -408,6 +427,7 @@ fn an_early_answer_survives_the_body_that_goes_on() {
     sending.join().expect("no panic").expect("taken and thrown away");
     let answer = client.answer(false);
     assert_eq!((answer.status, answer.text()), (403, "no"));
+    assert_eq!(answer.header("connection"), Some("close"));
     client.stream.shutdown(Shutdown::Write).expect("shut down");
     assert!(client.rest().is_empty());
 }
@@ -513,6 +533,7 @@ fn a_body_that_stalls_is_an_error_to_the_operation() {
 fn a_client_that_does_not_read_is_cut() {
     let node = Node::start(1, |config| config.http.write_timeout = Duration::from_millis(300));
     let mut client = node.connect();
+    assert_eq!(client.get("hello").text(), "hello");
     for _ in 0..8 {
         client.send("GET /bkt/long HTTP/1.1\r\nhost: a\r\n\r\n");
     }
