@@ -186,7 +186,7 @@ impl Worker {
         let reply = session.call(&copy_part(&open.path, &open.id, number, &path, range))?;
         assert_eq!(reply.status, 200, "copy of {path}: {}", reply.text());
         let etag = reply.element("ETag").expect("a copied part has an ETag");
-        self.ledger.happened(Some(etag));
+        self.ledger.happened(Some(bare(&etag)));
         Ok(())
     }
 
@@ -236,7 +236,7 @@ impl Worker {
         let call = complete_upload(&open.path, &open.id, &parts);
         self.ledger.doubt = Some(Doubt::Complete { upload, content });
         let reply = session.call(&call)?;
-        let etag = reply.element("ETag");
+        let etag = reply.element("ETag").as_deref().map(bare);
         assert!(reply.status == 200 && etag.is_some(), "complete: {}", reply.text());
         self.ledger.happened(etag);
         Ok(())
@@ -276,7 +276,7 @@ impl Worker {
         let before = self.ledger.objects.get(path);
         let head = session.call(&Call::new("HEAD", path)).expect("the node answers");
         assert!(matches!(head.status, 200 | 404), "{path}: {}", head.status);
-        let etag = head.header("etag").map(str::to_owned);
+        let etag = head.header("etag").map(bare);
         let mut is = |content: Option<&Content>| match content {
             None => (head.status == 404).then_some(()).ok_or_else(|| "must not exist".to_owned()),
             Some(_) if head.status == 404 => Err("is missing".to_owned()),
@@ -413,7 +413,7 @@ fn listed_parts(reply: &Reply) -> BTreeMap<u16, (u64, Option<String>)> {
     let mut parts = BTreeMap::new();
     for ((number, size), etag) in numbers.into_iter().zip(sizes).zip(etags) {
         let number = number.parse().expect("a part number");
-        parts.insert(number, (size.parse().expect("a size"), Some(etag)));
+        parts.insert(number, (size.parse().expect("a size"), Some(bare(&etag))));
     }
     parts
 }
@@ -438,5 +438,10 @@ fn created(reply: &Reply) -> String {
 
 fn etag_of(reply: &Reply) -> String {
     assert_eq!(reply.status, 200, "{}", reply.text());
-    reply.header("etag").expect("an answer to a write has an ETag").to_owned()
+    bare(reply.header("etag").expect("an answer to a write has an ETag"))
+}
+
+/// An ETag without its quotes.
+fn bare(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
 }

@@ -186,7 +186,7 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The text of the first XML element called `name`, with the predefined entities resolved.
+    /// The text of the first XML element called `name`, with entities resolved.
     pub fn element(&self, name: &str) -> Option<String> {
         elements(&self.text(), name).into_iter().next()
     }
@@ -204,11 +204,25 @@ fn elements(text: &str, name: &str) -> Vec<String> {
     let mut rest = text;
     while let Some((_, inside)) = rest.split_once(&open) {
         let Some((value, after)) = inside.split_once(&close) else { break };
-        let value = value.replace("&quot;", "\"").replace("&apos;", "'").replace("&lt;", "<");
-        found.push(value.replace("&gt;", ">").replace("&amp;", "&"));
+        found.push(resolved(value));
         rest = after;
     }
     found
+}
+
+/// With the predefined entities and the two characters that writers like to number.
+fn resolved(text: &str) -> String {
+    let named = [
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&apos;", "'"),
+        ("&#39;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+    ];
+    let resolved =
+        named.iter().fold(text.to_owned(), |text, (entity, is)| text.replace(entity, is));
+    resolved.replace("&amp;", "&")
 }
 
 fn framing(reply: &Reply, to_head: bool) -> io::Result<Framing> {
