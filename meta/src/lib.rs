@@ -19,3 +19,5 @@ pub mod rocks;
 pub mod round;
 pub mod store;
 pub mod table;
+#[cfg(test)]
+mod testing;

@@ -1,1 +1,345 @@
-//! Tests of the query module.
+use protocol::range::ByteRange;
+
+use super::*;
+use crate::command::{CompleteUpload, WriteCond};
+use crate::extent::PieceSlice;
+use crate::id::FolderId;
+use crate::memory::MemoryStore;
+use crate::record::{Content, Piece, PieceList};
+use crate::testing::{
+    Known, MIB, bucket_name, done, etag, inline, key, len_of, make_bucket, make_upload, new_object,
+    number, put, put_part, upload_id,
+};
+
+fn with_keys(keys: &[&str]) -> (MemoryStore, BucketId) {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    for key in keys {
+        done(&store, put(bucket, key, vec![inline(key.as_bytes())], &[]));
+    }
+    (store, bucket)
+}
+
+fn ask<'a>(bucket: BucketId, prefix: &'a str, delimiter: Option<&'a str>) -> ListObjects<'a> {
+    ListObjects { bucket, prefix, delimiter, from: ListFrom::Start, max: 1000 }
+}
+
+/// All pages of a listing, `max` entries each, common prefixes with a star behind.
+fn listed(store: &dyn Store, ask: &ListObjects<'_>, max: usize) -> Vec<String> {
+    let mut ask = ListObjects { max, ..ask.clone() };
+    let mut all = Vec::new();
+    loop {
+        let page = list_objects(store, &ask).expect("a page");
+        assert!(page.entries.len() <= max);
+        all.extend(page.entries.into_iter().map(|entry| match entry {
+            ListEntry::Object { key, facts } => {
+                assert_eq!(facts.len, key.as_str().len() as u64);
+                key.as_str().to_owned()
+            }
+            ListEntry::Prefix(text) => format!("{text}*"),
+        }));
+        match page.next {
+            Some(next) => ask.from = next,
+            None => return all,
+        }
+    }
+}
+
+const KEYS: [&str; 9] = ["a", "b/1", "b/2", "b/c/1", "b0", "d//x", "d/y", "é/1", "z"];
+
+#[test]
+fn keys_are_listed_in_the_order_of_their_bytes() {
+    let (store, bucket) = with_keys(&["z", "é/1", "b0", "b/2", "a", "b/1", "b/c/1", "d/y", "d//x"]);
+    let other = make_bucket(&store, "other");
+    done(&store, put(other, "a", vec![], &[]));
+    let mut expected = KEYS.to_vec();
+    expected.sort_unstable();
+    for max in [1, 2, 3, 1000] {
+        assert_eq!(listed(&store, &ask(bucket, "", None), max), expected);
+    }
+}
+
+#[test]
+fn a_delimiter_rolls_keys_up() {
+    let (store, bucket) = with_keys(&KEYS);
+    for max in [1, 2, 1000] {
+        let roots = listed(&store, &ask(bucket, "", Some("/")), max);
+        assert_eq!(roots, ["a", "b/*", "b0", "d/*", "z", "é/*"]);
+        let below = listed(&store, &ask(bucket, "b/", Some("/")), max);
+        assert_eq!(below, ["b/1", "b/2", "b/c/*"]);
+        let whole_words = listed(&store, &ask(bucket, "", Some("//")), max);
+        assert_eq!(whole_words, ["a", "b/1", "b/2", "b/c/1", "b0", "d//*", "d/y", "z", "é/1"]);
+    }
+}
+
+#[test]
+fn a_prefix_need_not_end_at_a_delimiter() {
+    let (store, bucket) = with_keys(&KEYS);
+    assert_eq!(listed(&store, &ask(bucket, "b", Some("/")), 1000), ["b/*", "b0"]);
+    assert_eq!(listed(&store, &ask(bucket, "b/c", None), 1000), ["b/c/1"]);
+    assert!(listed(&store, &ask(bucket, "nothing", None), 1000).is_empty());
+}
+
+#[test]
+fn a_listing_begins_behind_what_it_is_told() {
+    let (store, bucket) = with_keys(&KEYS);
+    let from = |from: ListFrom| ListObjects { from, ..ask(bucket, "", Some("/")) };
+    let after = |text: &str| from(ListFrom::AfterKey(text.to_owned()));
+    assert_eq!(listed(&store, &after("b0"), 1000), ["d/*", "z", "é/*"]);
+    assert_eq!(listed(&store, &after("b00"), 1000), ["d/*", "z", "é/*"]);
+    assert_eq!(listed(&store, &after("b/1"), 1000), ["b/*", "b0", "d/*", "z", "é/*"]);
+    let behind = from(ListFrom::AfterPrefix("b/".to_owned()));
+    assert_eq!(listed(&store, &behind, 1000), ["b0", "d/*", "z", "é/*"]);
+    let before_the_prefix = ListObjects { prefix: "d", ..after("a") };
+    assert_eq!(listed(&store, &before_the_prefix, 1000), ["d/*"]);
+}
+
+#[test]
+fn a_page_that_is_just_full_is_the_last() {
+    let (store, bucket) = with_keys(&["a", "b"]);
+    let full = ListObjects { max: 2, ..ask(bucket, "", None) };
+    assert_eq!(list_objects(&store, &full).expect("a page").next, None);
+    let short = ListObjects { max: 1, ..ask(bucket, "", None) };
+    let next = list_objects(&store, &short).expect("a page").next;
+    assert_eq!(next, Some(ListFrom::AfterKey("a".to_owned())));
+    let none = ListObjects { max: 0, ..ask(bucket, "", None) };
+    let page = list_objects(&store, &none).expect("a page");
+    assert_eq!((page.entries.len(), page.next), (0, None));
+}
+
+/// A scan that counts what it is shown.
+struct Counting<'s> {
+    store: &'s MemoryStore,
+    shown: std::sync::atomic::AtomicUsize,
+}
+
+impl Store for Counting<'_> {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.store.get(space, key)
+    }
+
+    fn peek(&self, space: Space, key: &[u8]) -> Result<Peek, StoreError> {
+        self.store.peek(space, key)
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        from: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        self.store.scan(space, from, &mut |key, value| {
+            self.shown.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            visit(key, value)
+        })
+    }
+
+    fn commit(&self, batch: crate::store::Batch) -> Result<(), StoreError> {
+        self.store.commit(batch)
+    }
+}
+
+#[test]
+fn keys_below_a_common_prefix_are_not_walked() {
+    let keys: Vec<String> = (0..200).map(|n| format!("{}/{n}", n % 2)).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let (store, bucket) = with_keys(&keys);
+    let store = Counting { store: &store, shown: 0.into() };
+    let page = list_objects(&store, &ask(bucket, "", Some("/"))).expect("a page");
+    assert_eq!(page.entries.len(), 2);
+    assert_eq!(store.shown.into_inner(), 2);
+}
+
+#[test]
+fn buckets_are_listed_by_name() {
+    let store = MemoryStore::new();
+    for name in ["bbb", "aaa", "ccc"] {
+        make_bucket(&store, name);
+    }
+    let names = |after: Option<&str>, max| -> Vec<String> {
+        let after = after.map(bucket_name);
+        let found = buckets(&store, after.as_ref(), max).expect("buckets");
+        found.into_iter().map(|(name, _)| name.as_str().to_owned()).collect()
+    };
+    assert_eq!(names(None, 10), ["aaa", "bbb", "ccc"]);
+    assert_eq!(names(None, 2), ["aaa", "bbb"]);
+    assert_eq!(names(Some("aaa"), 10), ["bbb", "ccc"]);
+    let record = bucket(&store, &bucket_name("aaa")).expect("a store").expect("a bucket");
+    assert_eq!(record.id, BucketId::new(2));
+    assert_eq!(bucket(&store, &bucket_name("ddd")), Ok(None));
+}
+
+#[test]
+fn parts_are_listed_by_number() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let manifest = make_upload(&store, bucket, "key", 1);
+    let other = make_upload(&store, bucket, "key", 2);
+    for part in [300, 2, 1] {
+        done(&store, put_part(bucket, "key", 1, part, vec![inline(b"x")], &[]));
+    }
+    done(&store, put_part(bucket, "key", 2, 4, vec![inline(b"x")], &[]));
+    let numbers = |manifest, after: Option<u16>, max| -> Vec<u16> {
+        let found = parts(&store, manifest, after.map(number), max).expect("parts");
+        found.into_iter().map(|part| part.number.get()).collect()
+    };
+    assert_eq!(numbers(manifest, None, 10), [1, 2, 300]);
+    assert_eq!(numbers(manifest, None, 2), [1, 2]);
+    assert_eq!(numbers(manifest, Some(2), 10), [300]);
+    assert_eq!(numbers(other, None, 10), [4]);
+}
+
+fn range(start: u64, end: u64) -> ByteRange {
+    ByteRange::new(start, end).expect("a range")
+}
+
+/// An object of 600 parts on three pages of its manifest, some of them empty, among them all of one page's edge.
+fn many_parts(store: &MemoryStore) -> (BucketId, Vec<(u16, Vec<Piece>)>) {
+    let bucket = make_bucket(store, "bucket");
+    let manifest = make_upload(store, bucket, "key", 1);
+    let mut parts = Vec::new();
+    for part in 1..=600_u16 {
+        let pieces = match part {
+            255..=258 | 600 => vec![],
+            _ => vec![inline(&part.to_le_bytes()), inline(b"abc")],
+        };
+        parts.push((part, pieces.clone()));
+        done(store, put_part(bucket, "key", 1, part, pieces, &[]));
+    }
+    let upload = upload(store, bucket, &key("key"), &upload_id(1)).expect("a store").expect("one");
+    assert_eq!((upload.manifest, upload.parts), (manifest, 600));
+    let pieces: Vec<Piece> = parts.iter().flat_map(|(_, pieces)| pieces.clone()).collect();
+    done(
+        store,
+        CompleteUpload {
+            bucket,
+            key: key("key"),
+            upload_id: upload_id(1),
+            expected_generation: upload.generation,
+            condition: WriteCond::None,
+            object: new_object("whole-600", &pieces),
+            listed: parts.iter().map(|(part, pieces)| (number(*part), len_of(pieces))).collect(),
+            unlisted: vec![],
+        },
+    );
+    (bucket, parts)
+}
+
+fn text(slices: &[PieceSlice]) -> Vec<u8> {
+    let bytes = |slice: &PieceSlice| match &slice.piece {
+        Piece::Inline { bytes, .. } => {
+            let at = |place| usize::try_from(place).expect("small");
+            bytes[at(slice.within.start())..at(slice.within.end())].to_vec()
+        }
+        Piece::Extent(extent) => panic!("{extent:?}"),
+    };
+    slices.iter().flat_map(bytes).collect()
+}
+
+#[test]
+fn ranges_of_many_parts_are_found_by_position() {
+    let store = MemoryStore::new();
+    let (bucket, parts) = many_parts(&store);
+    let record = object(&store, bucket, &key("key")).expect("a store").expect("an object");
+    let Content::Parts { page_starts, parts: count, .. } = &record.content else {
+        panic!("{record:?}")
+    };
+    assert_eq!((page_starts.as_slice(), *count), (&[0, 254 * 5, (512 - 4) * 5][..], 600));
+    let whole: Vec<u8> = parts
+        .iter()
+        .filter(|(_, pieces)| !pieces.is_empty())
+        .flat_map(|(part, _)| [&part.to_le_bytes()[..], b"abc"].concat())
+        .collect();
+    assert_eq!(record.len, whole.len() as u64);
+    for (start, end) in [(0, 1), (0, whole.len()), (1268, 1273), (1270, 1271), (2539, 2541), (7, 7)]
+    {
+        let found = resolve(&store, &record.content, range(start as u64, end as u64));
+        assert_eq!(text(&found.expect("pieces")), &whole[start..end]);
+    }
+    let exact = exact_part(&store, &record.content, range(5, 10)).expect("a store");
+    assert_eq!(exact.expect("part 2").number, number(2));
+    for (start, end) in [(5, 9), (6, 10), (5, 15)] {
+        assert_eq!(exact_part(&store, &record.content, range(start, end)), Ok(None));
+    }
+}
+
+#[test]
+fn a_range_beyond_the_end_is_damage() {
+    let store = MemoryStore::new();
+    let (bucket, _) = many_parts(&store);
+    let record = object(&store, bucket, &key("key")).expect("a store").expect("an object");
+    let beyond = range(record.len - 1, record.len + 1);
+    assert!(matches!(resolve(&store, &record.content, beyond), Err(StoreError::Corrupt(_))));
+}
+
+#[test]
+fn a_missing_page_or_part_is_damage() {
+    let store = MemoryStore::new();
+    let (bucket, _) = many_parts(&store);
+    let record = object(&store, bucket, &key("key")).expect("a store").expect("an object");
+    let Content::Parts { manifest, .. } = record.content else { panic!("{record:?}") };
+    let damage = |space, key| {
+        let mut batch = crate::store::Batch::new();
+        batch.delete(space, key);
+        store.commit(batch).expect("a commit");
+    };
+    let found = |start| resolve(&store, &record.content, range(start, start + 1));
+    damage(Space::Parts, key::part(manifest, number(2)));
+    assert!(found(4).is_ok());
+    assert!(matches!(found(5), Err(StoreError::Corrupt(_))));
+    damage(Space::Manifests, key::page(manifest, 1));
+    assert!(matches!(found(1300), Err(StoreError::Corrupt(_))));
+    assert!(found(2600).is_ok());
+}
+
+#[test]
+fn ranges_of_a_long_list_are_found_by_position() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let known = Known::written(5, 300 * MIB);
+    let pieces = known.backwards(MIB);
+    done(&store, put(bucket, "key", pieces.clone(), &[known]));
+    let record = object(&store, bucket, &key("key")).expect("a store").expect("an object");
+    let Content::Pieces(list @ PieceList::Long { page_starts, len, .. }) = &record.content else {
+        panic!("{record:?}")
+    };
+    assert_eq!((page_starts.as_slice(), *len), (&[0, 128 * MIB, 256 * MIB][..], 300 * MIB));
+    for (start, end) in
+        [(0, 1), (0, 300 * MIB), (128 * MIB - 1, 128 * MIB + 1), (299 * MIB, 300 * MIB)]
+    {
+        let found = resolve_pieces(&store, list, range(start, end)).expect("pieces");
+        assert_eq!(found, crate::extent::slices(&pieces, 0, range(start, end)));
+    }
+}
+
+#[test]
+fn what_memory_knows_of_an_object_is_what_the_store_knows() {
+    let (store, bucket) = with_keys(&["a"]);
+    let known = peek_object(&store, bucket, &key("a")).expect("a store").expect("in memory");
+    assert_eq!(known, object(&store, bucket, &key("a")).expect("a store"));
+    assert_eq!(peek_object(&store, bucket, &key("b")), Ok(Some(None)));
+    assert_eq!(known.expect("an object").etag, etag("etag"));
+}
+
+#[test]
+fn tables_are_read_by_page() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let known = Known::written(5, 17 * MIB);
+    done(&store, put(bucket, "key", vec![known.whole()], &[known]));
+    assert_eq!(blob(&store, known.blob).expect("a blob").refs, 1);
+    let head = table_head(&store, known.table).expect("a head");
+    assert_eq!((head.refs, head.len, head.pages), (1, 17 * MIB, 2));
+    assert_eq!(table_page(&store, known.table, 0).expect("a page").count(), 256);
+    assert_eq!(table_page(&store, known.table, 1).expect("a page").count(), 16);
+    assert!(matches!(table_page(&store, known.table, 2), Err(StoreError::Corrupt(_))));
+    assert!(matches!(blob(&store, BlobId::new(6)), Err(StoreError::Corrupt(_))));
+}
+
+#[test]
+fn no_lease_is_open_in_a_new_store() {
+    let store = MemoryStore::new();
+    assert_eq!(open_leases(&store), Ok(vec![]));
+    assert_eq!(lease(&store, FolderId::new(1)), Ok(None));
+    assert_eq!(last_sequence(&store), Ok(Sequence::new(0)));
+}

@@ -1,0 +1,564 @@
+//! Random commands against a reference in memory that knows what they mean and nothing of how they are kept.
+//!
+//! After every round the store must answer as the reference does and satisfy every invariant (which recounts all
+//! references). In the end all garbage is drained, and exactly what is alive must be left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use protocol::etag::ETag;
+use protocol::range::ByteRange;
+use protocol::tagging::TagSet;
+
+use super::*;
+use crate::command::{CreateUpload, WriteCond};
+use crate::extent::{merge, slices};
+use crate::query::{ListEntry, ListFrom, ListObjects};
+use crate::testing::fingerprint_of;
+
+const BUCKETS: [&str; 2] = ["first", "second"];
+const KEYS: [&str; 3] = ["a", "a/b", "b"];
+
+#[derive(Debug, Clone)]
+enum Body {
+    Empty,
+    Inline(u8),
+    Write { len: u32, cut: Index },
+    Long { mib: u8 },
+    Share { which: Index, from: Index, len: Index },
+    Clone { which: Index, blocks: Index },
+    Crumbs { which: Index },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Cond {
+    None,
+    Absent,
+    Current,
+    Other,
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    CreateBucket(usize),
+    DeleteBucket(usize),
+    Put { bucket: usize, key: usize, cond: Cond, body: Body },
+    Delete { bucket: usize, key: usize },
+    Tag { bucket: usize, key: usize, stale: bool, set: bool },
+    CreateUpload { bucket: usize, key: usize, id: u8 },
+    PutPart { bucket: usize, key: usize, id: u8, part: u16, body: Body },
+    Complete { bucket: usize, key: usize, id: u8, mask: u8, stale: bool, cond: Cond },
+    Abort { bucket: usize, key: usize, id: u8 },
+    Release { which: Index, steps: u32 },
+    Take,
+    Forget,
+    Lease,
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    let any_index = any::<Index>;
+    prop_oneof![
+        1 => Just(Body::Empty),
+        2 => any::<u8>().prop_map(Body::Inline),
+        4 => (1_u32..200_000, any_index()).prop_map(|(len, cut)| Body::Write { len, cut }),
+        1 => (66_u8..140).prop_map(|mib| Body::Long { mib }),
+        6 => (any_index(), any_index(), any_index())
+            .prop_map(|(which, from, len)| Body::Share { which, from, len }),
+        3 => (any_index(), any_index()).prop_map(|(which, blocks)| Body::Clone { which, blocks }),
+        1 => any_index().prop_map(|which| Body::Crumbs { which }),
+    ]
+}
+
+fn cond() -> impl Strategy<Value = Cond> {
+    prop_oneof![4 => Just(Cond::None), 1 => Just(Cond::Absent), 2 => Just(Cond::Current), 1 => Just(Cond::Other)]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let place = || (0..BUCKETS.len(), 0..KEYS.len());
+    let upload = || (0..BUCKETS.len(), 0..KEYS.len(), 0_u8..2);
+    prop_oneof![
+        2 => (0..BUCKETS.len()).prop_map(Op::CreateBucket),
+        1 => (0..BUCKETS.len()).prop_map(Op::DeleteBucket),
+        8 => (place(), cond(), body())
+            .prop_map(|((bucket, key), cond, body)| Op::Put { bucket, key, cond, body }),
+        4 => place().prop_map(|(bucket, key)| Op::Delete { bucket, key }),
+        1 => (place(), any::<bool>(), any::<bool>())
+            .prop_map(|((bucket, key), stale, set)| Op::Tag { bucket, key, stale, set }),
+        5 => upload().prop_map(|(bucket, key, id)| Op::CreateUpload { bucket, key, id }),
+        14 => (upload(), 1_u16..5, body())
+            .prop_map(|((bucket, key, id), part, body)| Op::PutPart { bucket, key, id, part, body }),
+        5 => (upload(), any::<u8>(), prop::bool::weighted(0.2), cond()).prop_map(
+            |((bucket, key, id), mask, stale, cond)| Op::Complete { bucket, key, id, mask, stale, cond }
+        ),
+        2 => upload().prop_map(|(bucket, key, id)| Op::Abort { bucket, key, id }),
+        8 => (any::<Index>(), 1_u32..40).prop_map(|(which, steps)| Op::Release { which, steps }),
+        3 => Just(Op::Take),
+        2 => Just(Op::Forget),
+        1 => Just(Op::Lease),
+    ]
+}
+
+#[derive(Debug, Clone)]
+struct Thing {
+    generation: Generation,
+    etag: ETag,
+    tags: TagSet,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone)]
+struct Open {
+    generation: Generation,
+    manifest: ManifestId,
+    base: Option<Generation>,
+    parts: BTreeMap<u16, Thing>,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    id: Option<BucketId>,
+    objects: BTreeMap<usize, Thing>,
+    uploads: BTreeMap<(usize, u8), Open>,
+}
+
+#[derive(Default)]
+struct Model {
+    buckets: [Bucket; BUCKETS.len()],
+    /// Blobs that have a record.
+    blobs: BTreeMap<BlobId, Known>,
+    blobs_made: u64,
+    etags_made: u64,
+    folders: u64,
+}
+
+/// Pieces, and the files that come with them.
+type Made = (Vec<Piece>, Vec<Known>);
+
+impl Model {
+    fn make(&mut self, body: &Body) -> Made {
+        match body {
+            Body::Empty => (vec![], vec![]),
+            Body::Inline(len) => (vec![inline(&vec![*len; usize::from(*len) + 1])], vec![]),
+            Body::Write { len, cut } => {
+                let known = Known::written(self.next_blob(), (*len).into());
+                let at = cut.index(*len as usize) as u64;
+                let mut pieces = vec![known.extent(at, known.len - at)];
+                if at > 0 {
+                    pieces.insert(0, known.extent(0, at));
+                }
+                (pieces, vec![known])
+            }
+            Body::Long { mib } => {
+                let known = Known::written(self.next_blob(), u64::from(*mib) * MIB);
+                (known.backwards(MIB), vec![known])
+            }
+            Body::Share { which, from, len } => {
+                let Some(known) = self.pick(which) else { return (vec![], vec![]) };
+                let most = usize::try_from(known.len).expect("small");
+                let from = from.index(most);
+                let len = 1 + len.index(most - from);
+                (vec![known.extent(from as u64, len as u64), inline(b"tail")], vec![])
+            }
+            Body::Clone { which, blocks } => {
+                let Some(known) = self.pick(which) else { return (vec![], vec![]) };
+                let most = usize::try_from(known.len.div_ceil(65536)).expect("small");
+                let blocks = u32::try_from(blocks.index(most)).expect("small");
+                let clone = known.cloned(self.next_blob(), blocks);
+                (vec![clone.whole()], vec![clone])
+            }
+            Body::Crumbs { which } => {
+                let Some(known) = self.pick(which) else { return (vec![], vec![]) };
+                (vec![known.extent(0, 1); 5], vec![])
+            }
+        }
+    }
+
+    fn pick(&self, which: &Index) -> Option<Known> {
+        let known: Vec<Known> = self.blobs.values().copied().collect();
+        (!known.is_empty()).then(|| *which.get(&known))
+    }
+
+    fn next_blob(&mut self) -> u64 {
+        self.blobs_made += 1;
+        self.blobs_made
+    }
+
+    fn next_etag(&mut self) -> ETag {
+        self.etags_made += 1;
+        etag(&format!("etag-{}", self.etags_made))
+    }
+
+    fn id(&self, bucket: usize) -> BucketId {
+        self.buckets[bucket].id.unwrap_or(BucketId::new(u64::MAX))
+    }
+
+    fn condition(&self, bucket: usize, key: usize, cond: Cond) -> WriteCond {
+        match cond {
+            Cond::None => WriteCond::None,
+            Cond::Absent => WriteCond::Absent,
+            Cond::Other => WriteCond::Matches(etag("other")),
+            Cond::Current => {
+                let now = self.buckets[bucket].objects.get(&key);
+                WriteCond::Matches(now.map_or(etag("other"), |now| now.etag.clone()))
+            }
+        }
+    }
+
+    fn check(&self, bucket: usize, key: usize, cond: Cond) -> Result<(), Refusal> {
+        match (cond, self.buckets[bucket].objects.get(&key)) {
+            (Cond::None, _) | (Cond::Absent, None) | (Cond::Current, Some(_)) => Ok(()),
+            (Cond::Absent | Cond::Other, Some(_)) => Err(Refusal::ConditionFailed),
+            (Cond::Current | Cond::Other, None) => Err(Refusal::NoSuchKey),
+        }
+    }
+
+    fn live(&self, bucket: usize) -> Result<(), Refusal> {
+        self.buckets[bucket].id.map(|_| ()).ok_or(Refusal::NoSuchBucket)
+    }
+
+    fn alive(&self) -> BTreeSet<BlobId> {
+        let things = self.buckets.iter().flat_map(|bucket| {
+            let parts = bucket.uploads.values().flat_map(|open| open.parts.values());
+            bucket.objects.values().chain(parts)
+        });
+        let pieces = things.flat_map(|thing| &thing.pieces);
+        pieces.filter_map(Piece::extent).map(|extent| extent.blob).collect()
+    }
+}
+
+fn fragmented(pieces: &[Piece]) -> Result<(), Refusal> {
+    // Five crumbs: the only body that is cut too small.
+    if pieces.len() == 5 { Err(Refusal::TooFragmented) } else { Ok(()) }
+}
+
+struct Machine<'s> {
+    store: &'s MemoryStore,
+    model: Model,
+}
+
+impl Machine<'_> {
+    /// Applies `op` to the round and to the reference, and compares the outcomes.
+    fn step(&mut self, round: &mut Round<'_>, op: &Op) {
+        match op {
+            Op::CreateBucket(bucket) => self.create_bucket(round, *bucket),
+            Op::DeleteBucket(bucket) => self.delete_bucket(round, *bucket),
+            Op::Put { bucket, key, cond, body } => self.put(round, *bucket, *key, *cond, body),
+            Op::Delete { bucket, key } => self.delete(round, *bucket, *key),
+            Op::Tag { bucket, key, stale, set } => self.tag(round, (*bucket, *key), *stale, *set),
+            Op::CreateUpload { bucket, key, id } => self.create_upload(round, *bucket, *key, *id),
+            Op::PutPart { bucket, key, id, part, body } => {
+                self.put_part(round, (*bucket, *key, *id), *part, body);
+            }
+            Op::Complete { bucket, key, id, mask, stale, cond } => {
+                self.complete(round, (*bucket, *key, *id), *mask, *stale, *cond);
+            }
+            Op::Abort { bucket, key, id } => self.abort(round, *bucket, *key, *id),
+            Op::Release { which, steps } => {
+                let garbage = garbage(self.store);
+                if !garbage.is_empty() {
+                    let (at, _) =
+                        *which.get(&garbage.iter().map(|(at, _)| (*at, ())).collect::<Vec<_>>());
+                    apply(round, ReleaseGarbage { at, steps: *steps }).expect("never refused");
+                }
+            }
+            Op::Take => {
+                let free = query::unreferenced(self.store, None, 5).expect("a store");
+                let blobs = free.into_iter().map(|(blob, _)| blob).collect();
+                let Ok(Reply::BlobsTaken(taken)) = apply(round, TakeBlobs { blobs }) else {
+                    panic!("blobs are taken or not")
+                };
+                for blob in taken {
+                    assert!(self.model.blobs.remove(&blob).is_some(), "{blob} is taken once");
+                }
+            }
+            Op::Forget => {
+                let gone = query::to_unlink(self.store, None, 5).expect("a store");
+                let blobs = gone.into_iter().map(|(blob, _)| blob).collect();
+                assert_eq!(apply(round, ForgetGarbage { blobs }), Ok(Reply::Done));
+            }
+            Op::Lease => {
+                self.model.folders += 1;
+                let folder = FolderId::new(self.model.folders);
+                assert_eq!(apply(round, LeaseFolder { shard: 0 }), Ok(Reply::FolderLeased(folder)));
+            }
+        }
+    }
+
+    fn create_bucket(&mut self, round: &mut Round<'_>, bucket: usize) {
+        let owner = AccountId::parse("000000000000").expect("an account");
+        let name = bucket_name(BUCKETS[bucket]);
+        let outcome = apply(round, CreateBucket { name, created: AT, owner });
+        let slot = &mut self.model.buckets[bucket];
+        match outcome {
+            Ok(Reply::BucketCreated(id)) if slot.id.is_none() => slot.id = Some(id),
+            Err(Refusal::BucketExists) if slot.id.is_some() => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn delete_bucket(&mut self, round: &mut Round<'_>, bucket: usize) {
+        let expected = self.model.live(bucket).and_then(|()| {
+            let empty = self.model.buckets[bucket].objects.is_empty();
+            if empty { Ok(Reply::Done) } else { Err(Refusal::BucketNotEmpty) }
+        });
+        let name = bucket_name(BUCKETS[bucket]);
+        assert_eq!(apply(round, DeleteBucket { name }), expected);
+        if expected.is_ok() {
+            self.model.buckets[bucket] = Bucket::default();
+        }
+    }
+
+    fn put(&mut self, round: &mut Round<'_>, bucket: usize, key: usize, cond: Cond, body: &Body) {
+        let (pieces, files) = self.model.make(body);
+        let etag = self.model.next_etag();
+        let expected = self.model.live(bucket);
+        let expected = expected.and_then(|()| self.model.check(bucket, key, cond));
+        let expected = expected.and_then(|()| fragmented(&pieces));
+        let mut command = put(self.model.id(bucket), KEYS[key], pieces.clone(), &files);
+        command.object.etag = etag.clone();
+        command.condition = self.model.condition(bucket, key, cond);
+        let outcome = apply(round, command);
+        assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
+        if let Ok(Reply::ObjectPut { generation }) = outcome {
+            self.model.blobs.extend(files.iter().map(|known| (known.blob, *known)));
+            let thing = Thing { generation, etag, tags: TagSet::default(), pieces: merge(pieces) };
+            self.model.buckets[bucket].objects.insert(key, thing);
+        }
+    }
+
+    fn delete(&mut self, round: &mut Round<'_>, bucket: usize, at: usize) {
+        let expected = self.model.live(bucket).map(|()| Reply::ObjectDeleted {
+            existed: self.model.buckets[bucket].objects.contains_key(&at),
+        });
+        assert_eq!(apply(round, delete(self.model.id(bucket), KEYS[at])), expected);
+        self.model.buckets[bucket].objects.remove(&at);
+    }
+
+    fn tag(&mut self, round: &mut Round<'_>, at: (usize, usize), stale: bool, set: bool) {
+        let (bucket, place) = at;
+        let id = self.model.id(bucket);
+        let live = self.model.live(bucket);
+        let now = self.model.buckets[bucket].objects.get_mut(&place);
+        let expected = match (live, &now) {
+            (Err(refusal), _) => Err(refusal),
+            (Ok(()), None) => Err(Refusal::NoSuchKey),
+            (Ok(()), Some(_)) if stale => Err(Refusal::ObjectChanged),
+            (Ok(()), Some(_)) => Ok(Reply::Done),
+        };
+        let wanted = if stale { Some(Generation::new(0)) } else { None };
+        let key = key(KEYS[place]);
+        let tags = if set { tags("value") } else { TagSet::default() };
+        let command: Command = if set {
+            PutTags { bucket: id, key, expected: wanted, tags: tags.clone() }.into()
+        } else {
+            DeleteTags { bucket: id, key, expected: wanted }.into()
+        };
+        assert_eq!(apply(round, command), expected);
+        if let (Ok(_), Some(now)) = (expected, now) {
+            now.tags = tags;
+        }
+    }
+
+    fn create_upload(&mut self, round: &mut Round<'_>, bucket: usize, place: usize, id: u8) {
+        let outcome =
+            apply::<CreateUpload>(round, create_upload(self.model.id(bucket), KEYS[place], id));
+        let live = self.model.live(bucket);
+        let slot = &mut self.model.buckets[bucket];
+        match outcome {
+            Err(Refusal::NoSuchBucket) => assert_eq!(live, Err(Refusal::NoSuchBucket)),
+            Err(Refusal::UploadExists) => assert!(slot.uploads.contains_key(&(place, id))),
+            Ok(Reply::UploadCreated(manifest)) => {
+                let base = slot.objects.get(&place).map(|now| now.generation);
+                let generation = Generation::new(round.numbers.counters.generation);
+                let open = Open { generation, manifest, base, parts: BTreeMap::new() };
+                assert!(live.is_ok() && slot.uploads.insert((place, id), open).is_none());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn put_part(&mut self, round: &mut Round<'_>, at: (usize, usize, u8), part: u16, body: &Body) {
+        let (bucket, place, id) = at;
+        let (pieces, files) = self.model.make(body);
+        let open = self.model.buckets[bucket].uploads.contains_key(&(place, id));
+        let expected = self.model.live(bucket);
+        let expected = expected.and(if open { Ok(()) } else { Err(Refusal::NoSuchUpload) });
+        let expected = expected.and_then(|()| fragmented(&pieces));
+        let etag = self.model.next_etag();
+        let bucket_id = self.model.id(bucket);
+        let mut command = put_part(bucket_id, KEYS[place], id, part, pieces.clone(), &files);
+        command.part.etag = etag.clone();
+        let outcome = apply(round, command);
+        assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
+        if let Ok(Reply::PartPut { generation }) = outcome {
+            self.model.blobs.extend(files.iter().map(|known| (known.blob, *known)));
+            let uploads = &mut self.model.buckets[bucket].uploads;
+            let open = uploads.get_mut(&(place, id)).expect("the upload is open");
+            open.generation = generation;
+            let thing = Thing { generation, etag, tags: TagSet::default(), pieces: merge(pieces) };
+            open.parts.insert(part, thing);
+        }
+    }
+
+    fn complete(
+        &mut self,
+        round: &mut Round<'_>,
+        at: (usize, usize, u8),
+        mask: u8,
+        stale: bool,
+        cond: Cond,
+    ) {
+        let (bucket, place, id) = at;
+        let Some(open) = self.model.buckets[bucket].uploads.get(&(place, id)).cloned() else {
+            return;
+        };
+        let (listed, unlisted): (Vec<_>, Vec<_>) =
+            open.parts.iter().partition(|(part, _)| mask & (1 << **part) != 0);
+        if listed.is_empty() {
+            return;
+        }
+        let now = self.model.buckets[bucket].objects.get(&place).map(|now| now.generation);
+        let expected = if stale { Err(Refusal::UploadChanged) } else { Ok(()) };
+        let expected = expected.and_then(|()| self.model.check(bucket, place, cond));
+        let expected = expected.and_then(|()| match cond {
+            Cond::Absent | Cond::Current if now != open.base => Err(Refusal::Conflict),
+            _ => Ok(()),
+        });
+        let etag = self.model.next_etag();
+        let pieces: Vec<Piece> =
+            listed.iter().flat_map(|(_, thing)| thing.pieces.clone()).collect();
+        let mut object = new_object("replaced", &pieces);
+        object.etag = etag.clone();
+        assert_eq!(object.fingerprint, fingerprint_of(&pieces));
+        let command = CompleteUpload {
+            bucket: self.model.id(bucket),
+            key: key(KEYS[place]),
+            upload_id: upload_id(id),
+            expected_generation: if stale { Generation::new(0) } else { open.generation },
+            condition: self.model.condition(bucket, place, cond),
+            object,
+            listed: listed
+                .iter()
+                .map(|(part, thing)| (number(**part), len_of(&thing.pieces)))
+                .collect(),
+            unlisted: unlisted.iter().map(|(part, _)| number(**part)).collect(),
+        };
+        let outcome = apply(round, command);
+        assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
+        if let Ok(Reply::ObjectPut { generation }) = outcome {
+            let slot = &mut self.model.buckets[bucket];
+            slot.uploads.remove(&(place, id));
+            let thing = Thing { generation, etag, tags: TagSet::default(), pieces };
+            slot.objects.insert(place, thing);
+        }
+    }
+
+    fn abort(&mut self, round: &mut Round<'_>, bucket: usize, place: usize, id: u8) {
+        let live = self.model.live(bucket);
+        let open = self.model.buckets[bucket].uploads.remove(&(place, id)).is_some();
+        let expected = if open { Ok(Reply::Done) } else { Err(Refusal::NoSuchUpload) };
+        let expected = live.and(expected);
+        assert_eq!(apply(round, abort(self.model.id(bucket), KEYS[place], id)), expected);
+    }
+
+    /// The store answers as the reference does.
+    fn compare(&self) {
+        assert_sound(self.store);
+        for (name, bucket) in BUCKETS.iter().zip(&self.model.buckets) {
+            let found = query::bucket(self.store, &bucket_name(name)).expect("a store");
+            assert_eq!(found.map(|found| found.id), bucket.id);
+            let Some(id) = bucket.id else { continue };
+            let ask = ListObjects {
+                bucket: id,
+                prefix: "",
+                delimiter: None,
+                from: ListFrom::Start,
+                max: 9,
+            };
+            let page = query::list_objects(self.store, &ask).expect("a page");
+            let listed: Vec<(String, ETag)> = page.entries.into_iter().map(listed).collect();
+            let expected =
+                bucket.objects.iter().map(|(at, thing)| (KEYS[*at].to_owned(), thing.etag.clone()));
+            assert_eq!(listed, expected.collect::<Vec<_>>());
+            for (at, thing) in &bucket.objects {
+                self.compare_object(id, KEYS[*at], thing);
+            }
+            for ((at, which), open) in &bucket.uploads {
+                let record = upload(self.store, id, KEYS[*at], *which);
+                assert_eq!((record.generation, record.base), (open.generation, open.base));
+                assert_eq!(
+                    (record.manifest, record.parts as usize),
+                    (open.manifest, open.parts.len())
+                );
+                let parts = query::parts(self.store, open.manifest, None, 9).expect("parts");
+                let parts = parts.into_iter().map(|part| (part.number.get(), part.etag));
+                let expected = open.parts.iter().map(|(part, thing)| (*part, thing.etag.clone()));
+                assert!(parts.eq(expected));
+            }
+        }
+    }
+
+    fn compare_object(&self, bucket: BucketId, name: &str, thing: &Thing) {
+        let record = object(self.store, bucket, name);
+        assert_eq!((record.generation, &record.etag), (thing.generation, &thing.etag));
+        assert_eq!(record.tags, thing.tags);
+        let len = len_of(&thing.pieces);
+        assert_eq!((record.len, record.fingerprint), (len, fingerprint_of(&thing.pieces)));
+        for (start, end) in [(0, len), (len / 3, len - len / 3), (len / 2, (len / 2 + 1).min(len))]
+        {
+            let range = ByteRange::new(start, end).expect("a range");
+            let found = query::resolve(self.store, &record.content, range).expect("pieces");
+            assert_eq!(found, slices(&thing.pieces, 0, range));
+        }
+    }
+}
+
+fn listed(entry: ListEntry) -> (String, ETag) {
+    match entry {
+        ListEntry::Object { key, facts } => (key.as_str().to_owned(), facts.etag),
+        ListEntry::Prefix(text) => panic!("{text} without a delimiter"),
+    }
+}
+
+/// Applies a command that must not find damage; one that is refused leaves the round as long as it was.
+fn apply<C: Into<Command>>(round: &mut Round<'_>, command: C) -> Result<Reply, Refusal> {
+    let (before, counters) = (round.bytes(), round.numbers.counters);
+    let outcome = round.apply(command.into()).expect("a store that is well");
+    if outcome.is_err() {
+        assert_eq!((round.bytes(), round.numbers.counters), (before, counters));
+    }
+    outcome
+}
+
+fn play(rounds: &[Vec<Op>]) {
+    let store = MemoryStore::new();
+    let mut machine = Machine { store: &store, model: Model::default() };
+    for ops in rounds {
+        let mut round = begin(&store);
+        for op in ops {
+            machine.step(&mut round, op);
+        }
+        store.commit(round.finish()).expect("a commit");
+        machine.compare();
+    }
+    drain(&store, 7);
+    machine.compare();
+    let left: BTreeSet<BlobId> = (1..=machine.model.blobs_made)
+        .map(BlobId::new)
+        .filter(|blob| query::blob(&store, *blob).is_ok())
+        .collect();
+    assert_eq!(left, machine.model.alive());
+    assert_eq!(count(&store, Space::Garbage), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #[test]
+    fn random_rounds_agree_with_the_reference(
+        rounds in prop::collection::vec(prop::collection::vec(op(), 1..7), 1..25),
+    ) {
+        let made = [Op::CreateBucket(0), Op::CreateBucket(1)].to_vec();
+        play(&[&[made][..], &rounds[..]].concat());
+    }
+}
