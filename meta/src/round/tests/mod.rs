@@ -9,7 +9,7 @@ use crate::command::{
 use crate::id::{BlobId, BucketId, FolderId};
 use crate::memory::MemoryStore;
 use crate::query::BlobState;
-use crate::record::{Content, ObjectRecord, Piece, PieceList, UploadRecord};
+use crate::record::{BucketCounters, Content, ObjectRecord, Piece, PieceList, UploadRecord};
 use crate::testing::{
     AT, Known, MIB, assert_sound, begin, bucket_name, create_upload, done, etag, inline, key, last,
     len_of, make_bucket, make_upload, new_object, number, one, put, put_part, run, tags, upload_id,
@@ -549,7 +549,7 @@ fn a_conditional_complete_notices_writes_since_the_upload_began() {
     write();
     make_upload(&store, bucket, "key", 1);
     let absent = prepared(1, "key", WriteCond::Absent);
-    assert_eq!(one(&store, absent.clone()), Err(Refusal::ConditionFailed));
+    assert_eq!(one(&store, absent), Err(Refusal::ConditionFailed));
     write();
     assert_eq!(one(&store, prepared(1, "key", same())), Err(Refusal::Conflict));
     done(&store, delete(bucket, "key"));
@@ -650,6 +650,23 @@ fn numbers_survive_in_the_batch() {
     assert_eq!(twice[1], Ok(Err(Refusal::UploadExists)));
     assert_eq!(twice[2], Ok(Ok(Reply::UploadCreated(ManifestId::new(2)))));
     assert_eq!(make_upload(&store, bucket, "key", 3), ManifestId::new(3));
+}
+
+/// A command that finds damage halfway gives back what it had counted.
+#[test]
+fn numbers_are_given_back_when_damage_is_found() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let known = Known::written(1, 10);
+    done(&store, put(bucket, "key", vec![known.whole()], &[known]));
+    let mut damage = Batch::new();
+    let counters = BucketCounters::default().encode();
+    damage.put(Space::Buckets, key::bucket_counters(bucket), counters);
+    store.commit(damage).expect("a commit");
+    let mut round = begin(&store);
+    let outcome = round.apply(delete(bucket, "key").into());
+    assert!(matches!(outcome, Err(StoreError::Corrupt(_))), "{outcome:?}");
+    assert_eq!((round.numbers.garbage, round.bytes()), (0, 0));
 }
 
 #[test]

@@ -24,11 +24,30 @@ const KEYS: [&str; 3] = ["a", "a/b", "b"];
 enum Body {
     Empty,
     Inline(u8),
-    Write { len: u32, cut: Index },
-    Long { mib: u8 },
-    Share { which: Index, from: Index, len: Index },
-    Clone { which: Index, blocks: Index },
-    Crumbs { which: Index },
+    Write {
+        len: u32,
+        cut: Index,
+    },
+    Long {
+        mib: u8,
+    },
+    Share {
+        which: Index,
+        from: Index,
+        len: Index,
+    },
+    /// One blob several times, and another.
+    Shares {
+        which: Index,
+        other: Index,
+    },
+    Clone {
+        which: Index,
+        blocks: Index,
+    },
+    Crumbs {
+        which: Index,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +92,7 @@ fn body() -> impl Strategy<Value = Body> {
         1 => (66_u8..140).prop_map(|mib| Body::Long { mib }),
         6 => (any_index(), any_index(), any_index())
             .prop_map(|(which, from, len)| Body::Share { which, from, len }),
+        2 => (any_index(), any_index()).prop_map(|(which, other)| Body::Shares { which, other }),
         3 => (any_index(), any_index()).prop_map(|(which, blocks)| Body::Clone { which, blocks }),
         1 => any_index().prop_map(|which| Body::Crumbs { which }),
     ]
@@ -185,6 +205,12 @@ impl Model {
                 let len = 1 + len.index(most - from);
                 (vec![known.extent(from as u64, len as u64), inline(b"tail")], vec![])
             }
+            Body::Shares { which, other } => {
+                let (Some(known), Some(other)) = (self.pick(which), self.pick(other)) else {
+                    return (vec![], vec![]);
+                };
+                (vec![known.whole(), other.extent(0, 1), known.whole()], vec![])
+            }
             Body::Clone { which, blocks } => {
                 let Some(known) = self.pick(which) else { return (vec![], vec![]) };
                 let most = usize::try_from(known.len.div_ceil(65536)).expect("small");
@@ -225,7 +251,7 @@ impl Model {
             Cond::Other => WriteCond::Matches(etag("other")),
             Cond::Current => {
                 let now = self.buckets[bucket].objects.get(&key);
-                WriteCond::Matches(now.map_or(etag("other"), |now| now.etag.clone()))
+                WriteCond::Matches(now.map_or_else(|| etag("other"), |now| now.etag.clone()))
             }
         }
     }
