@@ -25,12 +25,21 @@ impl fmt::Display for HostError {
 
 impl std::error::Error for HostError {}
 
-/// Makes files private, raises the limits as far as this process may, and tries io_uring.
-pub fn prepare(config: &Config) -> Result<(), HostError> {
+/// Makes files private, raises the limits as far as this process may, and tries io_uring. Where there are
+/// descriptors for fewer connections than configured, only so many will be accepted.
+pub fn prepare(config: &mut Config) -> Result<(), HostError> {
     umask(Mode::from_raw_mode(0o077));
     raise(Resource::Nofile, "open_files");
     raise(Resource::Memlock, "locked_memory");
-    check_descriptors(config, getrlimit(Resource::Nofile))?;
+    let wanted = config.http.max_connections;
+    let connections = connections(wanted, getrlimit(Resource::Nofile).current)?;
+    if connections < wanted {
+        let advice = "raise the limit of open files (ulimit -n, LimitNOFILE=, --ulimit nofile)";
+        let fields: [log::Field<'_>; 3] =
+            [("wanted", &wanted), ("allowed", &connections), ("advice", &advice)];
+        log::warn("fewer_connections", &fields);
+        config.http.max_connections = connections;
+    }
     check_memlock(getrlimit(Resource::Memlock))?;
     let setting = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok();
     probe().map_err(|error| HostError(explain(&error, setting.as_deref().map(str::trim))))
@@ -48,18 +57,17 @@ fn raise(resource: Resource, name: &'static str) {
     }
 }
 
-/// Each connection is a descriptor, and so is each file in use.
-fn check_descriptors(config: &Config, limit: Rlimit) -> Result<(), HostError> {
-    let wanted = config.http.max_connections as u64 + DESCRIPTORS_BESIDE_CONNECTIONS;
-    match limit.current {
-        Some(have) if have < wanted => Err(HostError(format!(
-            "the limit of open files is {have}, and {} connections need {wanted}: raise it \
-             (ulimit -n, LimitNOFILE= in a systemd unit, --ulimit nofile of a container) or lower \
-             TENON_HTTP_MAX_CONNECTIONS",
-            config.http.max_connections
-        ))),
-        _ => Ok(()),
+/// The connections that a limit of open files leaves room for, at most `wanted`: each is a descriptor, and so
+/// is each file in use.
+fn connections(wanted: usize, limit: Option<u64>) -> Result<usize, HostError> {
+    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    if limit < DESCRIPTORS_MIN {
+        return Err(HostError(format!(
+            "the limit of open files is {limit}, at least {DESCRIPTORS_MIN} are needed: raise it \
+             (ulimit -n, LimitNOFILE= in a systemd unit, --ulimit nofile of a container)"
+        )));
     }
+    Ok(wanted.min(limit - DESCRIPTORS_BESIDE_CONNECTIONS.min(limit / 2)))
 }
 
 fn check_memlock(limit: Rlimit) -> Result<(), HostError> {
@@ -101,7 +109,8 @@ fn explain(error: &ProbeError, setting: Option<&str>) -> String {
 }
 
 /// Blob files, meta files, folders, rings and the admin socket.
-const DESCRIPTORS_BESIDE_CONNECTIONS: u64 = 2048;
+const DESCRIPTORS_BESIDE_CONNECTIONS: usize = 2048;
+const DESCRIPTORS_MIN: usize = 512;
 /// What one executor's rings need where the kernel still counts them.
 const MEMLOCK_MIN: u64 = 512 * 1024;
 
@@ -127,5 +136,11 @@ mod tests {
         assert!(text.contains("64 KiB"), "{text}");
         assert_eq!(check_memlock(limit(8 << 20)), Ok(()));
         assert_eq!(check_memlock(Rlimit { current: None, maximum: None }), Ok(()));
+        let text = connections(10_000, Some(256)).expect_err("too low").to_string();
+        assert!(text.contains("ulimit -n"), "{text}");
+        assert_eq!(connections(10_000, Some(1024)), Ok(512));
+        assert_eq!(connections(10_000, Some(8192)), Ok(6144));
+        assert_eq!(connections(10_000, Some(1 << 20)), Ok(10_000));
+        assert_eq!(connections(10_000, None), Ok(10_000));
     }
 }

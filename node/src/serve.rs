@@ -56,22 +56,23 @@ struct Failure {
 
 impl Failure {
     /// The operator can change something.
-    fn setup(problem: impl ToString) -> Self {
+    fn setup(problem: &impl ToString) -> Self {
         Self { code: 2, problem: problem.to_string() }
     }
 
     /// Something broke.
-    fn broken(problem: impl ToString) -> Self {
+    fn broken(problem: &impl ToString) -> Self {
         Self { code: 1, problem: problem.to_string() }
     }
 }
 
 fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
-    let (config, warnings) = Config::resolve(flags, std::env::vars_os()).map_err(Failure::setup)?;
+    let (mut config, warnings) =
+        Config::resolve(flags, std::env::vars_os()).map_err(|error| Failure::setup(&error))?;
     for warning in &warnings {
         log::warn("setting", &[("problem", warning)]);
     }
-    host::prepare(&config).map_err(Failure::setup)?;
+    host::prepare(&mut config).map_err(|error| Failure::setup(&error))?;
     let config = Arc::new(config);
     let shards = shard_count(&config);
     let plan = Plan {
@@ -89,10 +90,11 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
     let address = plan.config.admin_listen;
     let admin = admin
         .start(address)
-        .map_err(|error| Failure::setup(format!("--admin-listen {address}: {error}")))?;
+        .map_err(|error| Failure::setup(&format!("--admin-listen {address}: {error}")))?;
     log::info("admin_listening", &[("address", &admin)]);
-    let stop = watch_signals().map_err(Failure::broken)?;
-    let engine = open(&plan.config, &plan.metrics, shards).map_err(Failure::broken)?;
+    let stop = watch_signals().map_err(|error| Failure::broken(&error))?;
+    let engine =
+        open(&plan.config, &plan.metrics, shards).map_err(|error| Failure::broken(&error))?;
     let ended = serve(&plan, &readiness, &engine, &stop);
     plan.access.flush();
     (engine.close)();
@@ -105,11 +107,11 @@ fn serve(
     engine: &Engine,
     stop: &flume::Receiver<()>,
 ) -> Result<(), Failure> {
-    let shards = Shards::start(plan, &engine.factory).map_err(Failure::broken)?;
+    let shards = Shards::start(plan, &engine.factory).map_err(|error| Failure::broken(&error))?;
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
     for address in &plan.config.listen {
-        let wrong = |error| Failure::setup(format!("--listen {address}: {error}"));
+        let wrong = |error| Failure::setup(&format!("--listen {address}: {error}"));
         let listener = listen::bind(*address).map_err(wrong)?;
         addresses.push(listener.local_addr().map_err(wrong)?.to_string());
         listeners.push(listener);
@@ -127,7 +129,7 @@ fn serve(
     if let Some(problem) = failed {
         // The other shards still have requests to finish, but none of them may wait for the dead one.
         let _ = shards.drain(Duration::ZERO, stop);
-        return Err(Failure::broken(problem));
+        return Err(Failure::broken(&problem));
     }
     log::info("draining", &[]);
     // A second signal ends the delay.
@@ -136,7 +138,7 @@ fn serve(
     match drained {
         Drained::Finished => log::info("stopped", &[]),
         Drained::Cut => log::warn("stopped", &[("requests", &"cut")]),
-        Drained::Stuck => return Err(Failure::broken("a shard does not end")),
+        Drained::Stuck => return Err(Failure::broken(&"a shard does not end")),
     }
     Ok(())
 }

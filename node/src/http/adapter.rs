@@ -39,6 +39,8 @@ pub struct Socket {
     refuse: Refuse,
     refusal: Option<Bytes>,
     ended: bool,
+    /// Bytes written since other tasks last had their turn.
+    written: usize,
 }
 
 impl Socket {
@@ -46,7 +48,7 @@ impl Socket {
     pub fn new(accepted: Accepted, watch: Rc<Watch>, refuse: Refuse) -> io::Result<Self> {
         let stream = accepted.bind_to_executor();
         stream.set_nodelay(true)?;
-        Ok(Self { stream, watch, refuse, refusal: None, ended: false })
+        Ok(Self { stream, watch, refuse, refusal: None, ended: false, written: 0 })
     }
 
     /// Whether the client has said that it sends nothing more.
@@ -144,10 +146,22 @@ impl Write for Socket {
         if socket.refusal.is_some() {
             return socket.poll_refusal(context, pieces.iter().map(|piece| piece.len()).sum());
         }
+        // A socket that takes everything would keep hyper writing: others get their turn in between.
+        if socket.written >= TURN_LEN && glommio::executor().need_preempt() {
+            socket.written = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let sent = Pin::new(&mut socket.stream).poll_write_vectored(context, pieces);
         match &sent {
-            Poll::Ready(_) => socket.watch.sent(),
-            Poll::Pending => socket.watch.write_blocked(),
+            Poll::Ready(sent) => {
+                socket.written += sent.as_ref().copied().unwrap_or_default();
+                socket.watch.sent();
+            }
+            Poll::Pending => {
+                socket.written = 0;
+                socket.watch.write_blocked();
+            }
         }
         sent
     }
@@ -191,3 +205,5 @@ pub fn adopt(listener: std::net::TcpListener) -> TcpListener {
 }
 
 const DISCARD_LEN: usize = 64 * 1024;
+/// What a connection may write at least before it yields.
+const TURN_LEN: usize = 128 * 1024;

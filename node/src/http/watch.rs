@@ -268,10 +268,22 @@ impl Watchman {
         loop {
             clock.sleep(self.tick).await;
             self.ticks.set(self.ticks.get() + 1);
-            for watch in self.watches.borrow().values() {
-                watch.sweep(self.ticks.get(), &self.limits);
+            let mut from = Some(0);
+            while let Some(start) = from {
+                from = self.sweep_some(start);
+                clock.pause().await;
             }
         }
+    }
+
+    /// Looks at a few connections from number `start` on; gives the number to go on with.
+    fn sweep_some(&self, start: u64) -> Option<u64> {
+        let watches = self.watches.borrow();
+        let mut rest = watches.range(start..);
+        for (_number, watch) in rest.by_ref().take(SWEEP_LEN_MAX) {
+            watch.sweep(self.ticks.get(), &self.limits);
+        }
+        rest.next().map(|(number, _watch)| *number)
     }
 
     /// Lets every connection end after the request at hand, those to come included.
@@ -317,6 +329,8 @@ impl Drop for Watched {
 
 const TICK_MIN: Duration = Duration::from_millis(5);
 const TICK_MAX: Duration = Duration::from_secs(1);
+/// Connections looked at between two chances for other tasks: some ten microseconds.
+const SWEEP_LEN_MAX: usize = 256;
 /// How long a connection reads on after an early answer.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -343,8 +357,9 @@ mod tests {
         let end = Duration::from_secs(seconds).as_millis() / watchman.tick.as_millis();
         for _ in 0..end {
             watchman.ticks.set(watchman.ticks.get() + 1);
-            for watch in watchman.watches.borrow().values() {
-                watch.sweep(watchman.ticks.get(), &watchman.limits);
+            let mut from = Some(0);
+            while let Some(start) = from {
+                from = watchman.sweep_some(start);
             }
         }
     }
@@ -396,6 +411,14 @@ mod tests {
         assert!(!watch.is_cut());
         pass(&watchman, 1);
         assert!(watch.is_cut());
+    }
+
+    #[test]
+    fn a_sweep_in_steps_misses_nobody() {
+        let watchman = Watchman::new(&config());
+        let many: Vec<Watched> = (0..3 * SWEEP_LEN_MAX + 7).map(|_| watchman.watch()).collect();
+        pass(&watchman, 11);
+        assert!(many.iter().all(|one| one.watch.is_cut()));
     }
 
     #[test]
