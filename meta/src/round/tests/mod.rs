@@ -1,3 +1,5 @@
+//! Room: tests of the commit round: each command by itself, and the steps that garbage takes.
+
 use protocol::name::AccountId;
 use protocol::range::ByteRange;
 
