@@ -8,15 +8,31 @@
 
 pub mod access_line;
 pub mod admin;
+pub mod bell;
 pub mod blob;
 pub mod budget;
+pub mod catalog;
+pub mod collect;
 pub mod config;
+pub mod copy;
 pub mod disk;
+pub mod epoch;
 pub mod exchange;
+pub mod flush;
+pub mod format;
 pub mod host;
 pub mod http;
+pub mod lease;
+pub mod limits;
 pub mod log;
+pub mod machine;
 pub mod metrics;
+pub mod new_files;
+pub mod operation;
+pub mod recover;
 pub mod seam;
 pub mod serve;
 pub mod shard;
+pub mod start;
+#[cfg(test)]
+mod testing;

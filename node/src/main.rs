@@ -11,8 +11,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Serve(flags) => node::serve::run(flags, |_config, _metrics, _shards| {
-            Err("this build has no storage engine".into())
-        }),
+        Command::Serve(flags) => node::serve::run(flags, node::start::open),
     }
 }

@@ -28,7 +28,10 @@ pub struct Engine {
     pub factory: Factory,
     /// What the line that says "serving" tells of it, such as the file system and the first way to copy.
     pub facts: Vec<(&'static str, String)>,
-    /// Ends the engine's threads once all shards have ended.
+    /// Says why, if the engine can serve no more: the process must end, so that the next start finds out what
+    /// is true.
+    pub failed: flume::Receiver<String>,
+    /// Ends the engine's threads once all shards and the factory have ended.
     pub close: Box<dyn FnOnce()>,
 }
 
@@ -97,7 +100,10 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
         open(&plan.config, &plan.metrics, shards).map_err(|error| Failure::broken(&error))?;
     let ended = serve(&plan, &readiness, &engine, &stop);
     plan.access.flush();
-    (engine.close)();
+    let Engine { factory, close, .. } = engine;
+    // The factory holds the engine's queues open.
+    drop(factory);
+    close();
     ended
 }
 
@@ -124,7 +130,7 @@ fn serve(
     let facts = engine.facts.iter().map(|(key, value)| -> log::Field<'_> { (key, value) });
     log::info("serving", &own.into_iter().chain(facts).collect::<Vec<_>>());
 
-    let failed = shards.wait(stop);
+    let failed = shards.wait(stop, &engine.failed);
     readiness.set(Phase::Draining);
     if let Some(problem) = failed {
         // The other shards still have requests to finish, but none of them may wait for the dead one.

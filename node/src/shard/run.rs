@@ -139,13 +139,18 @@ impl Shards {
     }
 
     /// Waits until a shard fails (its problem) or `stop` says something (`None`).
-    pub fn wait(&self, stop: &flume::Receiver<()>) -> Option<String> {
+    pub fn wait(
+        &self,
+        stop: &flume::Receiver<()>,
+        failed: &flume::Receiver<String>,
+    ) -> Option<String> {
         flume::Selector::new()
             .recv(&self.events, |event| match event {
                 Ok(Event::Failed(problem)) => Some(problem),
                 _ => Some("a shard ended by itself".into()),
             })
             .recv(stop, |_told| None)
+            .recv(failed, |problem| Some(problem.unwrap_or_else(|_| "the engine has ended".into())))
             .wait()
     }
 

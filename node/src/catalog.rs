@@ -1,0 +1,243 @@
+//! Room: the door to meta. Questions go to reader threads, commands to the commit stage.
+//!
+//! May touch: the `Store` seam and meta's rounds. Must not: know S3, files or HTTP.
+//! Invariant: a command is answered only after the batch that carries it is durable; after a failed or ambiguous
+//! write there is no further round (only a reopened store knows what is true).
+
+use std::sync::Arc;
+
+use meta::command::{Command, Refusal, Reply};
+use meta::round::Round;
+use meta::store::{Store, StoreError};
+
+use crate::bell::Bell;
+use crate::epoch::EpochBoard;
+use crate::limits;
+use crate::metrics::Metrics;
+use crate::seam::Local;
+
+/// Why a question or a command has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CatalogError {
+    /// The command was evaluated and refused; nothing has changed.
+    Refused(Refusal),
+    /// Too many wait already: 503 SlowDown.
+    Busy,
+    /// The store contradicts itself; the text names what was found. Nothing was changed.
+    Corrupt(String),
+    /// The store has failed or the stage has ended. Whether a command took effect is unknown until restart.
+    Failed(String),
+}
+
+impl From<StoreError> for CatalogError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Failed(text) => Self::Failed(text),
+            StoreError::Corrupt(text) => Self::Corrupt(text),
+        }
+    }
+}
+
+/// A question to the store, to be asked on a thread that may wait for the disk.
+pub type Question = Box<dyn FnOnce(&dyn Store) + Send>;
+
+/// What carries questions and commands away from the shard: threads in production, a direct call in simulation.
+pub trait Mailbox {
+    /// Sends a command to the commit stage; completes when it is durable or refused.
+    fn commit(&self, command: Command) -> Local<'static, Result<Reply, CatalogError>>;
+
+    /// Sends a question; it is dropped unasked if too many wait.
+    ///
+    /// # Errors
+    /// [`CatalogError::Busy`], or `Failed` when the readers have ended.
+    fn ask(&self, question: Question) -> Result<(), CatalogError>;
+}
+
+/// The catalog as a shard sees it.
+#[derive(Clone)]
+pub struct Catalog {
+    mailbox: std::rc::Rc<dyn Mailbox>,
+}
+
+impl Catalog {
+    /// A catalog behind `mailbox`.
+    pub fn new(mailbox: std::rc::Rc<dyn Mailbox>) -> Self {
+        Self { mailbox }
+    }
+
+    /// Commits one command. Cancel: dropping the future does not take the command back.
+    ///
+    /// # Errors
+    /// Each of [`CatalogError`].
+    pub async fn commit(&self, command: Command) -> Result<Reply, CatalogError> {
+        self.mailbox.commit(command).await
+    }
+
+    /// Asks the store; `question` must be bounded in what it reads.
+    ///
+    /// # Errors
+    /// `Busy`, `Failed`, and what the question itself found.
+    pub async fn ask<T, Q>(&self, question: Q) -> Result<T, CatalogError>
+    where
+        T: Send + 'static,
+        Q: FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = flume::bounded(1);
+        self.mailbox.ask(Box::new(move |store| {
+            // The asker may have gone away; then nobody needs the answer.
+            drop(reply.send(question(store)));
+        }))?;
+        let found = answer.recv_async().await;
+        Ok(found.map_err(|_gone| CatalogError::Failed("the readers have ended".into()))??)
+    }
+}
+
+/// A command on its way to the commit stage.
+struct Letter {
+    command: Command,
+    reply: flume::Sender<Result<Reply, CatalogError>>,
+}
+
+/// The production mailbox: bounded queues to the commit thread and the reader threads.
+#[derive(Clone)]
+pub struct ThreadMailbox {
+    commands: flume::Sender<Letter>,
+    questions: flume::Sender<Question>,
+}
+
+impl ThreadMailbox {
+    /// The mailbox, and the two stages that serve it, each to be run on its own threads.
+    pub fn new(
+        store: Arc<dyn Store>,
+        board: Arc<EpochBoard>,
+        metrics: Arc<Metrics>,
+        committed: Bell,
+    ) -> (Self, CommitStage, ReadStage) {
+        let (commands, letters) = flume::bounded(limits::COMMIT_QUEUE_MAX);
+        let (questions, inbox) = flume::bounded(limits::READ_QUEUE_MAX);
+        let commit = CommitStage { store: store.clone(), letters, board, metrics, committed };
+        (Self { commands, questions }, commit, ReadStage { store, inbox })
+    }
+}
+
+impl Mailbox for ThreadMailbox {
+    fn commit(&self, command: Command) -> Local<'static, Result<Reply, CatalogError>> {
+        let (reply, answer) = flume::bounded(1);
+        let sent = self.commands.try_send(Letter { command, reply });
+        Box::pin(async move {
+            sent.map_err(queue_error)?;
+            let ended = || CatalogError::Failed("the commit stage has ended".into());
+            answer.recv_async().await.map_err(|_gone| ended())?
+        })
+    }
+
+    fn ask(&self, question: Question) -> Result<(), CatalogError> {
+        self.questions.try_send(question).map_err(queue_error)
+    }
+}
+
+fn queue_error<T>(error: flume::TrySendError<T>) -> CatalogError {
+    match error {
+        flume::TrySendError::Full(_) => CatalogError::Busy,
+        flume::TrySendError::Disconnected(_) => CatalogError::Failed("the stage has ended".into()),
+    }
+}
+
+/// Answers questions; any number of threads may run it.
+#[derive(Clone)]
+pub struct ReadStage {
+    store: Arc<dyn Store>,
+    inbox: flume::Receiver<Question>,
+}
+
+impl ReadStage {
+    /// Serves until every mailbox is gone.
+    pub fn run(&self) {
+        while let Ok(question) = self.inbox.recv() {
+            question(&*self.store);
+        }
+    }
+}
+
+/// The only writer of the store: evaluates what waits, writes one synced batch, answers all.
+pub struct CommitStage {
+    store: Arc<dyn Store>,
+    letters: flume::Receiver<Letter>,
+    board: Arc<EpochBoard>,
+    metrics: Arc<Metrics>,
+    committed: Bell,
+}
+
+impl CommitStage {
+    /// Serves until every mailbox is gone.
+    ///
+    /// # Errors
+    /// When the store fails: every waiter has been told, and the process must end and reopen.
+    pub fn run(&self) -> Result<(), StoreError> {
+        while let Ok(first) = self.letters.recv() {
+            if let Err(failure) = self.round(first) {
+                self.refuse_the_rest(&failure);
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    fn round(&self, first: Letter) -> Result<(), StoreError> {
+        let sequence = self.board.committed().next();
+        let mut round = Round::begin(&*self.store, sequence)?;
+        let mut waiting = Vec::new();
+        let mut next = Some(first);
+        while let Some(Letter { command, reply }) = next.take() {
+            let verdict = match round.apply(command) {
+                Ok(verdict) => verdict.map_err(CatalogError::Refused),
+                // Found while reading, before anything of this command was written: only it is refused.
+                Err(StoreError::Corrupt(text)) => Err(CatalogError::Corrupt(text)),
+                Err(failure) => {
+                    waiting.push((reply, Err(failure.clone().into())));
+                    return tell(waiting, Err(failure));
+                }
+            };
+            waiting.push((reply, verdict));
+            let room = waiting.len() < limits::COMMIT_ROUND_COUNT_MAX
+                && round.bytes() < limits::COMMIT_ROUND_LEN_MAX;
+            next = if room { self.letters.try_recv().ok() } else { None };
+        }
+        let batch = round.finish();
+        if batch.is_empty() {
+            return tell(waiting, Ok(()));
+        }
+        self.metrics.commit_rounds.add(1);
+        self.metrics.commit_commands.add(waiting.len() as u64);
+        let outcome = self.store.commit(batch);
+        if outcome.is_ok() {
+            self.board.publish(sequence);
+            self.committed.ring();
+        }
+        tell(waiting, outcome)
+    }
+
+    fn refuse_the_rest(&self, failure: &StoreError) {
+        for letter in self.letters.drain() {
+            drop(letter.reply.send(Err(failure.clone().into())));
+        }
+    }
+}
+
+type Verdict = Result<Reply, CatalogError>;
+
+/// Sends every verdict of a round, or to all of them the failure of its batch, and hands that failure on.
+fn tell(
+    waiting: Vec<(flume::Sender<Verdict>, Verdict)>,
+    outcome: Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    for (reply, verdict) in waiting {
+        let told = match &outcome {
+            Ok(()) => verdict,
+            Err(failure) => Err(failure.clone().into()),
+        };
+        // Whoever went away has a detached task or left nothing behind; nobody to tell is no error.
+        drop(reply.send(told));
+    }
+    outcome
+}

@@ -1,0 +1,242 @@
+//! Room: a range copy, from the resolved pieces of the source to the pieces of a new part.
+//!
+//! Flow: `plan` chooses a way for each piece, `measure` finds the fingerprints of cut extents from block tables,
+//! this file carries the steps out, `etag` says what the part's ETag is.
+//! Invariants: the new pieces hold exactly the bytes of the source range; nothing here is durable or named yet.
+//! Cancel: a dropped future leaves only files that `NewFiles` unlinks.
+
+mod etag;
+mod measure;
+pub mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use meta::command::NewBlob;
+use meta::extent::{self, Cut, PieceSlice, Unmeasured};
+use meta::fingerprint::Fingerprint;
+use meta::query;
+use meta::record::{Content, Extent, Piece};
+use meta::store::{Store, StoreError};
+use protocol::range::ByteRange;
+
+pub use self::etag::{Digested, opaque_etag};
+use self::plan::{SourceSlice, Step};
+use crate::blob::{self, BlobWriter, BlockReader, ReadError, Written};
+use crate::config::Way;
+use crate::disk::DiskError;
+use crate::lease::LeaseError;
+use crate::limits;
+use crate::machine::Machine;
+use crate::metrics::{CopiedBytes, MovedBytes};
+use crate::new_files::NewFiles;
+
+/// A copied range, not durable yet.
+pub struct Copied {
+    /// The bytes, as pieces of a part.
+    pub pieces: Vec<Piece>,
+    /// New blobs that the pieces name.
+    pub blobs: Vec<NewBlob>,
+    /// The files of these blobs.
+    pub files: NewFiles,
+    /// The fingerprint of the whole range.
+    pub fingerprint: Fingerprint,
+    /// The ways it took, in the order of first use.
+    pub ways: Vec<&'static str>,
+}
+
+/// Why a range could not be copied.
+#[derive(Debug)]
+pub enum CopyError {
+    /// The source cannot be read, or is damaged.
+    Read(ReadError),
+    /// A new file could not be made.
+    Disk(DiskError),
+    /// No blob id was to be had.
+    Lease(LeaseError),
+}
+
+impl From<ReadError> for CopyError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<DiskError> for CopyError {
+    fn from(error: DiskError) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// The pieces of the source that `range` touches, with what the plan needs of their blobs. Asked on a reader thread.
+///
+/// # Errors
+/// Of the store; a piece or blob that is missing is damage.
+pub fn source_slices(
+    store: &dyn Store,
+    content: &Content,
+    range: ByteRange,
+) -> Result<Vec<SourceSlice>, StoreError> {
+    let slices = query::resolve(store, content, range)?.into_iter();
+    let with_blob = slices.map(|slice| {
+        let blob_len = match slice.piece.extent() {
+            Some(extent) => query::blob(store, extent.blob)?.len,
+            None => 0,
+        };
+        Ok(SourceSlice { slice, blob_len })
+    });
+    with_blob.collect()
+}
+
+/// Copies `slices`.
+///
+/// # Errors
+/// Each of [`CopyError`]; new files are given up then.
+pub async fn copy(machine: &Rc<Machine>, slices: Vec<SourceSlice>) -> Result<Copied, CopyError> {
+    let mut copy = Copying {
+        machine,
+        pieces: Vec::new(),
+        blobs: Vec::new(),
+        files: NewFiles::none(machine),
+        ways: Vec::new(),
+    };
+    for step in plan::plan(slices, &machine.copy_rules) {
+        if let Err(error) = copy.step(step).await {
+            copy.files.abandon();
+            return Err(error);
+        }
+    }
+    let Copying { pieces, blobs, files, ways, .. } = copy;
+    let fingerprint = pieces
+        .iter()
+        .fold(Fingerprint::EMPTY, |whole, piece| whole.then(piece.fingerprint(), piece.len()));
+    Ok(Copied { pieces: extent::merge(pieces), blobs, files, fingerprint, ways })
+}
+
+/// A copy under way.
+struct Copying<'a> {
+    machine: &'a Rc<Machine>,
+    pieces: Vec<Piece>,
+    blobs: Vec<NewBlob>,
+    files: NewFiles,
+    ways: Vec<&'static str>,
+}
+
+impl Copying<'_> {
+    async fn step(&mut self, step: Step) -> Result<(), CopyError> {
+        match step {
+            Step::Inline(slice) => self.inline(&slice),
+            Step::Share(slice) => {
+                let extent = self.measured(&slice).await?;
+                self.share(extent);
+                Ok(())
+            }
+            Step::Reflink(slice, blob_len) => self.reflink(slice, blob_len).await,
+            Step::Write(slices) => self.write(slices).await,
+        }
+    }
+
+    fn went(&mut self, way: Way, logical: u64, physical: u64) {
+        self.note(way.as_str());
+        self.machine.metrics.copied(way, CopiedBytes(logical), MovedBytes(physical));
+    }
+
+    fn note(&mut self, way: &'static str) {
+        if !self.ways.contains(&way) {
+            self.ways.push(way);
+        }
+    }
+
+    fn inline(&mut self, slice: &PieceSlice) -> Result<(), CopyError> {
+        if let Piece::Inline { bytes, fingerprint } = &slice.piece {
+            // The cut gets a fingerprint of its own: bytes that have rotted must not get a valid one.
+            if Fingerprint::of(bytes) != *fingerprint {
+                return Err(ReadError::CorruptInline.into());
+            }
+        }
+        let Cut::Known(piece) = slice.cut() else { unreachable!("inline bytes are in memory") };
+        self.note("inline");
+        self.pieces.push(piece);
+        Ok(())
+    }
+
+    /// The extent of exactly the bytes that are meant, in the blob where they lie now.
+    async fn measured(&self, slice: &PieceSlice) -> Result<Extent, CopyError> {
+        match slice.cut() {
+            Cut::Known(Piece::Extent(extent)) => Ok(extent),
+            Cut::Known(Piece::Inline { .. }) => unreachable!("the plan keeps inline bytes inline"),
+            Cut::Unmeasured(cut) => self.measure(cut).await,
+        }
+    }
+
+    async fn measure(&self, cut: Unmeasured) -> Result<Extent, CopyError> {
+        Ok(cut.measured(measure::fingerprint(&self.machine.copy_path, cut).await?))
+    }
+
+    fn share(&mut self, extent: Extent) {
+        self.went(Way::Share, extent.len, 0);
+        self.pieces.push(Piece::Extent(extent));
+    }
+
+    async fn reflink(&mut self, slice: PieceSlice, blob_len: u64) -> Result<(), CopyError> {
+        let source = self.measured(&slice).await?;
+        let target = self.files.reserve().await.map_err(CopyError::Lease)?;
+        match blob::clone::clone(&self.machine.disk, source, blob_len, target).await {
+            Ok(written) => {
+                self.machine.metrics.copy_slack_bytes.add(written.blob.len - written.extent.len);
+                self.take(Way::Reflink, written, 0);
+                Ok(())
+            }
+            Err(_refused) => {
+                // A refusal at any call takes the next way: the file system may be full or out of links.
+                self.files.give_up(target);
+                match self.machine.copy_rules.after_refused_clone() {
+                    Way::Share => self.share(source),
+                    _ => self.write(vec![slice]).await?,
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn write(&mut self, slices: Vec<PieceSlice>) -> Result<(), CopyError> {
+        let len: u64 = slices.iter().map(PieceSlice::len).sum();
+        let mut reader = BlockReader::new(self.machine.copy_path.clone(), slices);
+        if len <= limits::INLINE_LEN_MAX {
+            let mut bytes = BytesMut::new();
+            while let Some(block) = reader.next().await {
+                bytes.extend_from_slice(&block?);
+            }
+            let fingerprint = Fingerprint::of(&bytes);
+            self.went(Way::Rw, len, len);
+            self.pieces.push(Piece::Inline { bytes: bytes.freeze(), fingerprint });
+            return Ok(());
+        }
+        let id = self.files.reserve().await.map_err(CopyError::Lease)?;
+        let mut writer = BlobWriter::create(
+            self.machine.disk.clone(),
+            self.machine.clock.clone(),
+            self.machine.copy_pool.clone(),
+            id,
+            len,
+        )
+        .await?;
+        while let Some(block) = reader.next().await {
+            // The one copy in user space: from the read buffer to the write buffer, by way of `Bytes`.
+            writer.push(Bytes::copy_from_slice(&block?)).await?;
+        }
+        let written = writer.finish().await?;
+        self.take(Way::Rw, written, len);
+        Ok(())
+    }
+
+    fn take(&mut self, way: Way, written: Written, physical: u64) {
+        let Written { unsynced, blob, extent } = written;
+        self.went(way, extent.len, physical);
+        self.files.unsynced.push(unsynced);
+        self.blobs.push(blob);
+        self.pieces.push(Piece::Extent(extent));
+    }
+}

@@ -1,0 +1,99 @@
+//! Room: the flush stage. It takes the new files of all waiting requests and makes them durable together.
+//!
+//! May touch: the disk's `Syncer`. Must not: know what the files are for.
+//! Invariant: a file is reported durable only after its own fsync and that of its folder; a failed sync is
+//! reported once and never retried, because the kernel may have dropped the pages (data before name, always).
+
+use std::sync::Arc;
+
+use crate::disk::{DiskError, Syncer, Unsynced};
+use crate::limits;
+use crate::metrics::Metrics;
+use crate::seam::Local;
+
+/// The door to the flush stage, one per shard.
+pub trait Flush {
+    /// Completes when every file and every folder that names one is durable.
+    ///
+    /// # Errors
+    /// The first error of any of the files; all of them must then be given up by their owner.
+    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), DiskError>>;
+}
+
+/// One request's files on their way to the stage.
+struct Waiting {
+    files: Vec<Unsynced>,
+    done: flume::Sender<Result<(), DiskError>>,
+}
+
+/// The production form: a bounded queue to the stage's thread.
+#[derive(Clone)]
+pub struct FlushQueue {
+    queue: flume::Sender<Waiting>,
+}
+
+impl FlushQueue {
+    /// The queue and the stage behind it; run the stage on a thread of its own.
+    pub fn new(syncer: Arc<dyn Syncer>, metrics: Arc<Metrics>) -> (Self, FlushStage) {
+        let (queue, inbox) = flume::bounded(limits::FLUSH_QUEUE_MAX);
+        (Self { queue }, FlushStage { inbox, syncer, metrics })
+    }
+}
+
+impl Flush for FlushQueue {
+    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), DiskError>> {
+        let queue = self.queue.clone();
+        Box::pin(async move {
+            if files.is_empty() {
+                return Ok(());
+            }
+            let (done, answer) = flume::bounded(1);
+            let gone = || DiskError::Io {
+                action: "flush",
+                errno: None,
+                text: "the flush stage has ended".into(),
+            };
+            queue.send_async(Waiting { files, done }).await.map_err(|_gone| gone())?;
+            answer.recv_async().await.map_err(|_gone| gone())?
+        })
+    }
+}
+
+/// The stage: everything that waits is one round.
+pub struct FlushStage {
+    inbox: flume::Receiver<Waiting>,
+    syncer: Arc<dyn Syncer>,
+    metrics: Arc<Metrics>,
+}
+
+impl FlushStage {
+    /// Serves until every [`FlushQueue`] is gone.
+    pub fn run(&self) {
+        while let Ok(first) = self.inbox.recv() {
+            let mut round = vec![first];
+            let mut files = round[0].files.len();
+            while files < limits::FLUSH_ROUND_FILES_MAX
+                && let Ok(next) = self.inbox.try_recv()
+            {
+                files += next.files.len();
+                round.push(next);
+            }
+            self.round(round);
+        }
+    }
+
+    fn round(&self, round: Vec<Waiting>) {
+        let files: Vec<&Unsynced> = round.iter().flat_map(|waiting| &waiting.files).collect();
+        self.metrics.flush_rounds.add(1);
+        self.metrics.flush_files.add(files.len() as u64);
+        let mut outcomes = self.syncer.sync(&files).into_iter();
+        drop(files);
+        for waiting in round {
+            let own = outcomes.by_ref().take(waiting.files.len());
+            // Every outcome is looked at, so that the next request starts at its own files.
+            let verdict = own.fold(Ok(()), |verdict: Result<(), DiskError>, one| verdict.and(one));
+            // A requester that has gone away has a detached task that cleans up; nobody to tell is no error.
+            drop(waiting.done.send(verdict));
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Room: the format number of a data directory: which program may open it.
+//!
+//! Invariant: an unknown number is refused with a clear message, never guessed. The file is written once, when the
+//! directory is new, and is durable before anything else is stored.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::disk::raw;
+
+/// The format that this program reads and writes.
+const FORMAT: &str = "tenon 1\n";
+
+/// Checks the format of `data`, or writes it where there is none yet.
+///
+/// # Errors
+/// A message for the operator.
+pub fn check(data: &Path) -> Result<(), String> {
+    let path = data.join("format");
+    match fs::read_to_string(&path) {
+        Ok(found) if found == FORMAT => Ok(()),
+        Ok(found) => Err(format!(
+            "{} says {:?}: this program reads {:?} only; use the version of Tenon that wrote it",
+            path.display(),
+            found.trim_end(),
+            FORMAT.trim_end(),
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            write(data, &path).map_err(|error| format!("{}: {error}", path.display()))
+        }
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+fn write(data: &Path, path: &Path) -> io::Result<()> {
+    let fresh = data.join("format.new");
+    let mut file = File::create(&fresh)?;
+    file.write_all(FORMAT.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    raw::sync_folder(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_directory_gets_the_format_and_another_one_is_refused() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        check(data.path()).expect("new");
+        check(data.path()).expect("ours");
+        fs::write(data.path().join("format"), "tenon 9\n").expect("written");
+        let message = check(data.path()).expect_err("of a later program");
+        assert!(message.contains("tenon 9") && message.contains("tenon 1"), "{message}");
+    }
+}

@@ -1,0 +1,58 @@
+//! Room: this node's own limits, each with its reason. S3's limits are in `protocol::limits`.
+//!
+//! Units: bytes unless the name says otherwise.
+
+/// Objects and parts up to this length live inside meta; longer ones get a blob file. Until a benchmark decides,
+/// the figure of the plan: below it one synced batch is cheaper than a file with its two extra syncs.
+pub const INLINE_LEN_MAX: u64 = 32 * 1024;
+
+/// Wire bytes that are decoded and digested before other tasks get a chance to run (about 100 µs of MD5).
+pub const DIGEST_STEP_LEN: usize = 64 * 1024;
+
+/// Requests that may wait for the flush stage.
+pub const FLUSH_QUEUE_MAX: usize = 4096;
+
+/// Files that one flush round makes durable.
+pub const FLUSH_ROUND_FILES_MAX: usize = 1024;
+
+/// Commands that may wait for the commit stage; a further one is answered 503 SlowDown.
+pub const COMMIT_QUEUE_MAX: usize = 4096;
+
+/// Commands in one commit round: beyond about 64 small ones the batch is bound by CPU and only waits longer.
+pub const COMMIT_ROUND_COUNT_MAX: usize = 256;
+
+/// Bytes in one commit round's batch.
+pub const COMMIT_ROUND_LEN_MAX: usize = 8 * 1024 * 1024;
+
+/// Questions to the store that may wait for a reader thread; a further one is answered 503 SlowDown.
+pub const READ_QUEUE_MAX: usize = 4096;
+
+/// Threads that answer questions to the store.
+pub const READER_THREADS: usize = 2;
+
+/// Bytes of an object that are resolved to pieces ahead of sending them.
+pub const READ_WINDOW_LEN: u64 = 256 * 1024 * 1024;
+
+/// How often a Complete prepares again because a part changed under it, before it gives up with SlowDown.
+pub const COMPLETE_TRIES_MAX: u32 = 8;
+
+/// Records that one release command visits.
+pub const RELEASE_STEPS: u32 = 256;
+
+/// Blobs that one command takes.
+pub const TAKE_BLOBS_MAX: usize = 256;
+
+/// Files that are unlinked before their folders are synced.
+pub const UNLINK_BATCH_MAX: usize = 256;
+
+/// Buckets that one ListBuckets looks at, S3's own bound on an account.
+pub const BUCKETS_MAX: usize = 10_000;
+
+/// Buffers of one shard, whatever the configuration divides to: fewer would not hold one of each kind.
+pub const SHARD_BUFFERS_MIN: usize = 8 * 1024 * 1024;
+
+/// Block table pages (about 4 KiB each) that one shard keeps at hand.
+pub const TABLE_PAGES_CACHED: usize = 512;
+
+const _: () = assert!(COMMIT_ROUND_COUNT_MAX <= COMMIT_QUEUE_MAX);
+const _: () = assert!(INLINE_LEN_MAX <= READ_WINDOW_LEN);

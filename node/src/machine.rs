@@ -1,0 +1,122 @@
+//! Room: one shard's world, handed to every operation, and the durable path that every write takes.
+//!
+//! Holds: the seams, the doors to the stages, and what operations of this shard share. Lives in an `Rc`, never
+//! crosses threads.
+
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use meta::command::{Command, Reply};
+use protocol::sign::{Credential, Keyring};
+
+use crate::blob::ReadPath;
+use crate::catalog::{Catalog, CatalogError};
+use crate::config::Config;
+use crate::copy::plan::Rules;
+use crate::disk::{BufferPool, Disk, DiskError};
+use crate::epoch::Epochs;
+use crate::flush::Flush;
+use crate::lease::Leases;
+use crate::metrics::Metrics;
+use crate::new_files::NewFiles;
+use crate::seam::{Clock, Random, Spawn};
+
+/// Everything an operation may use.
+pub struct Machine {
+    /// The effective configuration.
+    pub settings: Arc<Config>,
+    /// Blob files.
+    pub disk: Rc<dyn Disk>,
+    /// Questions and commands to meta.
+    pub catalog: Catalog,
+    /// The flush stage.
+    pub flush: Rc<dyn Flush>,
+    /// Fresh blob ids.
+    pub leases: Rc<Leases>,
+    /// Time.
+    pub clock: Rc<dyn Clock>,
+    /// Unpredictable bytes.
+    pub random: Rc<dyn Random>,
+    /// Tasks of this shard.
+    pub spawn: Rc<dyn Spawn>,
+    /// Buffers of uploads.
+    pub put_pool: Rc<BufferPool>,
+    /// Buffers of byte copies.
+    pub copy_pool: Rc<BufferPool>,
+    /// Reads for clients.
+    pub get_path: Rc<ReadPath>,
+    /// Reads for copies: edges, digests, the bytes of a byte copy.
+    pub copy_path: Rc<ReadPath>,
+    /// Which way a copy goes.
+    pub copy_rules: Rules,
+    /// Live epochs of this shard.
+    pub epochs: Epochs,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Machine {
+    /// Runs `task` to its end even if the client goes away meanwhile; waits for what it returns.
+    /// Used from the first durable step on: a started commit is never abandoned half way.
+    pub async fn detached<T: 'static>(&self, task: impl Future<Output = T> + 'static) -> T {
+        let (done, result) = flume::bounded(1);
+        self.spawn.spawn(Box::pin(async move {
+            // The client may be gone; the task has done its work and cleaned up after itself.
+            drop(done.send(task.await));
+        }));
+        result.recv_async().await.expect("a detached task always answers")
+    }
+
+    /// The durable steps of everything that stores bytes: the files and their folders are synced, then the
+    /// command that names them is committed. Runs to its end even if the client goes away.
+    ///
+    /// A crash after the first step leaves files that no record names: the sweep of the open leases finds them.
+    ///
+    /// # Errors
+    /// Nothing is named then, and the files are unlinked at once; except after a failed store write, where only
+    /// the replayed state decides and everything is left as it is.
+    pub async fn publish(&self, mut files: NewFiles, command: Command) -> Result<Reply, PublishError> {
+        let (flush, catalog) = (self.flush.clone(), self.catalog.clone());
+        self.detached(async move {
+            if let Err(error) = flush.flush(std::mem::take(&mut files.unsynced)).await {
+                files.abandon();
+                return Err(PublishError::Disk(error));
+            }
+            match catalog.commit(command).await {
+                Ok(reply) => {
+                    files.named();
+                    Ok(reply)
+                }
+                Err(error @ CatalogError::Failed(_)) => {
+                    files.leave();
+                    Err(PublishError::Catalog(error))
+                }
+                Err(error) => {
+                    files.abandon();
+                    Err(PublishError::Catalog(error))
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// The root credential as the only key; users come with a later issue.
+pub struct RootKey<'a>(pub &'a Credential);
+
+impl Keyring for RootKey<'_> {
+    fn secret(&self, access_key: &str) -> Option<&str> {
+        (access_key == self.0.access_key).then_some(self.0.secret_key.as_str())
+    }
+}
+
+/// Why new bytes could not be made durable and named.
+#[derive(Debug)]
+pub enum PublishError {
+    /// A file could not be written or synced.
+    Disk(DiskError),
+    /// The record could not be committed.
+    Catalog(CatalogError),
+}
+

@@ -1,0 +1,92 @@
+//! Room: files on their way to being named: who owns them until a record does.
+//!
+//! Invariant: an id leaves here in exactly one of four ways: named by a durable record, abandoned (durably
+//! unlinked, then settled), left for the replayed state to decide, or dropped (a cancelled request: unlinked as
+//! well as can be, and left to the start-up sweep, because the file may still be on its way to being created).
+
+use std::rc::Rc;
+
+use meta::id::BlobId;
+
+use crate::disk::{Disk, Unsynced};
+use crate::lease::{LeaseError, Leases};
+use crate::machine::Machine;
+use crate::seam::Spawn;
+
+/// The new files of one request.
+pub struct NewFiles {
+    disk: Rc<dyn Disk>,
+    leases: Rc<Leases>,
+    spawn: Rc<dyn Spawn>,
+    ids: Vec<BlobId>,
+    /// What the flush stage needs of the files that are written.
+    pub unsynced: Vec<Unsynced>,
+}
+
+impl NewFiles {
+    /// No files yet.
+    pub fn none(machine: &Machine) -> Self {
+        Self {
+            disk: machine.disk.clone(),
+            leases: machine.leases.clone(),
+            spawn: machine.spawn.clone(),
+            ids: Vec::new(),
+            unsynced: Vec::new(),
+        }
+    }
+
+    /// A fresh id for a file that is to be created.
+    ///
+    /// # Errors
+    /// When no id is to be had.
+    pub async fn reserve(&mut self) -> Result<BlobId, LeaseError> {
+        let id = self.leases.take().await?;
+        self.ids.push(id);
+        Ok(id)
+    }
+
+    /// The id's file was never created and never will be: gives the id up.
+    pub fn give_up(&mut self, id: BlobId) {
+        self.ids.retain(|have| *have != id);
+        self.unlink(vec![id]);
+    }
+
+    /// Every file has its record now.
+    pub fn named(mut self) {
+        for id in self.ids.drain(..) {
+            self.leases.settle(id);
+        }
+    }
+
+    /// No record will ever name these: they are unlinked in the background.
+    pub fn abandon(mut self) {
+        let ids = std::mem::take(&mut self.ids);
+        self.unlink(ids);
+    }
+
+    /// Whether a record names them is not known: they stay as they are until the next start.
+    pub fn leave(mut self) {
+        self.ids.clear();
+    }
+
+    fn unlink(&self, ids: Vec<BlobId>) {
+        if ids.is_empty() {
+            return;
+        }
+        let (disk, leases) = (self.disk.clone(), self.leases.clone());
+        self.spawn.spawn(Box::pin(async move {
+            // What could not be unlinked durably stays unsettled: the next start sweeps it.
+            if disk.unlink(ids.clone()).await.is_ok() {
+                ids.into_iter().for_each(|id| leases.settle(id));
+            }
+        }));
+    }
+}
+
+impl Drop for NewFiles {
+    fn drop(&mut self) {
+        for id in self.ids.drain(..) {
+            self.disk.discard(id);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Room: the bucket operations: ListBuckets, CreateBucket, HeadBucket, GetBucketLocation, DeleteBucket.
+//!
+//! Durable steps of Create and Delete: one command each; a crash before its batch leaves nothing.
+
+use meta::command::{CreateBucket, DeleteBucket, Refusal};
+use meta::query;
+use protocol::body::Integrity;
+use protocol::error::S3Error;
+use protocol::limits::XML_BODY_MAX;
+use protocol::operation::create_bucket::{self, CreateBucketInput};
+use protocol::operation::delete_bucket::{self, DeleteBucketInput};
+use protocol::operation::get_bucket_location::{self, GetBucketLocationInput};
+use protocol::operation::head_bucket::{self, HeadBucketInput};
+use protocol::operation::list_buckets::{self, ListBucketsInput, ListedBucket};
+
+use super::{Call, Outcome, failure, ingest, subject};
+use crate::catalog::CatalogError;
+use crate::limits::BUCKETS_MAX;
+
+pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let input = ListBucketsInput::parse(call.head)?;
+    let found = call.machine.catalog.ask(|store| query::buckets(store, None, BUCKETS_MAX)).await;
+    let buckets = found.map_err(failure::catalog)?.into_iter();
+    let listed = buckets.map(|(name, record)| ListedBucket { name, created: record.created });
+    let settings = &call.machine.settings;
+    Ok(list_buckets::answer(&input, &settings.account, &settings.region, listed).into())
+}
+
+pub(super) async fn create(mut call: Call<'_>) -> Result<Outcome, S3Error> {
+    let name = subject::bucket_name(call.head)?;
+    CreateBucketInput::parse(call.head)?;
+    name.check_creatable()?;
+    let document = ingest::document(&mut call, Integrity::Optional, XML_BODY_MAX).await?;
+    let settings = &call.machine.settings;
+    create_bucket::parse_body(&document, &settings.region)?;
+    let command = CreateBucket {
+        name: name.clone(),
+        created: call.machine.clock.now(),
+        owner: settings.account.clone(),
+    };
+    match call.machine.catalog.commit(command.into()).await {
+        Ok(_) => Ok(create_bucket::answer(name).into()),
+        Err(CatalogError::Refused(Refusal::BucketExists)) => {
+            Err(S3Error::bucket_already_owned_by_you(name))
+        }
+        Err(other) => Err(failure::catalog(other)),
+    }
+}
+
+pub(super) async fn head(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let name = subject::bucket_name(call.head)?;
+    let input = HeadBucketInput::parse(call.head)?;
+    subject::bucket(call.machine, name, &input.common).await?;
+    Ok(head_bucket::answer(name, &call.machine.settings.region).into())
+}
+
+pub(super) async fn location(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let name = subject::bucket_name(call.head)?;
+    let input = GetBucketLocationInput::parse(call.head)?;
+    subject::bucket(call.machine, name, &input.common).await?;
+    Ok(get_bucket_location::answer(&call.machine.settings.region).into())
+}
+
+pub(super) async fn delete(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let name = subject::bucket_name(call.head)?;
+    let input = DeleteBucketInput::parse(call.head)?;
+    subject::bucket(call.machine, name, &input.common).await?;
+    let command = DeleteBucket { name: name.clone() };
+    match call.machine.catalog.commit(command.into()).await {
+        Ok(_) => {
+            Ok(delete_bucket::answer().into())
+        }
+        Err(CatalogError::Refused(Refusal::BucketNotEmpty)) => Err(S3Error::bucket_not_empty(name)),
+        Err(CatalogError::Refused(Refusal::NoSuchBucket)) => Err(S3Error::no_such_bucket(name)),
+        Err(other) => Err(failure::catalog(other)),
+    }
+}

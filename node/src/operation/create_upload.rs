@@ -1,0 +1,29 @@
+//! Room: CreateMultipartUpload. Durable step: one command.
+
+use meta::command::CreateUpload;
+use protocol::error::S3Error;
+use protocol::name::UploadId;
+use protocol::operation::create_upload::{self, CreateUploadInput};
+
+use super::{Call, Outcome, failure, subject};
+
+pub(super) async fn create(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let (name, key) = subject::object_name(call.head)?;
+    let input = CreateUploadInput::parse(call.head)?;
+    let bucket = subject::bucket(call.machine, name, &input.common).await?;
+    let initiated = call.machine.clock.now();
+    let mut random = [0; 16];
+    call.machine.random.fill(&mut random);
+    let upload_id = UploadId::new(initiated, random);
+    let command = CreateUpload {
+        bucket: bucket.id,
+        key: key.clone(),
+        upload_id: upload_id.clone(),
+        initiated,
+        metadata: input.metadata,
+        tags: input.tags,
+        checksum: input.checksum,
+    };
+    call.machine.catalog.commit(command.into()).await.map_err(failure::catalog)?;
+    Ok(create_upload::answer(name, key, &upload_id, input.checksum).into())
+}

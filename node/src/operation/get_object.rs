@@ -1,0 +1,126 @@
+//! Room: GetObject and HeadObject: conditions, range, and verified bytes.
+//!
+//! Invariants: no byte leaves unverified; the epoch lives as long as the stream, so that an overwrite or delete
+//! meanwhile takes nothing away from a reader.
+
+use std::rc::Rc;
+
+use meta::query;
+use meta::record::{Content, ObjectRecord};
+use protocol::error::S3Error;
+use protocol::operation::get_object::{GetObjectInput, ObjectFacts};
+use protocol::operation::head_object::HeadObjectInput;
+use protocol::range::ByteRange;
+
+use super::{Call, Outcome, failure, subject};
+use crate::blob::BlockReader;
+use crate::disk::Block;
+use crate::epoch::EpochGuard;
+use crate::exchange::{BlockSource, ResponseBody, StreamError};
+use crate::limits::READ_WINDOW_LEN;
+use crate::log;
+use crate::machine::Machine;
+use crate::seam::Local;
+
+pub(super) async fn get(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let epoch = call.machine.epochs.enter();
+    let (name, key) = subject::object_name(call.head)?;
+    let input = GetObjectInput::parse(call.head)?;
+    let bucket = subject::bucket(call.machine, name, &input.common).await?;
+    let object = subject::object(call.machine, bucket.id, key).await?;
+    let reading = input.plan(&facts(&object), call.machine.clock.now())?;
+    if reading.bytes.is_empty() {
+        return Ok(reading.answer.into());
+    }
+    let mut source = ObjectStream {
+        machine: call.machine.clone(),
+        content: object.content,
+        to_resolve: reading.bytes,
+        reader: None,
+        first: None,
+        _epoch: epoch,
+    };
+    // The first block is read before the head goes out: damage shows as an error, not as a cut connection.
+    source.first = Some(source.read().await.ok_or_else(S3Error::internal)??);
+    let body = ResponseBody::Stream { len: reading.bytes.len(), source: Box::new(source) };
+    Ok(Outcome::Stream { answer: reading.answer, body })
+}
+
+pub(super) async fn head(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let (name, key) = subject::object_name(call.head)?;
+    let input = HeadObjectInput::parse(call.head)?;
+    let bucket = subject::bucket(call.machine, name, input.common()).await?;
+    let object = subject::object(call.machine, bucket.id, key).await?;
+    Ok(input.answer(&facts(&object), call.machine.clock.now())?.into())
+}
+
+fn facts(object: &ObjectRecord) -> ObjectFacts<'_> {
+    ObjectFacts {
+        len: object.len,
+        etag: &object.etag,
+        modified: object.modified,
+        metadata: &object.metadata,
+        checksum: object.checksum.as_ref(),
+        tags: object.tags.len(),
+    }
+}
+
+/// The bytes of a range of an object, resolved to pieces a window at a time.
+struct ObjectStream {
+    machine: Rc<Machine>,
+    content: Content,
+    to_resolve: ByteRange,
+    reader: Option<BlockReader>,
+    first: Option<Block>,
+    _epoch: EpochGuard,
+}
+
+impl ObjectStream {
+    async fn read(&mut self) -> Option<Result<Block, S3Error>> {
+        loop {
+            if let Some(reader) = &mut self.reader
+                && let Some(read) = reader.next().await
+            {
+                return Some(read.map_err(|error| failure::read(&error)));
+            }
+            if self.to_resolve.is_empty() {
+                return None;
+            }
+            match self.resolve().await {
+                Ok(reader) => self.reader = Some(reader),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    async fn resolve(&mut self) -> Result<BlockReader, S3Error> {
+        let (start, end) = (self.to_resolve.start(), self.to_resolve.end());
+        let cut = end.min(start.saturating_add(READ_WINDOW_LEN));
+        let range = |from, to| ByteRange::new(from, to).ok_or_else(S3Error::internal);
+        let window = range(start, cut)?;
+        self.to_resolve = range(cut, end)?;
+        let content = self.content.clone();
+        let pieces = self
+            .machine
+            .catalog
+            .ask(move |store| query::resolve(store, &content, window))
+            .await
+            .map_err(failure::catalog)?;
+        Ok(BlockReader::new(self.machine.get_path.clone(), pieces))
+    }
+}
+
+impl BlockSource for ObjectStream {
+    fn next(&mut self) -> Local<'_, Option<Result<Block, StreamError>>> {
+        Box::pin(async move {
+            if let Some(block) = self.first.take() {
+                return Some(Ok(block));
+            }
+            let read = self.read().await?;
+            Some(read.map_err(|error| {
+                log::error("stream_cut", &[("code", &error.code.as_str())]);
+                StreamError
+            }))
+        })
+    }
+}

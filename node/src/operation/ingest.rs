@@ -1,0 +1,174 @@
+//! Room: a request body on its way in: decoded, digested, and stored inline or in a new blob file.
+//!
+//! Invariant: what is returned has been checked against everything that the client declared of it (length,
+//! Content-MD5, signature of the payload, checksum). Nothing here is durable or named yet.
+//! Cancel: a dropped future unlinks the file that it was writing.
+
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use meta::command::NewBlob;
+use meta::record::Piece;
+use meta::fingerprint::Fingerprint;
+use protocol::body::{Digests, Intake, Integrity};
+use protocol::error::S3Error;
+use protocol::operation::upload_part_copy;
+
+use super::{Call, failure};
+use crate::blob::BlobWriter;
+use crate::exchange::BodySource;
+use crate::limits;
+use crate::machine::Machine;
+use crate::new_files::NewFiles;
+
+/// A body that has been received whole and found to be what the client declared.
+pub(super) struct Received {
+    pub(super) digests: Digests,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) blobs: Vec<NewBlob>,
+    pub(super) files: NewFiles,
+}
+
+/// Receives a body and stores it.
+///
+/// # Errors
+/// The client's faults as S3 names them; a full or failing disk.
+pub(super) async fn store(
+    machine: &Rc<Machine>,
+    body: &mut dyn BodySource,
+    intake: Intake,
+) -> Result<Received, S3Error> {
+    let mut files = NewFiles::none(machine);
+    match receive(machine, body, intake, &mut files).await {
+        Ok((digests, Stored { fingerprint, pieces, blobs })) => {
+            Ok(Received { digests, fingerprint, pieces, blobs, files })
+        }
+        Err(error) => {
+            files.abandon();
+            Err(error)
+        }
+    }
+}
+
+async fn receive(
+    machine: &Rc<Machine>,
+    body: &mut dyn BodySource,
+    mut intake: Intake,
+    files: &mut NewFiles,
+) -> Result<(Digests, Stored), S3Error> {
+    let mut sink = match intake.payload_len() {
+        Some(len) if len > limits::INLINE_LEN_MAX => Sink::Blob(writer(machine, files, len).await?),
+        _ => Sink::Inline(BytesMut::new()),
+    };
+    let mut payload = Vec::new();
+    while let Some(wire) = body.next().await {
+        let mut wire = wire.map_err(failure::body)?;
+        while !wire.is_empty() {
+            let step = wire.split_to(wire.len().min(limits::DIGEST_STEP_LEN));
+            intake.push(step, &mut |piece| payload.push(piece))?;
+            for piece in payload.drain(..) {
+                sink.take(piece).await?;
+            }
+            machine.clock.pause().await;
+        }
+    }
+    let digests = intake.finish()?;
+    Ok((digests, sink.finish(files).await?))
+}
+
+/// Where the payload goes. Its announced length decides, so an inline payload is never longer than it may be.
+enum Sink {
+    Inline(BytesMut),
+    Blob(BlobWriter),
+}
+
+/// What a sink has made of the payload.
+struct Stored {
+    fingerprint: Fingerprint,
+    pieces: Vec<Piece>,
+    blobs: Vec<NewBlob>,
+}
+
+impl Sink {
+    async fn take(&mut self, piece: Bytes) -> Result<(), S3Error> {
+        match self {
+            Self::Inline(bytes) => {
+                bytes.extend_from_slice(&piece);
+                Ok(())
+            }
+            Self::Blob(blob) => blob.push(piece).await.map_err(|error| failure::disk(&error)),
+        }
+    }
+
+    async fn finish(self, files: &mut NewFiles) -> Result<Stored, S3Error> {
+        match self {
+            Self::Inline(bytes) => {
+                let fingerprint = Fingerprint::of(&bytes);
+                let pieces = inline(bytes.freeze(), fingerprint);
+                Ok(Stored { fingerprint, pieces, blobs: Vec::new() })
+            }
+            Self::Blob(writer) => {
+                let written = writer.finish().await.map_err(|error| failure::disk(&error))?;
+                files.unsynced.push(written.unsynced);
+                Ok(Stored {
+                    fingerprint: written.extent.fingerprint,
+                    pieces: vec![Piece::Extent(written.extent)],
+                    blobs: vec![written.blob],
+                })
+            }
+        }
+    }
+}
+
+/// The pieces of bytes that are stored inside their record: none where there are no bytes.
+pub(crate) fn inline(bytes: Bytes, fingerprint: Fingerprint) -> Vec<Piece> {
+    if bytes.is_empty() { Vec::new() } else { vec![Piece::Inline { bytes, fingerprint }] }
+}
+
+async fn writer(
+    machine: &Rc<Machine>,
+    files: &mut NewFiles,
+    len: u64,
+) -> Result<BlobWriter, S3Error> {
+    let id = files.reserve().await.map_err(failure::lease)?;
+    let (disk, clock, pool) =
+        (machine.disk.clone(), machine.clock.clone(), machine.put_pool.clone());
+    BlobWriter::create(disk, clock, pool, id, len).await.map_err(|error| failure::disk(&error))
+}
+
+/// Receives a small body, such as an XML document, into memory.
+///
+/// # Errors
+/// The client's faults as S3 names them; `MaxMessageLengthExceeded` beyond `len_max`.
+pub(super) async fn document(
+    call: &mut Call<'_>,
+    integrity: Integrity,
+    len_max: u64,
+) -> Result<Vec<u8>, S3Error> {
+    let mut intake = Intake::document(call.head, call.auth, integrity, len_max)?;
+    let mut document = Vec::new();
+    while let Some(wire) = call.body.next().await {
+        let mut wire = wire.map_err(failure::body)?;
+        while !wire.is_empty() {
+            let step = wire.split_to(wire.len().min(limits::DIGEST_STEP_LEN));
+            intake.push(step, &mut |piece| document.extend_from_slice(&piece))?;
+            call.machine.clock.pause().await;
+        }
+    }
+    intake.finish()?;
+    Ok(document)
+}
+
+/// Makes sure that a request whose operation takes no body has none.
+///
+/// # Errors
+/// `InvalidRequest` at its first byte.
+pub(super) async fn no_body(call: &mut Call<'_>) -> Result<(), S3Error> {
+    while let Some(wire) = call.body.next().await {
+        if !wire.map_err(failure::body)?.is_empty() {
+            return Err(upload_part_copy::body_not_empty());
+        }
+    }
+    Ok(())
+}

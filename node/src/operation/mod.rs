@@ -1,0 +1,139 @@
+//! Room: the S3 operations. One file per operation: its story, its durable steps, its refusals.
+//!
+//! A request's way: route and sign (`protocol`), parse and decide (`protocol`), then the steps of the operation on
+//! the seams of [`Machine`]. Must not: name glommio, hyper or rocksdb, or block the shard.
+
+mod abort_upload;
+mod bucket;
+mod complete_upload;
+mod create_upload;
+mod delete_object;
+mod failure;
+mod get_object;
+mod ingest;
+mod list_objects;
+mod list_parts;
+mod put_object;
+mod subject;
+mod tagging;
+mod upload_part;
+mod upload_part_copy;
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use protocol::answer::Answer;
+use protocol::error::S3Error;
+use protocol::request::{Head, Method, Target};
+use protocol::route::{self, Operation};
+use protocol::sign::{self, Authenticated};
+
+use crate::exchange::{BodySource, Request, Response, ResponseBody, Trace};
+use crate::machine::{Machine, RootKey};
+
+/// What an operation answers with: a complete answer, or a stream behind its head.
+enum Outcome {
+    Answer(Answer),
+    Stream { answer: Answer, body: ResponseBody },
+}
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
+    }
+}
+
+/// One authenticated request on its way through an operation.
+struct Call<'a> {
+    machine: &'a Rc<Machine>,
+    head: &'a Head,
+    auth: &'a Authenticated,
+    body: &'a mut dyn BodySource,
+    trace: &'a mut Trace,
+}
+
+/// Serves one request. Never fails: errors become S3 error documents.
+///
+/// Cancel: dropping the future abandons what is not yet durable and lets started commits end detached.
+pub async fn serve(machine: &Rc<Machine>, request: Request) -> Response {
+    let Request { head, id, mut body, .. } = request;
+    let mut trace = Trace::default();
+    let outcome = dispatch(machine, &head, &mut *body, &mut trace).await;
+    match outcome {
+        Ok(Outcome::Answer(answer)) => respond(answer, None, trace),
+        Ok(Outcome::Stream { answer, body }) => respond(answer, Some(body), trace),
+        Err(error) => refuse(&head, &error, &id, trace),
+    }
+}
+
+async fn dispatch(
+    machine: &Rc<Machine>,
+    head: &Head,
+    body: &mut dyn BodySource,
+    trace: &mut Trace,
+) -> Result<Outcome, S3Error> {
+    match &head.target {
+        Target::Service => {}
+        Target::Bucket(bucket) => trace.bucket = Some(bucket.as_str().to_owned()),
+        Target::Object(bucket, key) => {
+            trace.bucket = Some(bucket.as_str().to_owned());
+            trace.key = Some(key.as_str().to_owned());
+        }
+    }
+    let operation = route::route(head)?;
+    trace.operation = Some(operation.name());
+    let settings = &machine.settings;
+    let keyring = RootKey(&settings.root);
+    let auth = sign::authenticate(head, &settings.region, &keyring, machine.clock.now())?;
+    trace.access_key = Some(auth.access_key.clone());
+    run(operation, Call { machine, head, auth: &auth, body, trace }).await
+}
+
+async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
+    match operation {
+        Operation::ListBuckets => bucket::list(call).await,
+        Operation::CreateBucket => bucket::create(call).await,
+        Operation::HeadBucket => bucket::head(call).await,
+        Operation::GetBucketLocation => bucket::location(call).await,
+        Operation::DeleteBucket => bucket::delete(call).await,
+        Operation::ListObjectsV2 => list_objects::list(call).await,
+        Operation::PutObject => put_object::put(call).await,
+        Operation::GetObject => get_object::get(call).await,
+        Operation::HeadObject => get_object::head(call).await,
+        Operation::DeleteObject => delete_object::delete(call).await,
+        Operation::PutObjectTagging => tagging::put(call).await,
+        Operation::GetObjectTagging => tagging::get(call).await,
+        Operation::DeleteObjectTagging => tagging::delete(call).await,
+        Operation::CreateMultipartUpload => create_upload::create(call).await,
+        Operation::UploadPart => upload_part::upload(call).await,
+        Operation::UploadPartCopy => upload_part_copy::copy(call).await,
+        Operation::CompleteMultipartUpload => complete_upload::complete(call).await,
+        Operation::AbortMultipartUpload => abort_upload::abort(call).await,
+        Operation::ListParts => list_parts::list(call).await,
+    }
+}
+
+fn respond(answer: Answer, stream: Option<ResponseBody>, trace: Trace) -> Response {
+    let Answer { status, headers, body } = answer;
+    let body = match stream {
+        Some(stream) => stream,
+        None if body.is_empty() => ResponseBody::Empty,
+        None => ResponseBody::Bytes(Bytes::from(body)),
+    };
+    Response { status, headers, body, trace }
+}
+
+/// An error document; HEAD and statuses without a body carry none (S3: Error responses).
+fn refuse(head: &Head, error: &S3Error, id: &str, mut trace: Trace) -> Response {
+    trace.error = Some(error.code.as_str());
+    let status = error.code.status();
+    let mut headers: Vec<(String, String)> =
+        error.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let body = if head.method == Method::Head || status == 304 {
+        ResponseBody::Empty
+    } else {
+        headers.push(("content-type".into(), "application/xml".into()));
+        ResponseBody::Bytes(Bytes::from(error.to_xml(id, id)))
+    };
+    Response { status, headers, body, trace }
+}

@@ -1,0 +1,81 @@
+//! Room: PutObject.
+//!
+//! Durable steps: the blob file (if any) and its folder are synced; one command names the object and lets go of
+//! what it replaces. A crash in between leaves an unnamed file for the sweep, and the old object in place.
+
+use meta::command::{NewObject, PutObject, Refusal, WriteCond};
+use protocol::body::{Intake, Want};
+use protocol::checksum::{Checksum, ChecksumAlgorithm};
+use protocol::error::S3Error;
+use protocol::etag::ETag;
+use protocol::limits::PUT_LEN_MAX;
+use protocol::name::ObjectKey;
+use protocol::operation::put_object::{self, PutObjectInput};
+use protocol::operation::write_condition::WriteCondition;
+
+use super::{Call, Outcome, failure, ingest, subject};
+use crate::catalog::CatalogError;
+use crate::machine::PublishError;
+
+pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let Call { machine, head, auth, body, .. } = call;
+    let (bucket_name, key) = subject::object_name(head)?;
+    let input = PutObjectInput::parse(head)?;
+    // S3: without a checksum from the client, CRC64NVME is stored and answered. It falls out of the fingerprint.
+    let want = Want { md5: true, algorithm: None };
+    let intake = Intake::new(head, auth, want, PUT_LEN_MAX)?;
+    let bucket = subject::bucket(machine, bucket_name, &input.common).await?;
+
+    let received = ingest::store(machine, body, intake).await?;
+    let md5 = received.digests.md5.ok_or_else(S3Error::internal)?;
+    let computed = || received.fingerprint.checksum(ChecksumAlgorithm::Crc64Nvme);
+    let value = received.digests.checksum.or_else(computed).ok_or_else(S3Error::internal)?;
+    let (checksum, etag) = (Checksum::full_object(value), ETag::from_md5(&md5));
+    let command = PutObject {
+        bucket: bucket.id,
+        key: key.clone(),
+        condition: condition(&input.condition),
+        object: NewObject {
+            modified: machine.clock.now().truncated_to_second(),
+            len: received.digests.len,
+            etag: etag.clone(),
+            md5: Some(md5),
+            fingerprint: received.fingerprint,
+            checksum: Some(checksum.clone()),
+            metadata: input.metadata,
+            tags: input.tags,
+        },
+        pieces: received.pieces,
+        blobs: received.blobs,
+    };
+    match machine.publish(received.files, command.into()).await {
+        Ok(_) => Ok(put_object::answer(&etag, Some(&checksum)).into()),
+        Err(PublishError::Catalog(CatalogError::Refused(refusal))) => {
+            Err(refused(refusal, &input.condition, key))
+        }
+        Err(other) => Err(failure::publish(other)),
+    }
+}
+
+/// The condition as the commit round evaluates it.
+pub(super) fn condition(asked: &WriteCondition) -> WriteCond {
+    match asked {
+        WriteCondition::None => WriteCond::None,
+        WriteCondition::IfNoneMatchAny => WriteCond::Absent,
+        WriteCondition::IfMatch(etag) => WriteCond::Matches(etag.clone()),
+    }
+}
+
+/// What S3 answers when the object was not written because of its condition.
+pub(super) fn refused(refusal: Refusal, asked: &WriteCondition, key: &ObjectKey) -> S3Error {
+    let header = match asked {
+        WriteCondition::IfMatch(_) => "If-Match",
+        WriteCondition::None | WriteCondition::IfNoneMatchAny => "If-None-Match",
+    };
+    match refusal {
+        Refusal::ConditionFailed => S3Error::precondition_failed(header),
+        Refusal::Conflict => S3Error::conditional_request_conflict(header, key),
+        Refusal::NoSuchKey => S3Error::no_such_key(key),
+        other => failure::catalog(CatalogError::Refused(other)),
+    }
+}

@@ -1,0 +1,245 @@
+//! Room: putting the node together: data directory, store, stages, and what each shard gets of them.
+//!
+//! Order: lock and check the directory, open the store (its log is replayed), start the stages, sweep what a crash
+//! left, and only then let requests in.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use meta::id::TableId;
+use meta::query;
+use meta::rocks::RocksStore;
+use meta::store::Store;
+use meta::table::TablePage;
+
+use crate::bell::{self, Ear};
+use crate::blob::{ReadPath, TableCache, TableLoadError, TableSource};
+use crate::budget::Budget;
+use crate::catalog::{Catalog, CatalogError, ThreadMailbox};
+use crate::collect::Collector;
+use crate::config::{Config, Way};
+use crate::copy::plan::Rules;
+use crate::disk::glommio::GlommioDisk;
+use crate::disk::raw::{DataDirectory, Facts};
+use crate::disk::sync::FileSyncer;
+use crate::disk::{BufferPool, Disk};
+use crate::epoch::{EpochBoard, Epochs};
+use crate::exchange::{Request, Response};
+use crate::flush::FlushQueue;
+use crate::format;
+use crate::lease::Leases;
+use crate::limits;
+use crate::log;
+use crate::machine::Machine;
+use crate::metrics::Metrics;
+use crate::operation;
+use crate::recover;
+use crate::seam::Local;
+use crate::serve::Engine;
+use crate::shard::{Factory, Handler, Seat};
+
+/// Opens everything and starts the stages.
+///
+/// # Errors
+/// A message for the operator, who must change something before the node can start.
+pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Result<Engine, String> {
+    let data = DataDirectory::open(&config.data).map_err(|error| error.to_string())?;
+    if !data.facts().direct {
+        return Err(format!(
+            "the file system of {} ({}) refuses O_DIRECT; use XFS, ext4 or btrfs",
+            config.data.display(),
+            data.facts().file_system
+        ));
+    }
+    format::check(data.path())?;
+    let store = open_store(&config.meta_dir, config.memory_rocksdb)?;
+    let last = query::last_sequence(&*store).map_err(|error| format!("meta: {error}"))?;
+
+    let board = EpochBoard::new(shards, last);
+    let (ring, ear) = bell::bell();
+    let (mailbox, commit, read) = ThreadMailbox::new(store, board.clone(), metrics.clone(), ring);
+    let syncer = FileSyncer::start(data.path()).map_err(|error| error.to_string())?;
+    let (flush, flush_stage) = FlushQueue::new(Arc::new(syncer), metrics.clone());
+    let (fail, failed) = flume::bounded(1);
+    let mut threads = vec![
+        stage("tenon-commit", move || {
+            if let Err(error) = commit.run() {
+                // Whoever listens ends the process; if nobody does, it is ending already.
+                drop(fail.try_send(format!("the metadata store has failed: {error}")));
+            }
+        })?,
+        stage("tenon-flush", move || flush_stage.run())?,
+    ];
+    for _ in 0..limits::READER_THREADS {
+        let read = read.clone();
+        threads.push(stage("tenon-read", move || read.run())?);
+    }
+
+    let facts = vec![
+        ("file_system", data.facts().file_system.clone()),
+        ("copy_way", preferred_way(config, data.facts()).as_str().to_owned()),
+    ];
+    let parts = Parts {
+        config: config.clone(),
+        data: Arc::new(data),
+        mailbox,
+        flush,
+        board,
+        collector_ear: for_one_shard(ear),
+        shards,
+    };
+    let factory: Factory = Arc::new(move |seat| {
+        let parts = parts.clone();
+        Box::pin(parts.seat(seat))
+    });
+    let close = Box::new(move || {
+        for thread in threads {
+            // The queues have closed with the last shard; a panic has been printed.
+            drop(thread.join());
+        }
+    });
+    Ok(Engine { factory, facts, failed, close })
+}
+
+fn open_store(path: &Path, memory: u64) -> Result<Arc<dyn Store>, String> {
+    let memory = usize::try_from(memory).map_err(|_| "memory.rocksdb is too large".to_owned())?;
+    let store = RocksStore::open(path, memory)
+        .map_err(|error| format!("the metadata in {} cannot be opened: {error}", path.display()))?;
+    Ok(Arc::new(store))
+}
+
+fn stage(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map_err(|error| format!("no thread for {name}: {error}"))
+}
+
+/// The collector's ear can be taken once, by shard 0.
+fn for_one_shard(ear: Ear) -> flume::Receiver<Ear> {
+    let (put, take) = flume::bounded(1);
+    // The channel has room for it.
+    drop(put.send(ear));
+    take
+}
+
+/// What every shard's machine is made from.
+#[derive(Clone)]
+struct Parts {
+    config: Arc<Config>,
+    data: Arc<DataDirectory>,
+    mailbox: ThreadMailbox,
+    flush: FlushQueue,
+    board: Arc<EpochBoard>,
+    collector_ear: flume::Receiver<Ear>,
+    shards: usize,
+}
+
+impl Parts {
+    /// Makes one shard's machine. Shard 0 sweeps first and collects from then on.
+    async fn seat(self, seat: Seat) -> Result<Rc<dyn Handler>, String> {
+        let disk: Rc<dyn Disk> = Rc::new(GlommioDisk::new(&self.data));
+        let catalog = Catalog::new(Rc::new(self.mailbox.clone()));
+        if let Ok(ear) = self.collector_ear.try_recv() {
+            let swept = recover::sweep(&catalog, &*disk)
+                .await
+                .map_err(|error| format!("the sweep of what a crash left failed: {error:?}"))?;
+            log::info("swept", &[("folders", &swept.folders), ("lost", &swept.lost)]);
+            let collector = Collector {
+                catalog: catalog.clone(),
+                disk: disk.clone(),
+                clock: seat.clock.clone(),
+                board: self.board.clone(),
+                metrics: seat.metrics.clone(),
+            };
+            seat.bulk.spawn(Box::pin(async move { collector.run(&ear).await }));
+        }
+        Ok(Rc::new(Server { machine: Rc::new(self.machine(seat, disk, catalog)) }))
+    }
+
+    fn machine(self, seat: Seat, disk: Rc<dyn Disk>, catalog: Catalog) -> Machine {
+        let share = usize::try_from(self.config.memory_buffers).unwrap_or(usize::MAX) / self.shards;
+        let share = share.max(limits::SHARD_BUFFERS_MIN);
+        let shard = u32::try_from(seat.index).expect("fewer shards than a u32 can count");
+        let source = Rc::new(StoredTables { catalog: catalog.clone() });
+        let tables = Rc::new(TableCache::new(source, limits::TABLE_PAGES_CACHED));
+        let path = |budget: usize| {
+            Rc::new(ReadPath {
+                disk: disk.clone(),
+                tables: tables.clone(),
+                clock: seat.clock.clone(),
+                budget: Budget::new(budget),
+            })
+        };
+        let spawn = seat.latency.clone();
+        Machine {
+            leases: Rc::new(Leases::new(catalog.clone(), disk.clone(), spawn.clone(), shard)),
+            put_pool: BufferPool::new(Budget::new(share / 2)),
+            copy_pool: BufferPool::new(Budget::new(share / 8)),
+            get_path: path(share / 4),
+            copy_path: path(share / 8),
+            copy_rules: rules(&self.config, disk.can_clone()),
+            epochs: Epochs::new(self.board, seat.index),
+            flush: Rc::new(self.flush),
+            settings: self.config,
+            clock: seat.clock.clone(),
+            random: seat.random,
+            metrics: seat.metrics,
+            spawn,
+            disk,
+            catalog,
+        }
+    }
+}
+
+/// The copy rules of this configuration on a file system that can or cannot clone.
+fn rules(config: &Config, can_clone: bool) -> Rules {
+    Rules {
+        order: config.copy.ways.clone(),
+        share_min_fraction: config.copy.share_min_fraction,
+        share_max_blob: config.copy.share_max_blob,
+        can_clone,
+    }
+}
+
+/// The way that a copy takes by preference, for the line that says what this node offers.
+fn preferred_way(config: &Config, facts: &Facts) -> Way {
+    let usable = |way: &&Way| facts.can_clone || **way != Way::Reflink;
+    config.copy.ways.iter().find(usable).copied().unwrap_or(Way::Rw)
+}
+
+/// Block table pages from the store, on reader threads.
+pub(crate) struct StoredTables {
+    pub(crate) catalog: Catalog,
+}
+
+impl TableSource for StoredTables {
+    fn load(&self, table: TableId, page: u32) -> Local<'_, Result<TablePage, TableLoadError>> {
+        Box::pin(async move {
+            let found = self.catalog.ask(move |store| query::table_page(store, table, page)).await;
+            found.map_err(|error| match error {
+                CatalogError::Corrupt(text) => TableLoadError::Corrupt(text),
+                CatalogError::Failed(text) => TableLoadError::Failed(text),
+                CatalogError::Busy | CatalogError::Refused(_) => {
+                    TableLoadError::Failed("too many questions wait for the store".into())
+                }
+            })
+        })
+    }
+}
+
+/// Serves the requests of one shard.
+struct Server {
+    machine: Rc<Machine>,
+}
+
+impl Handler for Server {
+    fn serve(&self, request: Request) -> Local<'static, Response> {
+        let machine = self.machine.clone();
+        Box::pin(async move { operation::serve(&machine, request).await })
+    }
+
+    fn close(&self) -> Local<'static, ()> {
+        Box::pin(async {})
+    }
+}

@@ -1,0 +1,410 @@
+//! Room: a node in memory, for tests: the real operations, stages and collector on the in-memory forms of the seams.
+//!
+//! Single-threaded and without real time: every future is polled in turn until the wanted one is ready. A test that
+//! waits for something that never happens fails instead of hanging.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use meta::command::{Command, Reply};
+use meta::id::Sequence;
+use meta::memory::MemoryStore;
+use meta::round::Round;
+use meta::store::{Store, StoreError};
+use protocol::request::{Head, Headers, Method};
+use protocol::sign::sign::{Signer, Unsigned};
+use protocol::sign::{Credential, PayloadMode};
+use protocol::time::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::blob::{ReadPath, TableCache};
+use crate::budget::Budget;
+use crate::catalog::{Catalog, CatalogError, Mailbox, Question};
+use crate::collect::Collector;
+use crate::config::Config;
+use crate::copy::plan::Rules;
+use crate::disk::memory::MemoryDisk;
+use crate::disk::{BufferPool, Disk, DiskError, Syncer, Unsynced};
+use crate::epoch::{EpochBoard, Epochs};
+use crate::exchange::{BodyError, BodySource, Request, Response, ResponseBody};
+use crate::flush::Flush;
+use crate::lease::Leases;
+use crate::limits;
+use crate::machine::Machine;
+use crate::metrics::Metrics;
+use crate::operation;
+use crate::seam::{Clock, Local, Random, Spawn};
+use crate::start::StoredTables;
+
+/// Polls that one request may take before it counts as stuck.
+const POLLS_MAX: usize = 10_000_000;
+
+/// A node without threads, sockets or files.
+pub(crate) struct TestNode {
+    pub(crate) machine: Rc<Machine>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) disk: MemoryDisk,
+    pub(crate) time: Rc<TestTime>,
+    board: Arc<EpochBoard>,
+    tasks: Rc<Tasks>,
+}
+
+/// What came back, body read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) way: Option<String>,
+    /// The body was cut off.
+    pub(crate) cut: bool,
+}
+
+impl Answered {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The text of the first XML element of that name.
+    pub(crate) fn element(&self, name: &str) -> Option<String> {
+        let text = String::from_utf8(self.body.clone()).ok()?;
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        let (value, _) = rest.split_once(&format!("</{name}>"))?;
+        Some(value.replace("&quot;", "\"").replace("&amp;", "&"))
+    }
+}
+
+impl TestNode {
+    pub(crate) fn new() -> Self {
+        Self::with(MemoryDisk::new(1 << 32), |_| {})
+    }
+
+    /// A node on this disk, with a changed configuration.
+    pub(crate) fn with(disk: MemoryDisk, change: impl FnOnce(&mut Config)) -> Self {
+        let root = Credential { access_key: "test".into(), secret_key: "test-secret".into() };
+        let mut config = Config::new("unused".into(), root);
+        change(&mut config);
+        let config = Arc::new(config);
+        let store = Arc::new(MemoryStore::new());
+        let board = EpochBoard::new(1, Sequence::new(0));
+        let metrics = Arc::new(Metrics::new(1));
+        let time = Rc::new(TestTime { millis: Cell::new(1_790_000_000_000) });
+        let tasks = Rc::new(Tasks::default());
+        let mailbox = DirectMailbox { store: store.clone(), board: board.clone() };
+        let catalog = Catalog::new(Rc::new(mailbox));
+        let shared: Rc<dyn Disk> = Rc::new(disk.clone());
+        let tables = StoredTables { catalog: catalog.clone() };
+        let tables = Rc::new(TableCache::new(Rc::new(tables), limits::TABLE_PAGES_CACHED));
+        let path = || {
+            Rc::new(ReadPath {
+                disk: shared.clone(),
+                tables: tables.clone(),
+                clock: time.clone(),
+                budget: Budget::new(4 << 20),
+            })
+        };
+        let machine = Machine {
+            leases: Rc::new(Leases::new(catalog.clone(), shared.clone(), tasks.clone(), 0)),
+            put_pool: BufferPool::new(Budget::new(4 << 20)),
+            copy_pool: BufferPool::new(Budget::new(4 << 20)),
+            get_path: path(),
+            copy_path: path(),
+            copy_rules: Rules {
+                order: config.copy.ways.clone(),
+                share_min_fraction: config.copy.share_min_fraction,
+                share_max_blob: config.copy.share_max_blob,
+                can_clone: shared.can_clone(),
+            },
+            epochs: Epochs::new(board.clone(), 0),
+            flush: Rc::new(DirectFlush { syncer: disk.clone() }),
+            settings: config,
+            clock: time.clone(),
+            random: Rc::new(Counting(Cell::new(0))),
+            metrics,
+            spawn: tasks.clone(),
+            disk: shared,
+            catalog,
+        };
+        Self { machine: Rc::new(machine), store, disk, time, board, tasks }
+    }
+
+    /// Drives `future` and every task to its end.
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..POLLS_MAX {
+            if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+                self.settle();
+                return value;
+            }
+            self.tasks.poll_all(&mut context);
+        }
+        panic!("nothing will ever wake this request");
+    }
+
+    /// Drives the tasks until none is left.
+    pub(crate) fn settle(&self) {
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..POLLS_MAX {
+            if self.tasks.poll_all(&mut context) == 0 {
+                return;
+            }
+        }
+        panic!("a task never ends");
+    }
+
+    /// Signs and serves one request. `target` is path and query as on the wire.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answered {
+        self.run(self.start(method, target, headers, body))
+    }
+
+    /// The same as a future, to be interleaved with others or dropped.
+    pub(crate) fn start(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> impl Future<Output = Answered> + use<> {
+        let request = self.request(method, target, headers, body);
+        let machine = self.machine.clone();
+        async move { read_all(operation::serve(&machine, request).await).await }
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Request {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut signed = Headers::new();
+        signed.insert("host", "node.test");
+        signed.insert("content-length", body.len().to_string());
+        for (name, value) in headers {
+            signed.insert(*name, *value);
+        }
+        let signer = Signer {
+            credential: &self.machine.settings.root,
+            region: &self.machine.settings.region,
+            now: self.time.now(),
+        };
+        let payload = PayloadMode::Hash(Sha256::digest(body).into());
+        let unsigned = Unsigned { method, path, query, headers: &signed, payload };
+        for (name, value) in signer.sign(&unsigned).headers {
+            signed.insert(name, value);
+        }
+        let query = (!query.is_empty()).then_some(query);
+        Request {
+            head: Head::new(Method::parse(method), path, query, signed).expect("a valid target"),
+            id: "0123456789ABCDEF".into(),
+            peer: ([127, 0, 0, 1], 1).into(),
+            body: Box::new(Whole(Some(Bytes::copy_from_slice(body)))),
+        }
+    }
+
+    /// Puts an object and expects it to be stored.
+    pub(crate) fn put(&self, target: &str, body: &[u8]) {
+        let answered = self.send("PUT", target, &[], body);
+        assert_eq!(answered.status, 200, "{answered:?}");
+    }
+
+    /// Gets an object and expects it to be whole.
+    pub(crate) fn get(&self, target: &str) -> Vec<u8> {
+        let answered = self.send("GET", target, &[], b"");
+        assert_eq!((answered.status, answered.cut), (200, false), "{target}");
+        answered.body
+    }
+
+    /// Creates an upload.
+    pub(crate) fn create_upload(&self, target: &str, headers: &[(&str, &str)]) -> String {
+        let answered = self.send("POST", &format!("{target}?uploads"), headers, b"");
+        assert_eq!(answered.status, 200, "{answered:?}");
+        answered.element("UploadId").expect("an upload id")
+    }
+
+    /// Completes an upload of these part numbers and ETags (with quotes).
+    pub(crate) fn complete(&self, target: &str, upload: &str, parts: &[(u16, String)]) -> Answered {
+        use std::fmt::Write;
+        let mut document = String::from("<CompleteMultipartUpload>");
+        for (number, etag) in parts {
+            write!(
+                document,
+                "<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
+            )
+            .expect("a string takes all");
+        }
+        document.push_str("</CompleteMultipartUpload>");
+        self.send("POST", &format!("{target}?uploadId={upload}"), &[], document.as_bytes())
+    }
+
+    /// Lets the collector do all it can.
+    pub(crate) fn collect(&self) {
+        let collector = Collector {
+            catalog: self.machine.catalog.clone(),
+            disk: self.machine.disk.clone(),
+            clock: self.machine.clock.clone(),
+            board: self.board.clone(),
+            metrics: self.machine.metrics.clone(),
+        };
+        let (ring, ear) = crate::bell::bell();
+        // Nobody can ring any more: the collector ends when nothing is left to do.
+        drop(ring);
+        self.run(async move { collector.run(&ear).await });
+    }
+}
+
+async fn read_all(response: Response) -> Answered {
+    let Response { status, headers, body, trace } = response;
+    let (mut bytes, mut cut) = (Vec::new(), false);
+    match body {
+        ResponseBody::Empty => {}
+        ResponseBody::Bytes(whole) => bytes.extend_from_slice(&whole),
+        ResponseBody::Stream { len, mut source } => {
+            while let Some(block) = source.next().await {
+                match block {
+                    Ok(block) => bytes.extend_from_slice(&block),
+                    Err(_) => cut = true,
+                }
+            }
+            cut |= bytes.len() as u64 != len;
+        }
+    }
+    Answered { status, headers, body: bytes, way: trace.way, cut }
+}
+
+struct Whole(Option<Bytes>);
+
+impl BodySource for Whole {
+    fn next(&mut self) -> Local<'_, Option<Result<Bytes, BodyError>>> {
+        let next = self.0.take().filter(|bytes| !bytes.is_empty());
+        Box::pin(async move { next.map(Ok) })
+    }
+}
+
+/// Time that stands still unless somebody sleeps.
+pub(crate) struct TestTime {
+    pub(crate) millis: Cell<u64>,
+}
+
+impl Clock for TestTime {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.millis.get())
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.millis.get())
+    }
+
+    fn sleep(&self, duration: Duration) -> Local<'static, ()> {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.millis.set(self.millis.get().saturating_add(millis));
+        self.pause()
+    }
+
+    fn pause(&self) -> Local<'static, ()> {
+        let mut paused = false;
+        Box::pin(std::future::poll_fn(move |_| {
+            if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }
+        }))
+    }
+}
+
+struct Counting(Cell<u64>);
+
+impl Random for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.0.set(self.0.get() + 1);
+            *byte = self.0.get().to_le_bytes()[0];
+        }
+    }
+}
+
+#[derive(Default)]
+struct Tasks {
+    waiting: RefCell<Vec<Local<'static, ()>>>,
+}
+
+impl Tasks {
+    /// Polls every task once; says how many are left.
+    fn poll_all(&self, context: &mut Context<'_>) -> usize {
+        let round = std::mem::take(&mut *self.waiting.borrow_mut());
+        for mut task in round {
+            if task.as_mut().poll(context).is_pending() {
+                self.waiting.borrow_mut().push(task);
+            }
+        }
+        self.waiting.borrow().len()
+    }
+}
+
+impl Spawn for Tasks {
+    fn spawn(&self, task: Local<'static, ()>) {
+        self.waiting.borrow_mut().push(task);
+    }
+}
+
+struct DirectMailbox {
+    store: Arc<MemoryStore>,
+    board: Arc<EpochBoard>,
+}
+
+impl DirectMailbox {
+    fn round(&self, command: Command) -> Result<Reply, CatalogError> {
+        let sequence = self.board.committed().next();
+        let mut round = Round::begin(&*self.store, sequence)?;
+        let reply = round.apply(command)?.map_err(CatalogError::Refused)?;
+        let batch = round.finish();
+        if !batch.is_empty() {
+            self.store.commit(batch)?;
+            self.board.publish(sequence);
+        }
+        Ok(reply)
+    }
+}
+
+impl Mailbox for DirectMailbox {
+    fn commit(&self, command: Command) -> Local<'static, Result<Reply, CatalogError>> {
+        let verdict = self.round(command);
+        Box::pin(async move { verdict })
+    }
+
+    fn ask(&self, question: Question) -> Result<(), CatalogError> {
+        question(&*self.store);
+        Ok(())
+    }
+}
+
+struct DirectFlush {
+    syncer: MemoryDisk,
+}
+
+impl Flush for DirectFlush {
+    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), DiskError>> {
+        let borrowed: Vec<&Unsynced> = files.iter().collect();
+        let verdict = self.syncer.sync(&borrowed).into_iter().collect();
+        Box::pin(async move { verdict })
+    }
+}
+
+/// What a store says while it is asked outside of a request.
+pub(crate) fn ask<T>(
+    node: &TestNode,
+    question: impl FnOnce(&dyn Store) -> Result<T, StoreError>,
+) -> T {
+    question(&*node.store).expect("the store is well")
+}
