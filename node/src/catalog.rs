@@ -125,18 +125,18 @@ impl Mailbox for ThreadMailbox {
         let (reply, answer) = flume::bounded(1);
         let sent = self.commands.try_send(Letter { command, reply });
         Box::pin(async move {
-            sent.map_err(queue_error)?;
+            sent.map_err(|error| queue_error(&error))?;
             let ended = || CatalogError::Failed("the commit stage has ended".into());
             answer.recv_async().await.map_err(|_gone| ended())?
         })
     }
 
     fn ask(&self, question: Question) -> Result<(), CatalogError> {
-        self.questions.try_send(question).map_err(queue_error)
+        self.questions.try_send(question).map_err(|error| queue_error(&error))
     }
 }
 
-fn queue_error<T>(error: flume::TrySendError<T>) -> CatalogError {
+fn queue_error<T>(error: &flume::TrySendError<T>) -> CatalogError {
     match error {
         flume::TrySendError::Full(_) => CatalogError::Busy,
         flume::TrySendError::Disconnected(_) => CatalogError::Failed("the stage has ended".into()),

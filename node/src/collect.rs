@@ -42,7 +42,7 @@ pub struct Collector {
 
 /// Why a pass ended early; it is tried again with the next one.
 #[derive(Debug)]
-enum Stopped {
+pub(crate) enum Stopped {
     Catalog(CatalogError),
     Disk(DiskError),
 }
@@ -66,8 +66,12 @@ impl Collector {
             let held_back = match self.pass().await {
                 Ok(held_back) => held_back,
                 Err(Stopped::Catalog(CatalogError::Failed(_))) => return,
-                Err(stopped) => {
-                    log::warn("collect_stopped", &[("cause", &format!("{stopped:?}"))]);
+                Err(Stopped::Catalog(error)) => {
+                    log::warn("collect_stopped", &[("cause", &format!("{error:?}"))]);
+                    true
+                }
+                Err(Stopped::Disk(error)) => {
+                    log::warn("collect_stopped", &[("cause", &error)]);
                     true
                 }
             };
@@ -79,7 +83,7 @@ impl Collector {
     }
 
     /// Lets go of everything that may go; says whether something is held back.
-    async fn pass(&self) -> Result<bool, Stopped> {
+    pub(crate) async fn pass(&self) -> Result<bool, Stopped> {
         let oldest = self.board.oldest();
         let held_back = self.release(oldest).await?;
         let held_back = self.take(oldest).await? || held_back;

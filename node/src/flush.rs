@@ -89,9 +89,9 @@ impl FlushStage {
         let mut outcomes = self.syncer.sync(&files).into_iter();
         drop(files);
         for waiting in round {
-            let own = outcomes.by_ref().take(waiting.files.len());
-            // Every outcome is looked at, so that the next request starts at its own files.
-            let verdict = own.fold(Ok(()), |verdict: Result<(), DiskError>, one| verdict.and(one));
+            // All outcomes are taken, so that the next request starts at its own files.
+            let own: Vec<_> = outcomes.by_ref().take(waiting.files.len()).collect();
+            let verdict = own.into_iter().collect();
             // A requester that has gone away has a detached task that cleans up; nobody to tell is no error.
             drop(waiting.done.send(verdict));
         }

@@ -76,7 +76,11 @@ impl Machine {
     /// # Errors
     /// Nothing is named then, and the files are unlinked at once; except after a failed store write, where only
     /// the replayed state decides and everything is left as it is.
-    pub async fn publish(&self, mut files: NewFiles, command: Command) -> Result<Reply, PublishError> {
+    pub async fn publish(
+        &self,
+        mut files: NewFiles,
+        command: Command,
+    ) -> Result<Reply, PublishError> {
         let (flush, catalog) = (self.flush.clone(), self.catalog.clone());
         self.detached(async move {
             if let Err(error) = flush.flush(std::mem::take(&mut files.unsynced)).await {
@@ -119,4 +123,3 @@ pub enum PublishError {
     /// The record could not be committed.
     Catalog(CatalogError),
 }
-

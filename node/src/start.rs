@@ -104,7 +104,8 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
 }
 
 fn open_store(path: &Path, memory: u64) -> Result<Arc<dyn Store>, String> {
-    let memory = usize::try_from(memory).map_err(|_| "memory.rocksdb is too large".to_owned())?;
+    let memory =
+        usize::try_from(memory).map_err(|_too_large| "memory.rocksdb is too large".to_owned())?;
     let store = RocksStore::open(path, memory)
         .map_err(|error| format!("the metadata in {} cannot be opened: {error}", path.display()))?;
     Ok(Arc::new(store))

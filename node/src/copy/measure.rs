@@ -35,12 +35,13 @@ async fn before(
 ) -> Result<Fingerprint, ReadError> {
     let failed = |error| ReadError::Table { table: cut.table, page: edge.page(), error };
     let page = path.tables.page(cut.table, edge.page()).await.map_err(failed)?;
-    let front = match edge.needs(&page) {
-        Some(len) => front_of_block(path, cut, edge.block(), len).await?,
-        None => Fingerprint::EMPTY,
-    };
     let block = u64::from(edge.block().saturating_sub(cut.first_block));
-    edge.before(&page, front).ok_or(ReadError::Contradiction { blob: cut.blob, block })
+    let contradiction = || ReadError::Contradiction { blob: cut.blob, block };
+    let front = match edge.needs(&page).ok_or_else(contradiction)? {
+        0 => Fingerprint::EMPTY,
+        len => front_of_block(path, cut, edge.block(), len).await?,
+    };
+    edge.before(&page, front).ok_or_else(contradiction)
 }
 
 /// The fingerprint of the first `len` bytes of block `block` of the table, read from the blob at hand.

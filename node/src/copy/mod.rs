@@ -8,8 +8,6 @@
 mod etag;
 mod measure;
 pub mod plan;
-#[cfg(test)]
-mod tests;
 
 use std::rc::Rc;
 

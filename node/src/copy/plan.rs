@@ -95,7 +95,10 @@ impl Rules {
         self.can_clone && self.order.contains(&Way::Reflink)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a fraction of a length; one part in 2^52 is no matter")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a fraction of a length; one part in 2^52 is no matter"
+    )]
     fn is_worth_sharing(&self, len: u64, blob_len: u64) -> bool {
         blob_len <= self.share_max_blob || len as f64 >= self.share_min_fraction * blob_len as f64
     }

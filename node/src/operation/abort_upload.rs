@@ -15,9 +15,7 @@ pub(super) async fn abort(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (upload_id, _) = subject::upload(call.machine, &bucket, key, &input.upload_id).await?;
     let command = AbortUpload { bucket: bucket.id, key: key.clone(), upload_id };
     match call.machine.catalog.commit(command.into()).await {
-        Ok(_) => {
-            Ok(abort_upload::answer().into())
-        }
+        Ok(_) => Ok(abort_upload::answer().into()),
         Err(CatalogError::Refused(Refusal::NoSuchUpload)) => {
             Err(S3Error::no_such_upload(&input.upload_id))
         }

@@ -4,7 +4,6 @@
 
 use meta::command::{CreateBucket, DeleteBucket, Refusal};
 use meta::query;
-use protocol::body::Integrity;
 use protocol::error::S3Error;
 use protocol::limits::XML_BODY_MAX;
 use protocol::operation::create_bucket::{self, CreateBucketInput};
@@ -30,7 +29,7 @@ pub(super) async fn create(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let name = subject::bucket_name(call.head)?;
     CreateBucketInput::parse(call.head)?;
     name.check_creatable()?;
-    let document = ingest::document(&mut call, Integrity::Optional, XML_BODY_MAX).await?;
+    let document = ingest::document(&mut call, create_bucket::INTEGRITY, XML_BODY_MAX).await?;
     let settings = &call.machine.settings;
     create_bucket::parse_body(&document, &settings.region)?;
     let command = CreateBucket {
@@ -67,9 +66,7 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Outcome, S3Error> {
     subject::bucket(call.machine, name, &input.common).await?;
     let command = DeleteBucket { name: name.clone() };
     match call.machine.catalog.commit(command.into()).await {
-        Ok(_) => {
-            Ok(delete_bucket::answer().into())
-        }
+        Ok(_) => Ok(delete_bucket::answer().into()),
         Err(CatalogError::Refused(Refusal::BucketNotEmpty)) => Err(S3Error::bucket_not_empty(name)),
         Err(CatalogError::Refused(Refusal::NoSuchBucket)) => Err(S3Error::no_such_bucket(name)),
         Err(other) => Err(failure::catalog(other)),

@@ -18,7 +18,7 @@ pub(super) async fn create(call: Call<'_>) -> Result<Outcome, S3Error> {
     let command = CreateUpload {
         bucket: bucket.id,
         key: key.clone(),
-        upload_id: upload_id.clone(),
+        upload_id,
         initiated,
         metadata: input.metadata,
         tags: input.tags,

@@ -3,7 +3,6 @@
 //! Invariant: corruption is never reported as absence, and no inner text reaches a client.
 
 use meta::command::Refusal;
-use meta::store::StoreError;
 use protocol::error::S3Error;
 
 use crate::blob::ReadError;
@@ -36,11 +35,6 @@ pub(super) fn catalog(error: CatalogError) -> S3Error {
             S3Error::internal()
         }
     }
-}
-
-/// A question found a contradiction or the store failed.
-pub(super) fn store(error: StoreError) -> S3Error {
-    catalog(error.into())
 }
 
 /// A file could not be written, synced or cloned.

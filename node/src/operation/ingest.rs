@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use meta::command::NewBlob;
-use meta::record::Piece;
 use meta::fingerprint::Fingerprint;
+use meta::record::Piece;
 use protocol::body::{Digests, Intake, Integrity};
 use protocol::error::S3Error;
 use protocol::operation::upload_part_copy;
@@ -58,7 +58,9 @@ async fn receive(
     files: &mut NewFiles,
 ) -> Result<(Digests, Stored), S3Error> {
     let mut sink = match intake.payload_len() {
-        Some(len) if len > limits::INLINE_LEN_MAX => Sink::Blob(writer(machine, files, len).await?),
+        Some(len) if len > limits::INLINE_LEN_MAX => {
+            Sink::Blob(Box::new(writer(machine, files, len).await?))
+        }
         _ => Sink::Inline(BytesMut::new()),
     };
     let mut payload = Vec::new();
@@ -80,7 +82,7 @@ async fn receive(
 /// Where the payload goes. Its announced length decides, so an inline payload is never longer than it may be.
 enum Sink {
     Inline(BytesMut),
-    Blob(BlobWriter),
+    Blob(Box<BlobWriter>),
 }
 
 /// What a sink has made of the payload.

@@ -3,6 +3,7 @@
 use meta::query::{self, ListEntry, ListFrom, ListObjects, ListPage};
 use protocol::error::S3Error;
 use protocol::operation::list_objects::{self, ListObjectsInput, ListedObject, ObjectPage};
+use protocol::operation::listing::PageEnd;
 
 use super::{Call, Outcome, failure, subject};
 
@@ -22,24 +23,20 @@ pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
     Ok(list_objects::answer(&input, name, account, &page).into())
 }
 
-/// Where the page begins. A page that ended with a common prefix goes on behind all keys below it; whether the
-/// name it ended with was one shows from the delimiter at its end (behind the asked prefix: a key that is the
-/// prefix itself is not rolled up).
 fn begin(input: &ListObjectsInput) -> ListFrom {
-    let Some(name) = input.after() else { return ListFrom::Start };
-    let rolled_up = input.token.is_some()
-        && input.delimiter.as_deref().is_some_and(|delimiter| {
-            name.strip_prefix(input.prefix.as_str())
-                .is_some_and(|rest| rest.ends_with(delimiter))
-        });
-    if rolled_up { ListFrom::AfterPrefix(name.to_owned()) } else { ListFrom::AfterKey(name.to_owned()) }
+    match input.after() {
+        None => ListFrom::Start,
+        Some(PageEnd::Name(name)) => ListFrom::AfterKey(name),
+        Some(PageEnd::Prefix(prefix)) => ListFrom::AfterPrefix(prefix),
+    }
 }
 
 fn shown(page: ListPage) -> ObjectPage {
     let mut shown = ObjectPage {
         ended_with: page.next.and_then(|next| match next {
             ListFrom::Start => None,
-            ListFrom::AfterKey(name) | ListFrom::AfterPrefix(name) => Some(name),
+            ListFrom::AfterKey(name) => Some(PageEnd::Name(name)),
+            ListFrom::AfterPrefix(prefix) => Some(PageEnd::Prefix(prefix)),
         }),
         ..ObjectPage::default()
     };

@@ -40,6 +40,7 @@ async fn ask(
     after: Option<PartNumber>,
     max: usize,
 ) -> Result<Vec<meta::record::PartFacts>, S3Error> {
-    let found = call.machine.catalog.ask(move |store| query::parts(store, manifest, after, max + 1));
+    let found =
+        call.machine.catalog.ask(move |store| query::parts(store, manifest, after, max + 1));
     found.await.map_err(failure::catalog)
 }

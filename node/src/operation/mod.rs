@@ -16,6 +16,8 @@ mod list_parts;
 mod put_object;
 mod subject;
 mod tagging;
+#[cfg(test)]
+mod tests;
 mod upload_part;
 mod upload_part_copy;
 

@@ -41,7 +41,7 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
             etag: etag.clone(),
             md5: Some(md5),
             fingerprint: received.fingerprint,
-            checksum: Some(checksum.clone()),
+            checksum: Some(checksum),
             metadata: input.metadata,
             tags: input.tags,
         },

@@ -2,8 +2,8 @@
 //!
 //! Source of the order: bucket existence, then the expected owner, then authorisation, then the state of the object.
 
-use meta::query;
 use meta::id::BucketId;
+use meta::query;
 use meta::record::{BucketRecord, ObjectRecord, UploadRecord};
 use protocol::error::S3Error;
 use protocol::name::{BucketName, ObjectKey, UploadId};

@@ -2,7 +2,6 @@
 
 use meta::command::{Command, DeleteTags, PutTags, Refusal};
 use meta::id::BucketId;
-use protocol::body::Integrity;
 use protocol::error::S3Error;
 use protocol::limits::XML_BODY_MAX;
 use protocol::name::ObjectKey;
@@ -14,7 +13,7 @@ use crate::catalog::CatalogError;
 
 pub(super) async fn put(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let (bucket, key) = target(&call, Operation::PutObjectTagging).await?;
-    let document = ingest::document(&mut call, Integrity::Required, XML_BODY_MAX).await?;
+    let document = ingest::document(&mut call, object_tagging::INTEGRITY, XML_BODY_MAX).await?;
     let tags = object_tagging::parse_body(&document)?;
     let command = PutTags { bucket, key: key.clone(), expected: None, tags };
     commit(&call, key, command.into()).await?;

@@ -23,7 +23,8 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Outcome, S3Error> {
     // CRCs fall out of the fingerprint; an intake that the client sends a checksum to computes that one anyway.
     let probe = Intake::new(head, auth, Want { md5: true, algorithm: None }, PART_LEN_MAX)?;
     let rule = upload_part::part_checksum(upload.checksum, probe.sent_algorithm())?;
-    let intake = Intake::new(head, auth, Want { md5: true, algorithm: rule.algorithm }, PART_LEN_MAX)?;
+    let intake =
+        Intake::new(head, auth, Want { md5: true, algorithm: rule.algorithm }, PART_LEN_MAX)?;
 
     let received = ingest::store(machine, body, intake).await?;
     let md5 = received.digests.md5.ok_or_else(S3Error::internal)?;

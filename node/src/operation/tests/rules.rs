@@ -1,0 +1,212 @@
+//! Rules of S3 that need a node to show: the order of checks, listings, tags, uploads that come and go.
+
+use super::{bytes, node_with_bucket};
+use crate::testing::{Answered, TestNode};
+
+fn code(answered: &Answered) -> (u16, String) {
+    (answered.status, answered.element("Code").unwrap_or_default())
+}
+
+fn expect(answered: &Answered, status: u16, name: &str) {
+    assert_eq!(code(answered), (status, name.to_owned()), "{answered:?}");
+}
+
+#[test]
+fn buckets_come_and_go() {
+    let node = TestNode::new();
+    assert_eq!(node.send("PUT", "/bkt", &[], b"").status, 200);
+    expect(&node.send("PUT", "/bkt", &[], b""), 409, "BucketAlreadyOwnedByYou");
+    expect(&node.send("PUT", "/xn--bkt", &[], b""), 400, "InvalidBucketName");
+    assert_eq!(node.send("HEAD", "/bkt", &[], b"").status, 200);
+    assert_eq!(node.send("HEAD", "/other", &[], b"").status, 404);
+    node.put("/bkt/k", b"1");
+    expect(&node.send("DELETE", "/bkt", &[], b""), 409, "BucketNotEmpty");
+    assert_eq!(node.send("DELETE", "/bkt/k", &[], b"").status, 204);
+    let upload = node.create_upload("/bkt/k", &[]);
+    assert_eq!(node.send("DELETE", "/bkt", &[], b"").status, 204);
+    expect(&node.send("GET", "/bkt?location", &[], b""), 404, "NoSuchBucket");
+    let target = format!("/bkt/k?partNumber=1&uploadId={upload}");
+    expect(&node.send("PUT", &target, &[], b"x"), 404, "NoSuchBucket");
+}
+
+#[test]
+fn expected_owners_are_checked_before_anything_is_told() {
+    let node = node_with_bucket();
+    node.put("/bkt/k", b"1");
+    let owner = |value| [("x-amz-expected-bucket-owner", value)];
+    assert_eq!(node.send("GET", "/bkt/k", &owner("000000000000"), b"").status, 200);
+    expect(&node.send("GET", "/bkt/none", &owner("111111111111"), b""), 403, "AccessDenied");
+    let answered = node.send("GET", "/bkt/k", &owner("me"), b"");
+    expect(&answered, 400, "InvalidBucketOwnerAWSAccountID");
+}
+
+#[test]
+fn a_copy_is_refused_in_the_order_of_s3() {
+    let node = node_with_bucket();
+    node.put("/bkt/source", &bytes(1, 10));
+    let upload = node.create_upload("/bkt/copy", &[]);
+    let copy = |upload: &str, headers: &[(&str, &str)]| {
+        node.send("PUT", &format!("/bkt/copy?partNumber=1&uploadId={upload}"), headers, b"")
+    };
+    let source = ("x-amz-copy-source", "bkt/source");
+    let range = |value| ("x-amz-copy-source-range", value);
+    expect(&copy(&upload, &[("x-amz-copy-source", "bkt")]), 400, "InvalidArgument");
+    expect(&copy("unknown", &[("x-amz-copy-source", "none/k")]), 404, "NoSuchUpload");
+    let missing = copy(&upload, &[("x-amz-copy-source", "none/k")]);
+    expect(&missing, 404, "NoSuchBucket");
+    assert_eq!(missing.element("BucketName").as_deref(), Some("none"));
+    expect(&copy(&upload, &[("x-amz-copy-source", "bkt/none")]), 404, "NoSuchKey");
+    let old = ("x-amz-copy-source-if-match", "\"0123\"");
+    expect(&copy(&upload, &[source, old, range("bytes=0-99")]), 412, "PreconditionFailed");
+    expect(&copy(&upload, &[source, range("bytes=0-10")]), 400, "InvalidArgument");
+    expect(&copy(&upload, &[source, range("bytes=10-11")]), 400, "InvalidRequest");
+    let version = ("x-amz-copy-source", "bkt/source?versionId=abc");
+    expect(&copy(&upload, &[version]), 400, "InvalidArgument");
+    let null = ("x-amz-copy-source", "bkt/source?versionId=null");
+    assert_eq!(copy(&upload, &[null]).status, 200);
+    let body =
+        node.send("PUT", &format!("/bkt/copy?partNumber=1&uploadId={upload}"), &[source], b"x");
+    expect(&body, 400, "InvalidRequest");
+}
+
+#[test]
+fn an_empty_object_can_be_copied_whole() {
+    let node = node_with_bucket();
+    node.put("/bkt/empty", b"");
+    let upload = node.create_upload("/bkt/copy", &[]);
+    let target = format!("/bkt/copy?partNumber=1&uploadId={upload}");
+    let copied = node.send("PUT", &target, &[("x-amz-copy-source", "bkt/empty")], b"");
+    assert_eq!(copied.status, 200, "{copied:?}");
+    let etag = copied.element("ETag").expect("an ETag");
+    assert_eq!(etag, "\"d41d8cd98f00b204e9800998ecf8427e\"");
+    assert_eq!(node.complete("/bkt/copy", &upload, &[(1, etag)]).status, 200);
+    assert!(node.get("/bkt/copy").is_empty());
+}
+
+#[test]
+fn parts_replace_each_other_and_abort_takes_them_all() {
+    let node = node_with_bucket();
+    let upload = node.create_upload("/bkt/k", &[]);
+    let target = format!("/bkt/k?partNumber=7&uploadId={upload}");
+    for seed in 0..3 {
+        assert_eq!(node.send("PUT", &target, &[], &bytes(seed, 50_000)).status, 200);
+    }
+    node.collect();
+    assert_eq!(node.disk.blobs().len(), 1);
+    let listed = node.send("GET", &format!("/bkt/k?uploadId={upload}"), &[], b"");
+    assert_eq!(listed.element("PartNumber").as_deref(), Some("7"));
+    assert_eq!(listed.element("Size").as_deref(), Some("50000"));
+    assert_eq!(node.send("DELETE", &format!("/bkt/k?uploadId={upload}"), &[], b"").status, 204);
+    expect(&node.send("PUT", &target, &[], &bytes(9, 50_000)), 404, "NoSuchUpload");
+    node.collect();
+    assert!(node.disk.blobs().is_empty());
+}
+
+#[test]
+fn unlisted_parts_are_let_go() {
+    let node = node_with_bucket();
+    let upload = node.create_upload("/bkt/k", &[]);
+    let mut etags = Vec::new();
+    for number in 1..=3_u16 {
+        let target = format!("/bkt/k?partNumber={number}&uploadId={upload}");
+        let put = node.send("PUT", &target, &[], &bytes(u64::from(number), 50_000));
+        etags.push((number, put.header("etag").expect("an ETag").to_owned()));
+    }
+    let small = node.complete("/bkt/k", &upload, &etags);
+    expect(&small, 400, "EntityTooSmall");
+    assert_eq!(node.complete("/bkt/k", &upload, &etags[1..2]).status, 200);
+    node.collect();
+    assert_eq!(node.disk.blobs().len(), 1);
+    assert_eq!(node.get("/bkt/k"), bytes(2, 50_000));
+    expect(&node.complete("/bkt/k", &upload, &etags[1..2]), 404, "NoSuchUpload");
+}
+
+#[test]
+fn listings_page_through_keys_and_prefixes() {
+    let node = node_with_bucket();
+    for key in ["a", "dir/1", "dir/2", "dir/sub/3", "e", "z%20z"] {
+        node.put(&format!("/bkt/{key}"), key.as_bytes());
+    }
+    let mut found = Vec::new();
+    let mut target = String::from("/bkt?list-type=2&delimiter=%2F&max-keys=1");
+    loop {
+        let page = node.send("GET", &target, &[], b"");
+        assert_eq!(page.status, 200, "{page:?}");
+        let text = String::from_utf8(page.body.clone()).expect("text");
+        let key = page.element("Key");
+        let prefix = text
+            .split_once("<CommonPrefixes><Prefix>")
+            .map(|(_, rest)| rest.split_once('<').expect("an end").0.to_owned());
+        found.extend(key.or(prefix));
+        match page.element("NextContinuationToken") {
+            Some(token) => {
+                target =
+                    format!("/bkt?list-type=2&delimiter=%2F&max-keys=1&continuation-token={token}");
+            }
+            None => break,
+        }
+    }
+    assert_eq!(found, ["a", "dir/", "e", "z z"]);
+}
+
+#[test]
+fn tags_and_metadata_stay_with_the_object() {
+    let node = node_with_bucket();
+    let headers = [
+        ("x-amz-tagging", "a=1&b=2"),
+        ("x-amz-meta-colour", "red"),
+        ("content-type", "text/plain"),
+        ("cache-control", "no-store"),
+    ];
+    assert_eq!(node.send("PUT", "/bkt/k", &headers, b"1").status, 200);
+    let head = node.send("HEAD", "/bkt/k", &[], b"");
+    assert_eq!(head.header("x-amz-meta-colour"), Some("red"));
+    assert_eq!(head.header("content-type"), Some("text/plain"));
+    assert_eq!(head.header("cache-control"), Some("no-store"));
+    assert_eq!(head.header("x-amz-tagging-count"), Some("2"));
+    let document = b"<Tagging><TagSet><Tag><Key>c</Key><Value>3</Value></Tag></TagSet></Tagging>";
+    expect(&node.send("PUT", "/bkt/k?tagging", &[], document), 400, "InvalidRequest");
+    let digest = base64(&md5(document));
+    let proof = [("content-md5", digest.as_str())];
+    assert_eq!(node.send("PUT", "/bkt/k?tagging", &proof, document).status, 200);
+    let tags = node.send("GET", "/bkt/k?tagging", &[], b"");
+    assert_eq!(
+        (tags.element("Key").as_deref(), tags.element("Value").as_deref()),
+        (Some("c"), Some("3"))
+    );
+    assert_eq!(node.send("DELETE", "/bkt/k?tagging", &[], b"").status, 204);
+    assert_eq!(node.send("HEAD", "/bkt/k", &[], b"").header("x-amz-tagging-count"), None);
+    expect(&node.send("GET", "/bkt/none?tagging", &[], b""), 404, "NoSuchKey");
+}
+
+fn md5(bytes: &[u8]) -> [u8; 16] {
+    use md5::Digest;
+    md5::Md5::digest(bytes).into()
+}
+
+fn base64(md5: &[u8; 16]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in md5.chunks(3) {
+        let word = group.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
+            << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= group.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+#[test]
+fn what_is_not_built_is_refused() {
+    let node = node_with_bucket();
+    node.put("/bkt/k", b"1");
+    let copy = node.send("PUT", "/bkt/copy", &[("x-amz-copy-source", "bkt/k")], b"");
+    expect(&copy, 501, "NotImplemented");
+    for target in ["/bkt?versioning", "/bkt?policy", "/bkt?uploads", "/bkt/k?acl", "/bkt"] {
+        expect(&node.send("GET", target, &[], b""), 501, "NotImplemented");
+    }
+    let sealed = [("x-amz-server-side-encryption", "AES256")];
+    expect(&node.send("PUT", "/bkt/k", &sealed, b"1"), 501, "NotImplemented");
+}
