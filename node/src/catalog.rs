@@ -101,8 +101,8 @@ struct Letter {
 /// The production mailbox: bounded queues to the commit thread and the reader threads.
 #[derive(Clone)]
 pub struct ThreadMailbox {
-    commands: flume::Sender<Letter>,
-    questions: flume::Sender<Question>,
+    commands: flume::Sender<Option<Letter>>,
+    questions: flume::Sender<Option<Question>>,
 }
 
 impl ThreadMailbox {
@@ -120,10 +120,22 @@ impl ThreadMailbox {
     }
 }
 
+impl ThreadMailbox {
+    /// Ends the stages once everything that was sent before is answered. Who still holds a mailbox (a task that
+    /// its executor left behind) does not keep them alive.
+    pub fn close(&self, reader_threads: usize) {
+        // A stage that has ended already hears nothing.
+        self.commands.send(None).ok();
+        for _ in 0..reader_threads {
+            self.questions.send(None).ok();
+        }
+    }
+}
+
 impl Mailbox for ThreadMailbox {
     fn commit(&self, command: Command) -> Local<'static, Result<Reply, CatalogError>> {
         let (reply, answer) = flume::bounded(1);
-        let sent = self.commands.try_send(Letter { command, reply });
+        let sent = self.commands.try_send(Some(Letter { command, reply }));
         Box::pin(async move {
             sent.map_err(|error| queue_error(&error))?;
             let ended = || CatalogError::Failed("the commit stage has ended".into());
@@ -132,7 +144,7 @@ impl Mailbox for ThreadMailbox {
     }
 
     fn ask(&self, question: Question) -> Result<(), CatalogError> {
-        self.questions.try_send(question).map_err(|error| queue_error(&error))
+        self.questions.try_send(Some(question)).map_err(|error| queue_error(&error))
     }
 }
 
@@ -147,13 +159,13 @@ fn queue_error<T>(error: &flume::TrySendError<T>) -> CatalogError {
 #[derive(Clone)]
 pub struct ReadStage {
     store: Arc<dyn Store>,
-    inbox: flume::Receiver<Question>,
+    inbox: flume::Receiver<Option<Question>>,
 }
 
 impl ReadStage {
-    /// Serves until every mailbox is gone.
+    /// Serves until the mailbox is closed.
     pub fn run(&self) {
-        while let Ok(question) = self.inbox.recv() {
+        while let Ok(Some(question)) = self.inbox.recv() {
             question(&*self.store);
         }
     }
@@ -162,31 +174,35 @@ impl ReadStage {
 /// The only writer of the store: evaluates what waits, writes one synced batch, answers all.
 pub struct CommitStage {
     store: Arc<dyn Store>,
-    letters: flume::Receiver<Letter>,
+    letters: flume::Receiver<Option<Letter>>,
     board: Arc<EpochBoard>,
     metrics: Arc<Metrics>,
     committed: Bell,
 }
 
 impl CommitStage {
-    /// Serves until every mailbox is gone.
+    /// Serves until the mailbox is closed.
     ///
     /// # Errors
     /// When the store fails: every waiter has been told, and the process must end and reopen.
     pub fn run(&self) -> Result<(), StoreError> {
-        while let Ok(first) = self.letters.recv() {
-            if let Err(failure) = self.round(first) {
-                self.refuse_the_rest(&failure);
-                return Err(failure);
+        while let Ok(Some(first)) = self.letters.recv() {
+            match self.round(first) {
+                Ok(Mail::More) => {}
+                Ok(Mail::Closed) => break,
+                Err(failure) => {
+                    self.refuse_the_rest(&failure);
+                    return Err(failure);
+                }
             }
         }
         Ok(())
     }
 
-    fn round(&self, first: Letter) -> Result<(), StoreError> {
+    fn round(&self, first: Letter) -> Result<Mail, StoreError> {
         let sequence = self.board.committed().next();
         let mut round = Round::begin(&*self.store, sequence)?;
-        let mut waiting = Vec::new();
+        let (mut waiting, mut mail) = (Vec::new(), Mail::More);
         let mut next = Some(first);
         while let Some(Letter { command, reply }) = next.take() {
             let verdict = match round.apply(command) {
@@ -195,17 +211,20 @@ impl CommitStage {
                 Err(StoreError::Corrupt(text)) => Err(CatalogError::Corrupt(text)),
                 Err(failure) => {
                     waiting.push((reply, Err(failure.clone().into())));
-                    return tell(waiting, Err(failure));
+                    return tell(waiting, Err(failure)).map(|()| mail);
                 }
             };
             waiting.push((reply, verdict));
             let room = waiting.len() < limits::COMMIT_ROUND_COUNT_MAX
                 && round.bytes() < limits::COMMIT_ROUND_LEN_MAX;
-            next = if room { self.letters.try_recv().ok() } else { None };
+            if room && let Ok(letter) = self.letters.try_recv() {
+                mail = if letter.is_some() { Mail::More } else { Mail::Closed };
+                next = letter;
+            }
         }
         let batch = round.finish();
         if batch.is_empty() {
-            return tell(waiting, Ok(()));
+            return tell(waiting, Ok(())).map(|()| mail);
         }
         self.metrics.commit_rounds.add(1);
         self.metrics.commit_commands.add(waiting.len() as u64);
@@ -214,14 +233,21 @@ impl CommitStage {
             self.board.publish(sequence);
             self.committed.ring();
         }
-        tell(waiting, outcome)
+        tell(waiting, outcome).map(|()| mail)
     }
 
     fn refuse_the_rest(&self, failure: &StoreError) {
-        for letter in self.letters.drain() {
+        for letter in self.letters.drain().flatten() {
             drop(letter.reply.send(Err(failure.clone().into())));
         }
     }
+}
+
+/// Whether a round has come to the end of the mail.
+#[derive(Clone, Copy)]
+enum Mail {
+    More,
+    Closed,
 }
 
 type Verdict = Result<Reply, CatalogError>;
@@ -240,4 +266,62 @@ fn tell(
         drop(reply.send(told));
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use meta::command::CreateBucket;
+    use meta::id::Sequence;
+    use meta::memory::{Fate, MemoryStore};
+    use protocol::name::{AccountId, BucketName};
+    use protocol::time::Timestamp;
+
+    use super::*;
+    use crate::bell;
+
+    fn create(name: &str) -> Command {
+        Command::from(CreateBucket {
+            name: BucketName::parse(name).expect("a bucket name"),
+            created: Timestamp::from_millis(0),
+            owner: AccountId::parse("000000000000").expect("an account"),
+        })
+    }
+
+    fn stages(store: &Arc<MemoryStore>) -> (ThreadMailbox, CommitStage, ReadStage) {
+        let (ring, _) = bell::bell();
+        let board = EpochBoard::new(1, Sequence::new(0));
+        ThreadMailbox::new(store.clone(), board, Arc::new(Metrics::new(1)), ring)
+    }
+
+    #[test]
+    fn closing_answers_what_was_sent_and_ends_the_stages_though_somebody_holds_a_mailbox() {
+        let (mailbox, commit, read) = stages(&Arc::new(MemoryStore::new()));
+        let answers: Vec<_> =
+            ["one", "two"].map(|name| mailbox.commit(create(name))).into_iter().collect();
+        mailbox.close(1);
+        let commit = thread::spawn(move || commit.run());
+        let read = thread::spawn(move || read.run());
+        commit.join().expect("no panic").expect("no failure");
+        read.join().expect("no panic");
+        for answer in answers {
+            let answer = futures_util::FutureExt::now_or_never(answer).expect("answered");
+            assert!(matches!(answer, Ok(Reply::BucketCreated(_))), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_failed_batch_is_told_to_all_and_no_further_round_is_tried() {
+        let store = Arc::new(MemoryStore::new());
+        let (mailbox, commit, _) = stages(&store);
+        store.fail_next_commit(Fate::Lost);
+        let answers = ["one", "two"].map(|name| mailbox.commit(create(name)));
+        mailbox.close(0);
+        assert!(commit.run().is_err());
+        for answer in answers {
+            let answer = futures_util::FutureExt::now_or_never(answer).expect("answered");
+            assert!(matches!(answer, Err(CatalogError::Failed(_))), "{answer:?}");
+        }
+    }
 }

@@ -29,7 +29,7 @@ struct Waiting {
 /// The production form: a bounded queue to the stage's thread.
 #[derive(Clone)]
 pub struct FlushQueue {
-    queue: flume::Sender<Waiting>,
+    queue: flume::Sender<Option<Waiting>>,
 }
 
 impl FlushQueue {
@@ -37,6 +37,14 @@ impl FlushQueue {
     pub fn new(syncer: Arc<dyn Syncer>, metrics: Arc<Metrics>) -> (Self, FlushStage) {
         let (queue, inbox) = flume::bounded(limits::FLUSH_QUEUE_MAX);
         (Self { queue }, FlushStage { inbox, syncer, metrics })
+    }
+}
+
+impl FlushQueue {
+    /// Ends the stage once everything that was sent before is durable.
+    pub fn close(&self) {
+        // A stage that has ended already hears nothing.
+        self.queue.send(None).ok();
     }
 }
 
@@ -53,7 +61,7 @@ impl Flush for FlushQueue {
                 errno: None,
                 text: "the flush stage has ended".into(),
             };
-            queue.send_async(Waiting { files, done }).await.map_err(|_gone| gone())?;
+            queue.send_async(Some(Waiting { files, done })).await.map_err(|_gone| gone())?;
             answer.recv_async().await.map_err(|_gone| gone())?
         })
     }
@@ -61,24 +69,30 @@ impl Flush for FlushQueue {
 
 /// The stage: everything that waits is one round.
 pub struct FlushStage {
-    inbox: flume::Receiver<Waiting>,
+    inbox: flume::Receiver<Option<Waiting>>,
     syncer: Arc<dyn Syncer>,
     metrics: Arc<Metrics>,
 }
 
 impl FlushStage {
-    /// Serves until every [`FlushQueue`] is gone.
+    /// Serves until the queue is closed.
     pub fn run(&self) {
-        while let Ok(first) = self.inbox.recv() {
+        while let Ok(Some(first)) = self.inbox.recv() {
+            let mut files = first.files.len();
             let mut round = vec![first];
-            let mut files = round[0].files.len();
-            while files < limits::FLUSH_ROUND_FILES_MAX
+            let mut closed = false;
+            while !closed
+                && files < limits::FLUSH_ROUND_FILES_MAX
                 && let Ok(next) = self.inbox.try_recv()
             {
-                files += next.files.len();
-                round.push(next);
+                closed = next.is_none();
+                files += next.as_ref().map_or(0, |next| next.files.len());
+                round.extend(next);
             }
             self.round(round);
+            if closed {
+                return;
+            }
         }
     }
 

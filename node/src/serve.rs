@@ -31,7 +31,7 @@ pub struct Engine {
     /// Says why, if the engine can serve no more: the process must end, so that the next start finds out what
     /// is true.
     pub failed: flume::Receiver<String>,
-    /// Ends the engine's threads once all shards and the factory have ended.
+    /// Ends the engine's threads once all shards have ended.
     pub close: Box<dyn FnOnce()>,
 }
 
@@ -100,10 +100,7 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
         open(&plan.config, &plan.metrics, shards).map_err(|error| Failure::broken(&error))?;
     let ended = serve(&plan, &readiness, &engine, &stop);
     plan.access.flush();
-    let Engine { factory, close, .. } = engine;
-    // The factory holds the engine's queues open.
-    drop(factory);
-    close();
+    (engine.close)();
     ended
 }
 

@@ -81,6 +81,7 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
         ("file_system", data.facts().file_system.clone()),
         ("copy_way", preferred_way(config, data.facts()).as_str().to_owned()),
     ];
+    let (closing_mailbox, closing_flush) = (mailbox.clone(), flush.clone());
     let parts = Parts {
         config: config.clone(),
         data: Arc::new(data),
@@ -95,8 +96,10 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
         Box::pin(parts.seat(seat))
     });
     let close = Box::new(move || {
+        closing_flush.close();
+        closing_mailbox.close(limits::READER_THREADS);
         for thread in threads {
-            // The queues have closed with the last shard; a panic has been printed.
+            // A panic has been printed.
             drop(thread.join());
         }
     });
