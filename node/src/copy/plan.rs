@@ -12,7 +12,7 @@ use crate::config::Way;
 /// What decides between the ways: configuration, and what the file system can do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
-    /// The ways that may be used, preferred ones first. `Rw` is always possible, whether listed or not.
+    /// The ways that may be used, preferred ones first. `Rw` ends every order.
     pub order: Vec<Way>,
     /// A blob larger than `share_max_blob` is shared only by ranges of at least this fraction of it, so that a
     /// small copy does not hold the space of a large deleted source back. 0 to 1.
@@ -79,14 +79,12 @@ impl Rules {
         let fits = |way: &&Way| match way {
             Way::Share => !self.cloning() || self.is_worth_sharing(slice.len(), blob_len),
             Way::Reflink => self.can_clone,
-            // Not built: the next way is taken.
-            Way::CopyFileRange | Way::Splice => false,
             Way::Rw => true,
         };
         match self.order.iter().find(fits) {
             Some(Way::Share) => Step::Share(slice),
             Some(Way::Reflink) => Step::Reflink(slice, blob_len),
-            Some(Way::CopyFileRange | Way::Splice | Way::Rw) | None => Step::Write(vec![slice]),
+            Some(Way::Rw) | None => Step::Write(vec![slice]),
         }
     }
 
@@ -114,5 +112,101 @@ impl Rules {
             1 => steps.extend(fragments.drain(..).map(|source| self.step(source))),
             _ => steps.push(Step::Write(fragments.drain(..).map(|source| source.slice).collect())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use meta::fingerprint::Fingerprint;
+    use meta::id::{BlobId, TableId};
+    use meta::record::Extent;
+    use protocol::range::ByteRange;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn rules(order: &[Way], can_clone: bool) -> Rules {
+        Rules {
+            order: order.to_vec(),
+            share_min_fraction: 0.5,
+            share_max_blob: 64 * MIB,
+            can_clone,
+        }
+    }
+
+    fn extent(len: u64, blob_len: u64) -> SourceSlice {
+        let extent = Extent {
+            blob: BlobId::new(1),
+            offset: 0,
+            len,
+            table: TableId::new(1),
+            first_block: 0,
+            fingerprint: Fingerprint::EMPTY,
+        };
+        let slice = PieceSlice { piece: Piece::Extent(extent), within: ByteRange::whole(len) };
+        SourceSlice { slice, blob_len }
+    }
+
+    fn inline(len: usize) -> SourceSlice {
+        let bytes = Bytes::from(vec![7; len]);
+        let fingerprint = Fingerprint::of(&bytes);
+        let within = ByteRange::whole(len as u64);
+        let slice = PieceSlice { piece: Piece::Inline { bytes, fingerprint }, within };
+        SourceSlice { slice, blob_len: 0 }
+    }
+
+    fn way(source: SourceSlice, rules: &Rules) -> &'static str {
+        match plan(vec![source], rules).as_slice() {
+            [Step::Inline(_)] => "inline",
+            [Step::Share(_)] => "share",
+            [Step::Reflink(..)] => "reflink",
+            [Step::Write(_)] => "rw",
+            _ => "several",
+        }
+    }
+
+    #[test]
+    fn the_first_way_that_fits_is_taken() {
+        const ALL: [Way; 3] = Way::ALL;
+        // (order, can clone, length, blob length, way)
+        let table: [(&[Way], bool, u64, u64, &str); 10] = [
+            (&ALL, true, MIB, 64 * MIB, "share"),
+            (&ALL, true, MIB, 64 * MIB + 1, "reflink"),
+            (&ALL, true, 512 * MIB, 1_024 * MIB, "share"),
+            (&ALL, true, 512 * MIB - 1, 1_024 * MIB, "reflink"),
+            (&ALL, false, MIB, 1_024 * MIB, "share"),
+            (&[Way::Reflink, Way::Share, Way::Rw], true, MIB, MIB, "reflink"),
+            (&[Way::Reflink, Way::Share, Way::Rw], false, MIB, MIB, "share"),
+            (&[Way::Share, Way::Rw], true, MIB, 1_024 * MIB, "share"),
+            (&[Way::Reflink, Way::Rw], false, MIB, MIB, "rw"),
+            (&[Way::Rw], true, MIB, MIB, "rw"),
+        ];
+        for (order, can_clone, len, blob_len, expected) in table {
+            let rules = rules(order, can_clone);
+            assert_eq!(way(extent(len, blob_len), &rules), expected, "{order:?} {len} {blob_len}");
+        }
+        assert_eq!(way(inline(10), &rules(&ALL, true)), "inline");
+    }
+
+    #[test]
+    fn fragments_are_rewritten_together_when_there_are_too_many() {
+        let rules = rules(&Way::ALL, true);
+        let mut slices: Vec<_> = (0..20).map(|_| extent(40_000, MIB)).collect();
+        slices.insert(7, extent(2 * MIB, 2 * MIB));
+        slices.push(inline(10));
+        let steps = plan(slices, &rules);
+        let shape: Vec<usize> = steps
+            .iter()
+            .map(|step| match step {
+                Step::Write(slices) => slices.len(),
+                Step::Inline(_) | Step::Share(_) | Step::Reflink(..) => 1,
+            })
+            .collect();
+        assert_eq!(shape, [7, 1, 14]);
+        // As many large pieces as there may be stay as they are.
+        let large: Vec<_> = (0..20).map(|_| extent(2 * MIB, 2 * MIB)).collect();
+        assert_eq!(plan(large, &rules).len(), 20);
     }
 }
