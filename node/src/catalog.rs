@@ -2,8 +2,10 @@
 //!
 //! May touch: the `Store` seam and meta's rounds. Must not: know S3, files or HTTP.
 //! Invariant: a command is answered only after the batch that carries it is durable; after a failed or ambiguous
-//! write there is no further round (only a reopened store knows what is true).
+//! write there is no further round (only a reopened store knows what is true). A round that panics counts as such
+//! a write; a question that panics costs its asker the answer and nobody else anything.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use meta::command::{Command, Refusal, Reply};
@@ -13,6 +15,7 @@ use meta::store::{Store, StoreError};
 use crate::bell::Bell;
 use crate::epoch::EpochBoard;
 use crate::limits;
+use crate::log;
 use crate::metrics::Metrics;
 use crate::seam::Local;
 
@@ -88,7 +91,8 @@ impl Catalog {
             drop(reply.send(question(store)));
         }))?;
         let found = answer.recv_async().await;
-        Ok(found.map_err(|_gone| CatalogError::Failed("the readers have ended".into()))??)
+        Ok(found
+            .map_err(|_gone| CatalogError::Failed("nobody has answered the question".into()))??)
     }
 }
 
@@ -166,7 +170,10 @@ impl ReadStage {
     /// Serves until the mailbox is closed.
     pub fn run(&self) {
         while let Ok(Some(question)) = self.inbox.recv() {
-            question(&*self.store);
+            // A question changes nothing, so a panic leaves nothing half done; its message has been printed.
+            if catch_unwind(AssertUnwindSafe(|| question(&*self.store))).is_err() {
+                log::error("question_panicked", &[]);
+            }
         }
     }
 }
@@ -184,10 +191,13 @@ impl CommitStage {
     /// Serves until the mailbox is closed.
     ///
     /// # Errors
-    /// When the store fails: every waiter has been told, and the process must end and reopen.
+    /// When the store fails or a round panics: every waiter has been told, and the process must end and reopen.
     pub fn run(&self) -> Result<(), StoreError> {
         while let Ok(Some(first)) = self.letters.recv() {
-            match self.round(first) {
+            let ended = catch_unwind(AssertUnwindSafe(|| self.round(first)))
+                // The panic has been printed. The round's own waiters see their replies fall away: `Failed`.
+                .unwrap_or_else(|_panic| Err(StoreError::Failed("a round panicked".into())));
+            match ended {
                 Ok(Mail::More) => {}
                 Ok(Mail::Closed) => break,
                 Err(failure) => {
@@ -280,6 +290,7 @@ mod tests {
 
     use super::*;
     use crate::bell;
+    use crate::disk::tests::block_on;
 
     fn create(name: &str) -> Command {
         Command::from(CreateBucket {
@@ -323,5 +334,33 @@ mod tests {
             let answer = futures_util::FutureExt::now_or_never(answer).expect("answered");
             assert!(matches!(answer, Err(CatalogError::Failed(_))), "{answer:?}");
         }
+    }
+
+    #[test]
+    fn a_question_that_panics_costs_nobody_else_the_answer() {
+        let (mailbox, _, read) = stages(&Arc::new(MemoryStore::new()));
+        let catalog = Catalog::new(std::rc::Rc::new(mailbox.clone()));
+        let reader = thread::spawn(move || read.run());
+        let broken =
+            catalog.ask(|_store| -> Result<(), StoreError> { panic!("a broken question") });
+        assert!(matches!(block_on(broken), Err(CatalogError::Failed(_))));
+        assert_eq!(block_on(catalog.ask(|_store| Ok(7))), Ok(7));
+        mailbox.close(1);
+        reader.join().expect("the reader has ended in order");
+    }
+
+    #[test]
+    fn a_round_that_panics_ends_the_stage_and_leaves_nobody_waiting() {
+        let (mailbox, commit, _) = stages(&Arc::new(MemoryStore::new()));
+        let board = commit.board.clone();
+        let stage = thread::spawn(move || commit.run());
+        assert!(block_on(mailbox.commit(create("one"))).is_ok());
+        // A board behind the store is a mistake of ours that a round does not put up with.
+        board.publish(Sequence::new(0));
+        let told = block_on(mailbox.commit(create("two")));
+        assert!(matches!(told, Err(CatalogError::Failed(_))), "{told:?}");
+        assert!(stage.join().expect("the panic was caught").is_err());
+        let late = block_on(mailbox.commit(create("three")));
+        assert!(matches!(late, Err(CatalogError::Failed(_))), "{late:?}");
     }
 }

@@ -1,22 +1,29 @@
 //! Room: letting go. Garbage records are expanded in chunks, blobs that nothing refers to are taken, their files
 //! unlinked, the folders synced, and only then the last trace of them is forgotten.
 //!
-//! Runs as one task of shard 0, on the same seams as the operations.
+//! Runs as one task of one shard, on the same seams as the operations.
+//! Holds: what was found damaged, so that it is told once and passed over until the next start.
 //! Invariants: nothing is let go of that an operation which still lives may have read (epochs); a file is unlinked
-//! only after its record is durably gone, and forgotten only after its folder is synced.
+//! only after its record is durably gone, and forgotten only after its folder is synced; what is damaged holds
+//! nothing else up.
 //! Cancel: any step can be cut off; the records say how far it got.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use meta::command::{Command, ForgetGarbage, ReleaseGarbage, Reply, TakeBlobs};
 use meta::id::{BlobId, Sequence};
+use meta::key::{self, GarbageKey};
 use meta::query;
+use meta::store::{Space, Store, StoreError, Visit};
 
 use crate::bell::Ear;
 use crate::catalog::{Catalog, CatalogError};
-use crate::disk::{Disk, DiskError};
+use crate::disk::Disk;
 use crate::epoch::EpochBoard;
 use crate::limits;
 use crate::log;
@@ -25,6 +32,9 @@ use crate::seam::Clock;
 
 /// How long garbage gathers before it is worth a round, and before held-back garbage is looked at again.
 const GATHER: Duration = Duration::from_millis(50);
+
+/// How long to wait after a pass that failed.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// The collector.
 pub struct Collector {
@@ -38,72 +48,77 @@ pub struct Collector {
     pub board: Arc<EpochBoard>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// What cannot be let go of.
+    pub damaged: Damaged,
 }
 
-/// Why a pass ended early; it is tried again with the next one.
-#[derive(Debug)]
-pub(crate) enum Stopped {
-    Catalog(CatalogError),
-    Disk(DiskError),
-}
-
-impl From<CatalogError> for Stopped {
-    fn from(error: CatalogError) -> Self {
-        Self::Catalog(error)
-    }
-}
-
-impl From<DiskError> for Stopped {
-    fn from(error: DiskError) -> Self {
-        Self::Disk(error)
-    }
+/// What was found damaged since the start, at most [`limits::DAMAGED_MAX`] things of each kind.
+#[derive(Debug, Default)]
+pub struct Damaged {
+    garbage: RefCell<BTreeSet<GarbageKey>>,
+    blobs: RefCell<BTreeSet<BlobId>>,
 }
 
 impl Collector {
     /// Collects whenever something was committed, until nobody can commit any more.
     pub async fn run(&self, committed: &Ear) {
         loop {
-            let held_back = match self.pass().await {
-                Ok(held_back) => held_back,
-                Err(Stopped::Catalog(CatalogError::Failed(_))) => return,
-                Err(Stopped::Catalog(error)) => {
-                    log::warn("collect_stopped", &[("cause", &format!("{error:?}"))]);
-                    true
+            match self.pass().await {
+                Ok(held_back) => {
+                    if !held_back && !committed.hear().await {
+                        return;
+                    }
+                    self.clock.sleep(GATHER).await;
                 }
-                Err(Stopped::Disk(error)) => {
-                    log::warn("collect_stopped", &[("cause", &error)]);
-                    true
+                // A store that has failed for good ends the process, and this task with it.
+                Err(stopped) => {
+                    log::warn("collect_stopped", &[("cause", &format!("{stopped:?}"))]);
+                    self.clock.sleep(RETRY).await;
                 }
-            };
-            if !held_back && !committed.hear().await {
-                return;
             }
-            self.clock.sleep(GATHER).await;
         }
     }
 
-    /// Lets go of everything that may go; says whether something is held back.
-    pub(crate) async fn pass(&self) -> Result<bool, Stopped> {
+    /// Lets go of everything that may go; says whether something is held back. Each step is tried whatever became
+    /// of the ones before: they do not need each other.
+    ///
+    /// # Errors
+    /// The last one of the catalog; what was not let go of is tried again with the next pass.
+    pub(crate) async fn pass(&self) -> Result<bool, CatalogError> {
         let oldest = self.board.oldest();
-        let held_back = self.release(oldest).await?;
-        let held_back = self.take(oldest).await? || held_back;
-        unlink_taken(&self.catalog, &*self.disk, &self.metrics).await?;
-        Ok(held_back)
+        let released = self.release(oldest).await;
+        let taken = self.take(oldest).await;
+        self.unlink_taken().await?;
+        let (some_unreleased, some_untaken) = (released?, taken?);
+        Ok(some_unreleased || some_untaken)
     }
 
-    async fn release(&self, oldest: Sequence) -> Result<bool, Stopped> {
+    async fn release(&self, oldest: Sequence) -> Result<bool, CatalogError> {
+        let mut after = None;
         loop {
-            let found = self.catalog.ask(|store| query::garbage(store, None, 1)).await?;
-            let Some((at, _)) = found.into_iter().next() else { return Ok(false) };
+            let found = self.catalog.ask(move |store| next_garbage(store, after)).await?;
+            let Some(at) = found else { return Ok(false) };
             if at.sequence > oldest {
                 return Ok(true);
             }
+            if self.damaged.garbage.borrow().contains(&at) {
+                after = Some(at);
+                continue;
+            }
             let command = ReleaseGarbage { at, steps: limits::RELEASE_STEPS };
-            self.catalog.commit(command.into()).await?;
+            match self.catalog.commit(command.into()).await {
+                Ok(Reply::Released { finished: false, .. }) => {}
+                Ok(_) => after = Some(at),
+                Err(CatalogError::Corrupt(found)) => {
+                    self.pass_over(&self.damaged.garbage, at, &found);
+                    after = Some(at);
+                }
+                Err(other) => return Err(other),
+            }
         }
     }
 
-    async fn take(&self, oldest: Sequence) -> Result<bool, Stopped> {
+    async fn take(&self, oldest: Sequence) -> Result<bool, CatalogError> {
         let (mut after, mut held_back) = (None, false);
         loop {
             let found = self
@@ -115,34 +130,96 @@ impl Collector {
             let (free, held): (Vec<_>, Vec<_>) =
                 found.into_iter().partition(|(_, since)| *since <= oldest);
             held_back |= !held.is_empty();
-            let blobs: Vec<BlobId> = free.into_iter().map(|(blob, _)| blob).collect();
-            if !blobs.is_empty() {
-                self.catalog.commit(TakeBlobs { blobs }.into()).await?;
+            let blobs = self.sound(free.into_iter().map(|(blob, _)| blob));
+            if blobs.is_empty() {
+                continue;
             }
+            match self.catalog.commit(TakeBlobs { blobs: blobs.clone() }.into()).await {
+                Err(CatalogError::Corrupt(_)) => self.take_each(blobs).await?,
+                outcome => drop(outcome?),
+            }
+        }
+    }
+
+    /// One of these is damaged: the others are taken.
+    async fn take_each(&self, blobs: Vec<BlobId>) -> Result<(), CatalogError> {
+        for blob in blobs {
+            match self.catalog.commit(TakeBlobs { blobs: vec![blob] }.into()).await {
+                Err(CatalogError::Corrupt(found)) => {
+                    self.pass_over(&self.damaged.blobs, blob, &found);
+                }
+                outcome => drop(outcome?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Unlinks every blob that was taken, and forgets it; also those that were taken before the last start.
+    async fn unlink_taken(&self) -> Result<(), CatalogError> {
+        let mut after = None;
+        loop {
+            let found = self
+                .catalog
+                .ask(move |store| query::to_unlink(store, after, limits::UNLINK_BATCH_MAX))
+                .await?;
+            let Some((last, _)) = found.last() else { return Ok(()) };
+            after = Some(*last);
+            let mut blobs = self.sound(found.into_iter().map(|(blob, _)| blob));
+            if self.disk.unlink(blobs.clone()).await.is_err() {
+                blobs = self.unlink_each(blobs).await;
+            }
+            if blobs.is_empty() {
+                continue;
+            }
+            let count = blobs.len() as u64;
+            let forgotten = self.catalog.commit(Command::from(ForgetGarbage { blobs })).await?;
+            debug_assert_eq!(forgotten, Reply::Done, "forgetting has nothing to say");
+            self.metrics.files_unlinked.add(count);
+        }
+    }
+
+    /// One of these cannot be unlinked: says which of them could.
+    async fn unlink_each(&self, blobs: Vec<BlobId>) -> Vec<BlobId> {
+        let mut gone = Vec::new();
+        for blob in blobs {
+            match self.disk.unlink(vec![blob]).await {
+                Ok(()) => gone.push(blob),
+                Err(error) => self.pass_over(&self.damaged.blobs, blob, &error.to_string()),
+            }
+        }
+        gone
+    }
+
+    fn sound(&self, blobs: impl Iterator<Item = BlobId>) -> Vec<BlobId> {
+        let damaged = self.damaged.blobs.borrow();
+        blobs.filter(|blob| !damaged.contains(blob)).collect()
+    }
+
+    /// Tells of something that cannot be let go of. Its space stays in use until somebody has looked at it.
+    fn pass_over<T: Ord + Debug>(&self, known: &RefCell<BTreeSet<T>>, what: T, found: &str) {
+        log::error("garbage_damaged", &[("what", &format!("{what:?}")), ("found", &found)]);
+        self.metrics.garbage_damaged.add(1);
+        let mut known = known.borrow_mut();
+        if known.len() < limits::DAMAGED_MAX {
+            known.insert(what);
         }
     }
 }
 
-/// Unlinks every blob that was taken, and forgets it. Also the first step after a start: a crash may have come between.
-///
-/// # Errors
-/// Of the catalog or the disk; what was not forgotten is tried again.
-async fn unlink_taken(
-    catalog: &Catalog,
-    disk: &dyn Disk,
-    metrics: &Metrics,
-) -> Result<(), Stopped> {
-    loop {
-        let found =
-            catalog.ask(|store| query::to_unlink(store, None, limits::UNLINK_BATCH_MAX)).await?;
-        let blobs: Vec<BlobId> = found.into_iter().map(|(blob, _)| blob).collect();
-        if blobs.is_empty() {
-            return Ok(());
-        }
-        let count = blobs.len() as u64;
-        disk.unlink(blobs.clone()).await?;
-        let forgotten = catalog.commit(Command::from(ForgetGarbage { blobs })).await?;
-        debug_assert_eq!(forgotten, Reply::Done, "forgetting has nothing to say");
-        metrics.files_unlinked.add(count);
+/// The oldest garbage record after `after`, unread: one that cannot be decoded must not hide those behind it.
+fn next_garbage(
+    store: &dyn Store,
+    after: Option<GarbageKey>,
+) -> Result<Option<GarbageKey>, StoreError> {
+    let first = GarbageKey { sequence: Sequence::new(0), index: 0 };
+    let mut from = key::garbage(after.unwrap_or(first));
+    if after.is_some() {
+        from.push(0);
     }
+    let mut found = None;
+    store.scan(Space::Garbage, &from, &mut |key, _record| {
+        found = key::garbage_of(key);
+        Visit::Stop
+    })?;
+    Ok(found)
 }

@@ -68,7 +68,11 @@ impl Leases {
             Reply::FolderLeased(folder) => folder,
             other => unreachable!("a lease answers with a folder, not {other:?}"),
         };
-        self.disk.make_folder(folder).await.map_err(LeaseError::Disk)?;
+        if let Err(error) = self.disk.make_folder(folder).await {
+            // No id of it was given out. The lease must not stay: a full disk fails here again and again.
+            self.close(folder);
+            return Err(LeaseError::Disk(error));
+        }
         self.unsettled.borrow_mut().insert(folder, u32::from(FOLDER_SLOTS));
         Ok(folder)
     }
@@ -85,6 +89,10 @@ impl Leases {
         }
         unsettled.remove(&folder);
         drop(unsettled);
+        self.close(folder);
+    }
+
+    fn close(&self, folder: FolderId) {
         let catalog = self.catalog.clone();
         self.spawn.spawn(Box::pin(async move {
             // A lease that stays open costs one folder listing at the next start, nothing else.

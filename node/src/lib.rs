@@ -8,6 +8,7 @@
 
 pub mod access_line;
 pub mod admin;
+pub mod admission;
 pub mod bell;
 pub mod blob;
 pub mod budget;

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use meta::command::{Command, Reply};
 use protocol::sign::{Credential, Keyring};
 
+use crate::admission::Admission;
 use crate::blob::ReadPath;
+use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
 use crate::copy::plan::Rules;
@@ -30,6 +32,8 @@ pub struct Machine {
     pub disk: Rc<dyn Disk>,
     /// Questions and commands to meta.
     pub catalog: Catalog,
+    /// Whether there is room for a write.
+    pub admission: Arc<Admission>,
     /// The flush stage.
     pub flush: Rc<dyn Flush>,
     /// Fresh blob ids.
@@ -44,6 +48,8 @@ pub struct Machine {
     pub put_pool: Rc<BufferPool>,
     /// Buffers of byte copies.
     pub copy_pool: Rc<BufferPool>,
+    /// Memory for request bodies that are documents.
+    pub documents: Budget,
     /// Reads for clients.
     pub get_path: Rc<ReadPath>,
     /// Reads for copies: edges, digests, the bytes of a byte copy.

@@ -30,6 +30,8 @@ pub struct Metrics {
     pub corrupt_blocks: Counter,
     /// Files unlinked because nothing names them any more.
     pub files_unlinked: Counter,
+    /// Garbage that could not be let go of, because it or what it names is damaged.
+    pub garbage_damaged: Counter,
     /// Free bytes of the data directory's file system, as last measured.
     pub free_bytes: Counter,
     /// Size of that file system in bytes.
@@ -148,6 +150,7 @@ impl Metrics {
             flush_files: Counter::default(),
             corrupt_blocks: Counter::default(),
             files_unlinked: Counter::default(),
+            garbage_damaged: Counter::default(),
             free_bytes: Counter::default(),
             total_bytes: Counter::default(),
             connections: Counter::default(),
@@ -183,6 +186,7 @@ impl Metrics {
         text.single("tenon_flush_files_total", "counter", &self.flush_files);
         text.single("tenon_corrupt_blocks_total", "counter", &self.corrupt_blocks);
         text.single("tenon_files_unlinked_total", "counter", &self.files_unlinked);
+        text.single("tenon_garbage_damaged_total", "counter", &self.garbage_damaged);
         text.single("tenon_disk_free_bytes", "gauge", &self.free_bytes);
         text.single("tenon_disk_total_bytes", "gauge", &self.total_bytes);
         text.single("tenon_connections_total", "counter", &self.connections);

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use meta::id::BlobId;
 
 use crate::disk::{Disk, Unsynced};
+use crate::epoch::EpochGuard;
 use crate::lease::{LeaseError, Leases};
 use crate::machine::Machine;
 use crate::seam::Spawn;
@@ -19,6 +20,8 @@ pub struct NewFiles {
     leases: Rc<Leases>,
     spawn: Rc<dyn Spawn>,
     ids: Vec<BlobId>,
+    /// Keeps what the command shares resolvable until it is committed or refused.
+    epoch: Option<EpochGuard>,
     /// What the flush stage needs of the files that are written.
     pub unsynced: Vec<Unsynced>,
 }
@@ -31,8 +34,15 @@ impl NewFiles {
             leases: machine.leases.clone(),
             spawn: machine.spawn.clone(),
             ids: Vec::new(),
+            epoch: None,
             unsynced: Vec::new(),
         }
+    }
+
+    /// Lets the epoch live until these files, and whatever the same command shares, are named or given up: the
+    /// request may be gone by then, and its command still on the way.
+    pub fn hold(&mut self, epoch: EpochGuard) {
+        self.epoch = Some(epoch);
     }
 
     /// A fresh id for a file that is to be created.

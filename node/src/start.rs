@@ -3,6 +3,7 @@
 //! Order: lock and check the directory, open the store (its log is replayed), start the stages, sweep what a crash
 //! left, and only then let requests in.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use meta::rocks::RocksStore;
 use meta::store::Store;
 use meta::table::TablePage;
 
+use crate::admission::Admission;
 use crate::bell::{self, Ear};
 use crate::blob::{ReadPath, TableCache, TableLoadError, TableSource};
 use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError, ThreadMailbox};
-use crate::collect::Collector;
+use crate::collect::{Collector, Damaged};
 use crate::config::{Config, Way};
 use crate::copy::plan::Rules;
 use crate::disk::glommio::GlommioDisk;
@@ -64,17 +66,20 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
     let (flush, flush_stage) = FlushQueue::new(Arc::new(syncer), metrics.clone());
     let (fail, failed) = flume::bounded(1);
     let mut threads = vec![
-        stage("tenon-commit", move || {
-            if let Err(error) = commit.run() {
-                // Whoever listens ends the process; if nobody does, it is ending already.
-                drop(fail.try_send(format!("the metadata store has failed: {error}")));
-            }
+        stage("tenon-commit", &fail, move || {
+            commit.run().map_err(|error| format!("the metadata store has failed: {error}"))
         })?,
-        stage("tenon-flush", move || flush_stage.run())?,
+        stage("tenon-flush", &fail, move || {
+            flush_stage.run();
+            Ok(())
+        })?,
     ];
     for _ in 0..limits::READER_THREADS {
         let read = read.clone();
-        threads.push(stage("tenon-read", move || read.run())?);
+        threads.push(stage("tenon-read", &fail, move || {
+            read.run();
+            Ok(())
+        })?);
     }
 
     let facts = vec![
@@ -83,6 +88,7 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
     ];
     let (closing_mailbox, closing_flush) = (mailbox.clone(), flush.clone());
     let parts = Parts {
+        admission: Admission::new(config.disk_reserve, metrics.clone()),
         config: config.clone(),
         data: Arc::new(data),
         mailbox,
@@ -114,12 +120,26 @@ fn open_store(path: &Path, memory: u64) -> Result<Arc<dyn Store>, String> {
     Ok(Arc::new(store))
 }
 
-fn stage(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+/// Starts a stage on a thread of its own. If it fails or panics, `fail` says so, and the process ends: a node that
+/// lacks a stage would take requests and never finish them.
+fn stage(
+    name: &'static str,
+    fail: &flume::Sender<String>,
+    run: impl FnOnce() -> Result<(), String> + Send + 'static,
+) -> Result<JoinHandle<()>, String> {
+    let fail = fail.clone();
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let ended = catch_unwind(AssertUnwindSafe(run))
+            .unwrap_or_else(|_panic| Err(format!("the stage {name} panicked")));
+        if let Err(problem) = ended {
+            // Whoever listens ends the process; if nobody does, it is ending already.
+            drop(fail.try_send(problem));
+        }
+    });
     thread.map_err(|error| format!("no thread for {name}: {error}"))
 }
 
-/// The collector's ear can be taken once, by shard 0.
+/// The collector's ear can be taken once, by the first shard that asks for it.
 fn for_one_shard(ear: Ear) -> flume::Receiver<Ear> {
     let (put, take) = flume::bounded(1);
     // The channel has room for it.
@@ -131,6 +151,7 @@ fn for_one_shard(ear: Ear) -> flume::Receiver<Ear> {
 #[derive(Clone)]
 struct Parts {
     config: Arc<Config>,
+    admission: Arc<Admission>,
     data: Arc<DataDirectory>,
     mailbox: ThreadMailbox,
     flush: FlushQueue,
@@ -140,7 +161,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// Makes one shard's machine. Shard 0 sweeps first and collects from then on.
+    /// Makes one shard's machine. The first shard that gets here sweeps first and collects from then on.
     async fn seat(self, seat: Seat) -> Result<Rc<dyn Handler>, String> {
         let disk: Rc<dyn Disk> = Rc::new(GlommioDisk::new(&self.data));
         let catalog = Catalog::new(Rc::new(self.mailbox.clone()));
@@ -149,16 +170,27 @@ impl Parts {
                 .await
                 .map_err(|error| format!("the sweep of what a crash left failed: {error:?}"))?;
             log::info("swept", &[("folders", &swept.folders), ("lost", &swept.lost)]);
+            self.measure_room(&seat, &disk).await?;
             let collector = Collector {
                 catalog: catalog.clone(),
                 disk: disk.clone(),
                 clock: seat.clock.clone(),
                 board: self.board.clone(),
                 metrics: seat.metrics.clone(),
+                damaged: Damaged::default(),
             };
             seat.bulk.spawn(Box::pin(async move { collector.run(&ear).await }));
         }
         Ok(Rc::new(Server { machine: Rc::new(self.machine(seat, disk, catalog)) }))
+    }
+
+    /// Measures the room on the file system now and from now on.
+    async fn measure_room(&self, seat: &Seat, disk: &Rc<dyn Disk>) -> Result<(), String> {
+        let measured = self.admission.measure(&**disk).await;
+        measured.map_err(|error| format!("the free space cannot be measured: {error}"))?;
+        let (admission, disk, clock) = (self.admission.clone(), disk.clone(), seat.clock.clone());
+        seat.bulk.spawn(Box::pin(async move { admission.keep_measuring(&*disk, &*clock).await }));
+        Ok(())
     }
 
     fn machine(self, seat: Seat, disk: Rc<dyn Disk>, catalog: Catalog) -> Machine {
@@ -178,7 +210,9 @@ impl Parts {
         let spawn = seat.latency.clone();
         Machine {
             leases: Rc::new(Leases::new(catalog.clone(), disk.clone(), spawn.clone(), shard)),
-            put_pool: BufferPool::new(Budget::new(share / 2)),
+            admission: self.admission,
+            put_pool: BufferPool::new(Budget::new(share / 8 * 3)),
+            documents: Budget::new(share / 8),
             copy_pool: BufferPool::new(Budget::new(share / 8)),
             get_path: path(share / 4),
             copy_path: path(share / 8),
@@ -224,9 +258,8 @@ impl TableSource for StoredTables {
             found.map_err(|error| match error {
                 CatalogError::Corrupt(text) => TableLoadError::Corrupt(text),
                 CatalogError::Failed(text) => TableLoadError::Failed(text),
-                CatalogError::Busy | CatalogError::Refused(_) => {
-                    TableLoadError::Failed("too many questions wait for the store".into())
-                }
+                CatalogError::Busy => TableLoadError::Busy,
+                CatalogError::Refused(refusal) => TableLoadError::Failed(format!("{refusal:?}")),
             })
         })
     }

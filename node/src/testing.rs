@@ -23,10 +23,11 @@ use protocol::sign::{Credential, PayloadMode};
 use protocol::time::Timestamp;
 use sha2::{Digest, Sha256};
 
+use crate::admission::Admission;
 use crate::blob::{ReadPath, TableCache};
 use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError, Mailbox, Question};
-use crate::collect::Collector;
+use crate::collect::{Collector, Damaged};
 use crate::config::Config;
 use crate::copy::plan::Rules;
 use crate::disk::memory::MemoryDisk;
@@ -111,6 +112,8 @@ impl TestNode {
         };
         let machine = Machine {
             leases: Rc::new(Leases::new(catalog.clone(), shared.clone(), tasks.clone(), 0)),
+            admission: Admission::new(config.disk_reserve, metrics.clone()),
+            documents: Budget::new(1 << 20),
             put_pool: BufferPool::new(Budget::new(4 << 20)),
             copy_pool: BufferPool::new(Budget::new(4 << 20)),
             get_path: path(),
@@ -269,6 +272,7 @@ impl TestNode {
             clock: self.machine.clock.clone(),
             board: self.board.clone(),
             metrics: self.machine.metrics.clone(),
+            damaged: Damaged::default(),
         }
     }
 }

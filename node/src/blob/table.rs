@@ -26,6 +26,8 @@ pub enum TableLoadError {
     Missing,
     /// It cannot be decoded.
     Corrupt(String),
+    /// Too many questions wait for the store already: 503 SlowDown.
+    Busy,
     /// The store failed.
     Failed(String),
 }
@@ -34,6 +36,7 @@ impl fmt::Display for TableLoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("there is no such page"),
+            Self::Busy => f.write_str("too many questions wait for the store"),
             Self::Corrupt(text) | Self::Failed(text) => f.write_str(text),
         }
     }

@@ -80,12 +80,24 @@ pub fn source_slices(
     let slices = query::resolve(store, content, range)?.into_iter();
     let with_blob = slices.map(|slice| {
         let blob_len = match slice.piece.extent() {
-            Some(extent) => query::blob(store, extent.blob)?.len,
+            Some(extent) => len_around(store, extent)?,
             None => 0,
         };
         Ok(SourceSlice { slice, blob_len })
     });
     with_blob.collect()
+}
+
+/// The length of the blob that the extent lies in.
+fn len_around(store: &dyn Store, extent: &Extent) -> Result<u64, StoreError> {
+    let blob = query::blob(store, extent.blob)?;
+    if extent.offset.checked_add(extent.len).is_none_or(|end| end > blob.len) {
+        return Err(StoreError::Corrupt(format!(
+            "an extent does not lie inside blob {}",
+            extent.blob
+        )));
+    }
+    Ok(blob.len)
 }
 
 /// Copies `slices`.
@@ -96,6 +108,7 @@ pub async fn copy(machine: &Rc<Machine>, slices: Vec<SourceSlice>) -> Result<Cop
     let mut copy = Copying {
         machine,
         pieces: Vec::new(),
+        fingerprint: Fingerprint::EMPTY,
         blobs: Vec::new(),
         files: NewFiles::none(machine),
         ways: Vec::new(),
@@ -105,11 +118,10 @@ pub async fn copy(machine: &Rc<Machine>, slices: Vec<SourceSlice>) -> Result<Cop
             copy.files.abandon();
             return Err(error);
         }
+        // A range may have ten thousand pieces, and sharing one waits for nothing.
+        machine.clock.pause().await;
     }
-    let Copying { pieces, blobs, files, ways, .. } = copy;
-    let fingerprint = pieces
-        .iter()
-        .fold(Fingerprint::EMPTY, |whole, piece| whole.then(piece.fingerprint(), piece.len()));
+    let Copying { pieces, fingerprint, blobs, files, ways, .. } = copy;
     Ok(Copied { pieces: extent::merge(pieces), blobs, files, fingerprint, ways })
 }
 
@@ -117,6 +129,8 @@ pub async fn copy(machine: &Rc<Machine>, slices: Vec<SourceSlice>) -> Result<Cop
 struct Copying<'a> {
     machine: &'a Rc<Machine>,
     pieces: Vec<Piece>,
+    /// Of all pieces so far.
+    fingerprint: Fingerprint,
     blobs: Vec<NewBlob>,
     files: NewFiles,
     ways: Vec<&'static str>,
@@ -141,6 +155,11 @@ impl Copying<'_> {
         self.machine.metrics.copied(way, CopiedBytes(logical), MovedBytes(physical));
     }
 
+    fn add(&mut self, piece: Piece) {
+        self.fingerprint = self.fingerprint.then(piece.fingerprint(), piece.len());
+        self.pieces.push(piece);
+    }
+
     fn note(&mut self, way: &'static str) {
         if !self.ways.contains(&way) {
             self.ways.push(way);
@@ -156,7 +175,7 @@ impl Copying<'_> {
         }
         let Cut::Known(piece) = slice.cut() else { unreachable!("inline bytes are in memory") };
         self.note("inline");
-        self.pieces.push(piece);
+        self.add(piece);
         Ok(())
     }
 
@@ -175,7 +194,7 @@ impl Copying<'_> {
 
     fn share(&mut self, extent: Extent) {
         self.went(Way::Share, extent.len, 0);
-        self.pieces.push(Piece::Extent(extent));
+        self.add(Piece::Extent(extent));
     }
 
     async fn reflink(&mut self, slice: PieceSlice, blob_len: u64) -> Result<(), CopyError> {
@@ -209,7 +228,7 @@ impl Copying<'_> {
             }
             let fingerprint = Fingerprint::of(&bytes);
             self.went(Way::Rw, len, len);
-            self.pieces.push(Piece::Inline { bytes: bytes.freeze(), fingerprint });
+            self.add(Piece::Inline { bytes: bytes.freeze(), fingerprint });
             return Ok(());
         }
         let id = self.files.reserve().await.map_err(CopyError::Lease)?;
@@ -235,6 +254,6 @@ impl Copying<'_> {
         self.went(way, extent.len, physical);
         self.files.unsynced.push(unsynced);
         self.blobs.push(blob);
-        self.pieces.push(Piece::Extent(extent));
+        self.add(Piece::Extent(extent));
     }
 }

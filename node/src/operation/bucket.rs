@@ -18,20 +18,24 @@ use crate::limits::BUCKETS_MAX;
 
 pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
     let input = ListBucketsInput::parse(call.head)?;
-    let found = call.machine.catalog.ask(|store| query::buckets(store, None, BUCKETS_MAX)).await;
-    let buckets = found.map_err(failure::catalog)?.into_iter();
-    let listed = buckets.map(|(name, record)| ListedBucket { name, created: record.created });
-    let settings = &call.machine.settings;
-    Ok(list_buckets::answer(&input, &settings.account, &settings.region, listed).into())
+    let settings = call.machine.settings.clone();
+    // The answer is written on the reader thread: many names take longer than a shard has.
+    let answer = call.machine.catalog.ask(move |store| {
+        let buckets = query::buckets(store, None, BUCKETS_MAX)?.into_iter();
+        let listed = buckets.map(|(name, record)| ListedBucket { name, created: record.created });
+        Ok(list_buckets::answer(&input, &settings.account, &settings.region, listed))
+    });
+    Ok(answer.await.map_err(failure::catalog)?.into())
 }
 
 pub(super) async fn create(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let name = subject::bucket_name(call.head)?;
     CreateBucketInput::parse(call.head)?;
     name.check_creatable()?;
+    ingest::admit(call.machine, 0)?;
     let document = ingest::document(&mut call, create_bucket::INTEGRITY, XML_BODY_MAX).await?;
     let settings = &call.machine.settings;
-    create_bucket::parse_body(&document, &settings.region)?;
+    create_bucket::parse_body(&document.bytes, &settings.region)?;
     let command = CreateBucket {
         name: name.clone(),
         created: call.machine.clock.now(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use meta::command::{CompleteUpload, NewObject, Refusal};
 use meta::fingerprint::Fingerprint;
+use meta::id::BucketId;
 use meta::query;
 use meta::record::{PartFacts, UploadRecord};
 use protocol::error::S3Error;
@@ -14,6 +15,7 @@ use protocol::limits::{COMPLETE_BODY_MAX, PART_NUMBER_MAX};
 use protocol::operation::complete_upload::{
     self, CompleteUploadInput, Completed, ListedPart, StoredPart,
 };
+use protocol::operation::write_condition::WriteCondition;
 use protocol::part::PartNumber;
 
 use super::put_object::{condition, refused};
@@ -24,7 +26,7 @@ use crate::limits::COMPLETE_TRIES_MAX;
 pub(super) async fn complete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = Arc::new(CompleteUploadInput::parse(call.head)?);
-    let document =
+    let mut document =
         ingest::document(&mut call, complete_upload::INTEGRITY, COMPLETE_BODY_MAX).await?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
     let mut listed = None;
@@ -35,9 +37,10 @@ pub(super) async fn complete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
         // S3 looks for the upload before it looks into the document.
         let listed = match &listed {
             Some(listed) => listed,
-            None => listed.insert(parse(&call, document.clone()).await?),
+            None => listed.insert(parse(&call, std::mem::take(&mut document.bytes)).await?),
         };
-        let (completed, unlisted) = prepare(&call, &input, &upload, listed.clone()).await?;
+        let (completed, unlisted) =
+            prepare(&call, bucket.id, &input, &upload, listed.clone()).await?;
         let command = CompleteUpload {
             bucket: bucket.id,
             key: key.clone(),
@@ -77,12 +80,21 @@ async fn parse(call: &Call<'_>, document: Vec<u8>) -> Result<Arc<[ListedPart]>, 
 /// Reads the parts as they are now and decides what they make, on a reader thread.
 async fn prepare(
     call: &Call<'_>,
+    bucket: BucketId,
     input: &Arc<CompleteUploadInput>,
     upload: &UploadRecord,
     listed: Arc<[ListedPart]>,
 ) -> Result<(Completed, Vec<PartNumber>), S3Error> {
     let (manifest, checksum, input) = (upload.manifest, upload.checksum, input.clone());
+    let key = subject::object_name(call.head)?.1.clone();
     let decided = call.machine.catalog.ask(move |store| {
+        // The round decides about the condition; but S3 looks at it before it looks at the parts.
+        if input.condition != WriteCondition::None {
+            let now = query::object(store, bucket, &key)?.map(|object| object.etag);
+            if let Err(failed) = input.condition.check(&key, now.as_ref()) {
+                return Ok(Err(failed));
+            }
+        }
         let parts = query::parts(store, manifest, None, usize::from(PART_NUMBER_MAX))?;
         let stored: Vec<StoredPart> = parts.into_iter().map(stored).collect();
         Ok(complete_upload::decide(&input, checksum, &listed, &stored)

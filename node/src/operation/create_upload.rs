@@ -5,12 +5,13 @@ use protocol::error::S3Error;
 use protocol::name::UploadId;
 use protocol::operation::create_upload::{self, CreateUploadInput};
 
-use super::{Call, Outcome, failure, subject};
+use super::{Call, Outcome, failure, ingest, subject};
 
 pub(super) async fn create(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = CreateUploadInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
+    ingest::admit(call.machine, 0)?;
     let initiated = call.machine.clock.now();
     let mut random = [0; 16];
     call.machine.random.fill(&mut random);

@@ -5,14 +5,14 @@
 use meta::command::Refusal;
 use protocol::error::S3Error;
 
-use crate::blob::ReadError;
+use crate::blob::{ReadError, TableLoadError};
 use crate::catalog::CatalogError;
 use crate::copy::CopyError;
 use crate::disk::DiskError;
 use crate::exchange::BodyError;
 use crate::lease::LeaseError;
 use crate::log;
-use crate::machine::PublishError;
+use crate::machine::{Machine, PublishError};
 
 /// A question failed, or a command was refused for a reason that its operation did not expect.
 pub(super) fn catalog(error: CatalogError) -> S3Error {
@@ -49,7 +49,14 @@ pub(super) fn disk(error: &DiskError) -> S3Error {
 }
 
 /// Stored bytes could not be read or are not what was stored.
-pub(super) fn read(error: &ReadError) -> S3Error {
+pub(super) fn read(machine: &Machine, error: &ReadError) -> S3Error {
+    match error {
+        ReadError::Table { error: TableLoadError::Busy, .. } => return S3Error::slow_down(),
+        ReadError::Corrupt { .. } | ReadError::CorruptInline | ReadError::Contradiction { .. } => {
+            machine.metrics.corrupt_blocks.add(1);
+        }
+        ReadError::Disk { .. } | ReadError::Table { .. } => {}
+    }
     log::error("read_failed", &[("cause", error)]);
     S3Error::internal()
 }
@@ -71,9 +78,9 @@ pub(super) fn publish(error: PublishError) -> S3Error {
 }
 
 /// A range could not be copied.
-pub(super) fn copy(error: CopyError) -> S3Error {
+pub(super) fn copy(machine: &Machine, error: CopyError) -> S3Error {
     match error {
-        CopyError::Read(error) => read(&error),
+        CopyError::Read(error) => read(machine, &error),
         CopyError::Disk(error) => disk(&error),
         CopyError::Lease(error) => lease(error),
     }

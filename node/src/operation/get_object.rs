@@ -81,7 +81,7 @@ impl ObjectStream {
             if let Some(reader) = &mut self.reader
                 && let Some(read) = reader.next().await
             {
-                return Some(read.map_err(|error| failure::read(&error)));
+                return Some(read.map_err(|error| failure::read(&self.machine, &error)));
             }
             if self.to_resolve.is_empty() {
                 return None;

@@ -16,10 +16,19 @@ use protocol::operation::upload_part_copy;
 
 use super::{Call, failure};
 use crate::blob::BlobWriter;
+use crate::budget::Permit;
 use crate::exchange::BodySource;
 use crate::limits;
 use crate::machine::Machine;
 use crate::new_files::NewFiles;
+
+/// Makes sure that there is room for a write of `len` bytes (0 for one that stores no more than a record).
+///
+/// # Errors
+/// `InsufficientStorage` below the reserve.
+pub(super) fn admit(machine: &Machine, len: u64) -> Result<(), S3Error> {
+    if machine.admission.admit(len) { Ok(()) } else { Err(S3Error::insufficient_storage()) }
+}
 
 /// A body that has been received whole and found to be what the client declared.
 pub(super) struct Received {
@@ -30,7 +39,7 @@ pub(super) struct Received {
     pub(super) files: NewFiles,
 }
 
-/// Receives a body and stores it.
+/// Receives a body and stores it, if there is room for it.
 ///
 /// # Errors
 /// The client's faults as S3 names them; a full or failing disk.
@@ -39,6 +48,7 @@ pub(super) async fn store(
     body: &mut dyn BodySource,
     intake: Intake,
 ) -> Result<Received, S3Error> {
+    admit(machine, intake.payload_len().unwrap_or_default())?;
     let mut files = NewFiles::none(machine);
     match receive(machine, body, intake, &mut files).await {
         Ok((digests, Stored { fingerprint, pieces, blobs })) => {
@@ -139,7 +149,14 @@ async fn writer(
     BlobWriter::create(disk, clock, pool, id, len).await.map_err(|error| failure::disk(&error))
 }
 
-/// Receives a small body, such as an XML document, into memory.
+/// A small body in memory.
+pub(super) struct Document {
+    pub(super) bytes: Vec<u8>,
+    /// What it, and what is made of it, is held under.
+    permit: Option<Permit>,
+}
+
+/// Receives a small body, such as an XML document, into memory, as soon as there is memory for one of its length.
 ///
 /// # Errors
 /// The client's faults as S3 names them; `MaxMessageLengthExceeded` beyond `len_max`.
@@ -147,14 +164,18 @@ pub(super) async fn document(
     call: &mut Call<'_>,
     integrity: Integrity,
     len_max: u64,
-) -> Result<Vec<u8>, S3Error> {
+) -> Result<Document, S3Error> {
     let mut intake = Intake::document(call.head, call.auth, integrity, len_max)?;
-    let mut document = Vec::new();
+    let len = usize::try_from(intake.payload_len().unwrap_or(len_max)).unwrap_or(usize::MAX);
+    let mut document = Document { bytes: Vec::new(), permit: None };
     while let Some(wire) = call.body.next().await {
         let mut wire = wire.map_err(failure::body)?;
         while !wire.is_empty() {
+            if document.permit.is_none() {
+                document.permit = Some(call.machine.documents.admit(len).await);
+            }
             let step = wire.split_to(wire.len().min(limits::DIGEST_STEP_LEN));
-            intake.push(step, &mut |piece| document.extend_from_slice(&piece))?;
+            intake.push(step, &mut |piece| document.bytes.extend_from_slice(&piece))?;
             call.machine.clock.pause().await;
         }
     }

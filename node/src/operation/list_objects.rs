@@ -1,4 +1,4 @@
-//! Room: ListObjectsV2: one page of a bucket's keys, always asked on a reader thread.
+//! Room: ListObjectsV2: one page of a bucket's keys, always asked, and its answer written, on a reader thread.
 
 use meta::query::{self, ListEntry, ListFrom, ListObjects, ListPage};
 use protocol::error::S3Error;
@@ -12,15 +12,15 @@ pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
     let input = ListObjectsInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
     let from = begin(&input);
-    let (prefix, delimiter) = (input.prefix.clone(), input.delimiter.clone());
-    let max = usize::try_from(input.max_keys).unwrap_or(usize::MAX);
-    let page = call.machine.catalog.ask(move |store| {
-        let (prefix, delimiter) = (prefix.as_str(), delimiter.as_deref());
-        query::list_objects(store, &ListObjects { bucket: bucket.id, prefix, delimiter, from, max })
+    let (name, settings) = (name.clone(), call.machine.settings.clone());
+    let answer = call.machine.catalog.ask(move |store| {
+        let (prefix, delimiter) = (input.prefix.as_str(), input.delimiter.as_deref());
+        let max = usize::try_from(input.max_keys).unwrap_or(usize::MAX);
+        let asked = ListObjects { bucket: bucket.id, prefix, delimiter, from, max };
+        let page = shown(query::list_objects(store, &asked)?);
+        Ok(list_objects::answer(&input, &name, &settings.account, &page))
     });
-    let page = shown(page.await.map_err(failure::catalog)?);
-    let account = &call.machine.settings.account;
-    Ok(list_objects::answer(&input, name, account, &page).into())
+    Ok(answer.await.map_err(failure::catalog)?.into())
 }
 
 fn begin(input: &ListObjectsInput) -> ListFrom {

@@ -1,6 +1,11 @@
-//! Room: ListParts: one page of an open upload's parts.
+//! Room: ListParts: one page of an open upload's parts, asked, and its answer written, on a reader thread.
+//!
+//! The epoch keeps the parts of an upload that ends meanwhile: the page is that of the moment the upload was found.
 
+use meta::id::ManifestId;
 use meta::query;
+use meta::record::PartFacts;
+use meta::store::{Store, StoreError};
 use protocol::error::S3Error;
 use protocol::operation::list_parts::{self, ListPartsInput, PartPage, ShownPart};
 use protocol::part::PartNumber;
@@ -8,39 +13,44 @@ use protocol::part::PartNumber;
 use super::{Call, Outcome, failure, subject};
 
 pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let _epoch = call.machine.epochs.enter();
     let (name, key) = subject::object_name(call.head)?;
     let input = ListPartsInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
     let (_, upload) = subject::upload(call.machine, &bucket, key, &input.upload_id).await?;
-    let max = usize::try_from(input.max_parts).unwrap_or(usize::MAX);
-    let mut parts = match u16::try_from(input.marker) {
-        Ok(0) => ask(&call, upload.manifest, None, max).await?,
-        Ok(marker) => ask(&call, upload.manifest, PartNumber::new(marker), max).await?,
-        // Beyond every part number.
-        Err(_) => Vec::new(),
-    };
-    let truncated = max > 0 && parts.len() > max;
-    parts.truncate(max);
-    let shown = parts.into_iter().map(|part| ShownPart {
-        number: part.number,
-        modified: part.modified,
-        etag: part.etag,
-        len: part.len,
-        // S3: a part shows a checksum only if the upload declared an algorithm.
-        checksum: upload.checksum.and(part.checksum),
+    let (name, key, settings) = (name.clone(), key.clone(), call.machine.settings.clone());
+    let answer = call.machine.catalog.ask(move |store| {
+        let (parts, truncated) = page(store, upload.manifest, &input)?;
+        let shown = parts.into_iter().map(|part| ShownPart {
+            number: part.number,
+            modified: part.modified,
+            etag: part.etag,
+            len: part.len,
+            // S3: a part shows a checksum only if the upload declared an algorithm.
+            checksum: upload.checksum.and(part.checksum),
+        });
+        let page = PartPage { checksum: upload.checksum, parts: shown.collect(), truncated };
+        Ok(list_parts::answer(&input, &name, &key, &settings.account, &page))
     });
-    let page = PartPage { checksum: upload.checksum, parts: shown.collect(), truncated };
-    Ok(list_parts::answer(&input, name, key, &call.machine.settings.account, &page).into())
+    Ok(answer.await.map_err(failure::catalog)?.into())
 }
 
-/// One part more than the page holds, to tell whether it is the last page.
-async fn ask(
-    call: &Call<'_>,
-    manifest: meta::id::ManifestId,
-    after: Option<PartNumber>,
-    max: usize,
-) -> Result<Vec<meta::record::PartFacts>, S3Error> {
-    let found =
-        call.machine.catalog.ask(move |store| query::parts(store, manifest, after, max + 1));
-    found.await.map_err(failure::catalog)
+/// The parts of the page, and whether there are more behind it.
+fn page(
+    store: &dyn Store,
+    manifest: ManifestId,
+    input: &ListPartsInput,
+) -> Result<(Vec<PartFacts>, bool), StoreError> {
+    let after = match u16::try_from(input.marker).map(PartNumber::new) {
+        Ok(Some(number)) => Some(number),
+        _ if input.marker == 0 => None,
+        // Beyond every part number.
+        _ => return Ok((Vec::new(), false)),
+    };
+    let max = usize::try_from(input.max_parts).unwrap_or(usize::MAX);
+    // One more than the page holds, to tell whether it is the last one.
+    let mut parts = query::parts(store, manifest, after, max.saturating_add(1))?;
+    let truncated = max > 0 && parts.len() > max;
+    parts.truncate(max);
+    Ok((parts, truncated))
 }

@@ -4,6 +4,7 @@
 //! what it replaces. A crash in between leaves an unnamed file for the sweep, and the old object in place.
 
 use meta::command::{NewObject, PutObject, Refusal, WriteCond};
+use meta::query;
 use protocol::body::{Intake, Want};
 use protocol::checksum::{Checksum, ChecksumAlgorithm};
 use protocol::error::S3Error;
@@ -25,6 +26,13 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
     let want = Want { md5: true, algorithm: None };
     let intake = Intake::new(head, auth, want, PUT_LEN_MAX)?;
     let bucket = subject::bucket(machine, bucket_name, &input.common).await?;
+    // The round decides; but whoever has lost already need not send the body.
+    if input.condition != WriteCondition::None {
+        let (id, wanted) = (bucket.id, key.clone());
+        let now = machine.catalog.ask(move |store| query::object(store, id, &wanted)).await;
+        let now = now.map_err(failure::catalog)?.map(|object| object.etag);
+        input.condition.check(key, now.as_ref())?;
+    }
 
     let received = ingest::store(machine, body, intake).await?;
     let md5 = received.digests.md5.ok_or_else(S3Error::internal)?;

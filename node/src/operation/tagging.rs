@@ -13,8 +13,9 @@ use crate::catalog::CatalogError;
 
 pub(super) async fn put(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let (bucket, key) = target(&call, Operation::PutObjectTagging).await?;
+    ingest::admit(call.machine, 0)?;
     let document = ingest::document(&mut call, object_tagging::INTEGRITY, XML_BODY_MAX).await?;
-    let tags = object_tagging::parse_body(&document)?;
+    let tags = object_tagging::parse_body(&document.bytes)?;
     let command = PutTags { bucket, key: key.clone(), expected: None, tags };
     commit(&call, key, command.into()).await?;
     Ok(object_tagging::put_answer().into())

@@ -18,10 +18,10 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Outcome, S3Error> {
     let Call { machine, head, auth, body, .. } = call;
     let (name, key) = subject::object_name(head)?;
     let input = UploadPartInput::parse(head)?;
-    let bucket = subject::bucket(machine, name, &input.common).await?;
-    let (upload_id, upload) = subject::upload(machine, &bucket, key, &input.upload_id).await?;
     // CRCs fall out of the fingerprint; an intake that the client sends a checksum to computes that one anyway.
     let probe = Intake::new(head, auth, Want { md5: true, algorithm: None }, PART_LEN_MAX)?;
+    let bucket = subject::bucket(machine, name, &input.common).await?;
+    let (upload_id, upload) = subject::upload(machine, &bucket, key, &input.upload_id).await?;
     let rule = upload_part::part_checksum(upload.checksum, probe.sent_algorithm())?;
     let intake =
         Intake::new(head, auth, Want { md5: true, algorithm: rule.algorithm }, PART_LEN_MAX)?;

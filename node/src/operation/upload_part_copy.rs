@@ -3,7 +3,8 @@
 //! Durable steps: the files that the copy made (none where it shares) and their folders are synced; one command
 //! raises the references, names the new blobs and puts the part. A crash before it leaves unnamed files for the sweep.
 //! The source is the object that the key names once, when it is looked up: an overwrite or delete from then on
-//! changes nothing (the epoch keeps what was read resolvable, the command makes the part its co-owner).
+//! changes nothing (the epoch keeps what was read resolvable until the command has made the part its co-owner,
+//! also if the client goes away meanwhile).
 //! Source of the order of checks: S3 UploadPartCopy, errors.
 
 use std::rc::Rc;
@@ -25,7 +26,7 @@ use crate::copy::{self, Digested};
 use crate::machine::Machine;
 
 pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
-    let _epoch = call.machine.epochs.enter();
+    let epoch = call.machine.epochs.enter();
     let (name, key) = subject::object_name(call.head)?;
     let input = UploadPartCopyInput::parse(call.head)?;
     ingest::no_body(&mut call).await?;
@@ -37,7 +38,11 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     input.check_version()?;
     let source = Source::find(machine, source_bucket.id, &input).await?;
 
-    let copied = copy::copy(machine, source.slices.clone()).await.map_err(failure::copy)?;
+    ingest::admit(machine, 0)?;
+    let mut copied = copy::copy(machine, source.slices.clone())
+        .await
+        .map_err(|error| failure::copy(machine, error))?;
+    copied.files.hold(epoch);
     call.trace.way = Some(copied.ways.join("+"));
     let part = match describe(machine, &input, &upload, &source, &copied).await {
         Ok(part) => part,
@@ -111,10 +116,13 @@ async fn describe(
     let linear = wanted.and_then(|algorithm| copied.fingerprint.checksum(algorithm));
     let to_hash = wanted.filter(|_| linear.is_none());
     let to_md5 = source.md5.is_none() && source.range.len() <= machine.settings.etag_md5_up_to;
-    let slices = source.slices.iter().map(|source| source.slice.clone()).collect();
-    let digested = Digested::of(machine, slices, to_md5, to_hash)
-        .await
-        .map_err(|error| failure::read(&error))?;
+    let digested = if to_md5 || to_hash.is_some() {
+        let slices = source.slices.iter().map(|source| source.slice.clone()).collect();
+        let digested = Digested::of(machine, slices, to_md5, to_hash).await;
+        digested.map_err(|error| failure::read(machine, &error))?
+    } else {
+        Digested::default()
+    };
     let md5 = source.md5.or(digested.md5);
     let etag = match &md5 {
         Some(md5) => ETag::from_md5(md5),

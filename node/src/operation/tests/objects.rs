@@ -139,7 +139,15 @@ fn one_of_many_writers_wins() {
     let second = node.send("PUT", "/bkt/k", &only_if_absent, &bytes(8, 100_000));
     assert_eq!(second.status, 412);
     assert_eq!(second.element("Condition").as_deref(), Some("If-None-Match"));
+    assert!(ask(&node, query::open_leases).is_empty(), "the loser's body was not even stored");
+    assert_eq!(node.get("/bkt/k"), b"first");
+
+    // Both find the key free, and one is overtaken while its body comes in.
+    let mut slow = pin!(node.start("PUT", "/bkt/race", &only_if_absent, &bytes(9, 100_000)));
+    assert!(slow.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(node.send("PUT", "/bkt/race", &only_if_absent, b"fast").status, 200);
+    assert_eq!(node.run(slow).status, 412);
     node.settle();
     assert!(node.disk.blobs().is_empty(), "the loser's file is unlinked at once");
-    assert_eq!(node.get("/bkt/k"), b"first");
+    assert_eq!(node.get("/bkt/race"), b"fast");
 }

@@ -210,3 +210,44 @@ fn what_is_not_built_is_refused() {
     let sealed = [("x-amz-server-side-encryption", "AES256")];
     expect(&node.send("PUT", "/bkt/k", &sealed, b"1"), 501, "NotImplemented");
 }
+
+#[test]
+fn behind_the_last_part_number_there_are_no_parts() {
+    let node = node_with_bucket();
+    let upload = node.create_upload("/bkt/k", &[]);
+    let target = format!("/bkt/k?partNumber=10000&uploadId={upload}");
+    assert_eq!(node.send("PUT", &target, &[], b"x").status, 200);
+    let list = |marker: &str| {
+        let target = format!("/bkt/k?uploadId={upload}&part-number-marker={marker}");
+        node.send("GET", &target, &[], b"").element("PartNumber")
+    };
+    assert_eq!(list("9999").as_deref(), Some("10000"));
+    for marker in ["10000", "10001", "65535", "65536", "2147483647"] {
+        assert_eq!(list(marker), None, "{marker}");
+    }
+}
+
+#[test]
+fn a_lost_condition_is_told_before_the_parts_are_looked_at() {
+    let node = node_with_bucket();
+    node.put("/bkt/k", b"here");
+    let upload = node.create_upload("/bkt/k", &[]);
+    let document =
+        b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"x\"</ETag></Part>\
+        </CompleteMultipartUpload>";
+    let complete = |headers: &[(&str, &str)]| {
+        node.send("POST", &format!("/bkt/k?uploadId={upload}"), headers, document)
+    };
+    expect(&complete(&[]), 400, "InvalidPart");
+    expect(&complete(&[("if-none-match", "*")]), 412, "PreconditionFailed");
+    expect(&complete(&[("if-match", "\"other\"")]), 412, "PreconditionFailed");
+}
+
+#[test]
+fn a_malformed_part_is_refused_before_its_upload_is_looked_for() {
+    let node = node_with_bucket();
+    let malformed = [("x-amz-checksum-crc32", "AAAA")];
+    let target = "/none/k?partNumber=1&uploadId=unknown";
+    expect(&node.send("PUT", target, &malformed, b"x"), 400, "InvalidRequest");
+    expect(&node.send("PUT", target, &[], b"x"), 404, "NoSuchBucket");
+}

@@ -1,0 +1,172 @@
+//! What is damaged, refused or given up holds up nothing else.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use meta::id::{BlobId, TableId};
+use meta::key::{self, GarbageKey};
+use meta::query;
+use meta::store::{Batch, Space, Store};
+
+use super::{bytes, node_with_bucket};
+use crate::blob::{ReadError, TableLoadError};
+use crate::disk::DiskError;
+use crate::disk::memory::Call;
+use crate::operation::failure;
+use crate::testing::{TestNode, ask};
+
+/// A node with two objects, deleted but not let go of yet, and their blobs in the order of deletion.
+fn with_garbage() -> (TestNode, Vec<BlobId>) {
+    let node = node_with_bucket();
+    node.put("/bkt/first", &bytes(1, 100_000));
+    node.put("/bkt/second", &bytes(2, 100_000));
+    let blobs = node.disk.blobs();
+    for key in ["/bkt/first", "/bkt/second"] {
+        assert_eq!(node.send("DELETE", key, &[], b"").status, 204);
+    }
+    (node, blobs)
+}
+
+fn overwrite(node: &TestNode, space: Space, key: Vec<u8>) {
+    let mut batch = Batch::new();
+    batch.put(space, key, &b"\xFFnonsense"[..]);
+    node.store.commit(batch).expect("the store is well");
+}
+
+#[test]
+fn damaged_garbage_holds_nothing_else_up() {
+    type Damage = fn(GarbageKey, BlobId) -> (Space, Vec<u8>);
+    let damages: [Damage; 3] = [
+        |at, _| (Space::Garbage, key::garbage(at)),
+        |_, blob| (Space::Blobs, key::blob(blob)),
+        |_, blob| (Space::Tables, key::table_head(TableId::of(blob))),
+    ];
+    for (number, damage) in damages.into_iter().enumerate() {
+        let (node, blobs) = with_garbage();
+        let garbage = ask(&node, |store| query::garbage(store, None, 10));
+        let (space, key) = damage(garbage[0].0, blobs[0]);
+        overwrite(&node, space, key);
+        node.collect();
+        assert_eq!(node.disk.blobs(), [blobs[0]], "damage {number}");
+        assert_eq!(node.machine.metrics.garbage_damaged.get(), 1, "damage {number}");
+        // The node serves on, and lets go of what comes later.
+        node.put("/bkt/third", &bytes(3, 100_000));
+        assert_eq!(node.send("DELETE", "/bkt/third", &[], b"").status, 204);
+        node.collect();
+        assert_eq!(node.disk.blobs(), [blobs[0]], "damage {number}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_unlinked_holds_no_other_up() {
+    let (node, blobs) = with_garbage();
+    for _ in ["of both", "of the first alone"] {
+        node.disk.fail(Call::Unlink, 0, DiskError::Truncated);
+    }
+    node.collect();
+    assert_eq!(node.disk.blobs(), [blobs[0]]);
+    // After a restart it is tried again.
+    node.collect();
+    assert!(node.disk.blobs().is_empty());
+}
+
+#[test]
+fn damage_is_counted() {
+    let node = node_with_bucket();
+    node.put("/bkt/k", &bytes(4, 100_000));
+    assert!(node.disk.corrupt(node.disk.blobs()[0], 10, 1));
+    assert_eq!(node.send("GET", "/bkt/k", &[], b"").status, 500);
+    assert_eq!(node.machine.metrics.corrupt_blocks.get(), 1);
+}
+
+#[test]
+fn a_full_queue_of_questions_is_slow_down_also_for_block_tables() {
+    let node = TestNode::new();
+    let busy = ReadError::Table { table: TableId::new(1), page: 0, error: TableLoadError::Busy };
+    assert_eq!(failure::read(&node.machine, &busy).code.as_str(), "SlowDown");
+}
+
+#[test]
+fn a_lease_whose_folder_cannot_be_made_is_given_back() {
+    let node = node_with_bucket();
+    node.disk.fail(Call::MakeFolder, 0, DiskError::NoSpace);
+    assert_eq!(node.send("PUT", "/bkt/k", &[], &bytes(5, 100_000)).status, 507);
+    assert!(ask(&node, query::open_leases).is_empty());
+    node.put("/bkt/k", &bytes(5, 100_000));
+    assert_eq!(ask(&node, query::open_leases).len(), 1);
+}
+
+#[test]
+fn below_the_reserve_writes_are_refused_and_the_rest_goes_on() {
+    let node = node_with_bucket();
+    let content = bytes(6, 100_000);
+    node.put("/bkt/k", &content);
+    let upload = node.create_upload("/bkt/up", &[]);
+    let part = format!("/bkt/up?partNumber=1&uploadId={upload}");
+    let put = node.send("PUT", &part, &[], &content);
+    let etag = put.header("etag").expect("an ETag").to_owned();
+    let measure = || node.run(node.machine.admission.measure(&*node.machine.disk));
+    measure().expect("measured");
+    // An announcement that would eat the reserve is refused before a byte of it.
+    assert!(!node.machine.admission.admit(1 << 32) && node.machine.admission.admit(1 << 31));
+    while node.machine.admission.admit(1 << 20) {}
+    while node.machine.admission.admit(1) {}
+    let copy = [("x-amz-copy-source", "bkt/k")];
+    for (method, target, headers, body) in [
+        ("PUT", "/bkt/k", &[][..], &content[..]),
+        ("PUT", "/bkt/small", &[], b"1"),
+        ("PUT", "/bkt/empty", &[], b""),
+        ("PUT", &part, &[], b"1"),
+        ("PUT", &part, &copy, b""),
+        ("POST", "/bkt/new?uploads", &[], b""),
+        ("PUT", "/other", &[], b""),
+    ] {
+        let refused = node.send(method, target, headers, body);
+        let code = refused.element("Code");
+        assert_eq!((refused.status, code.as_deref()), (507, Some("InsufficientStorage")));
+    }
+    assert_eq!(node.get("/bkt/k"), content);
+    assert_eq!(node.send("HEAD", "/bkt/k", &[], b"").status, 200);
+    assert_eq!(node.complete("/bkt/up", &upload, &[(1, etag)]).status, 200);
+    assert_eq!(node.send("DELETE", "/bkt/k", &[], b"").status, 204);
+    measure().expect("measured");
+    node.put("/bkt/k", &content);
+    let aborted = node.create_upload("/bkt/up", &[]);
+    while node.machine.admission.admit(1 << 20) {}
+    while node.machine.admission.admit(1) {}
+    assert_eq!(node.send("DELETE", &format!("/bkt/up?uploadId={aborted}"), &[], b"").status, 204);
+}
+
+/// Polls `future` as often as it takes, and nothing else meanwhile.
+fn alone<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..1_000 {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[test]
+fn a_copy_under_way_keeps_its_source_when_its_client_goes_away() {
+    let node = node_with_bucket();
+    let content = bytes(7, 300_000);
+    node.put("/bkt/source", &content);
+    let upload = node.create_upload("/bkt/copy", &[]);
+    let part = format!("/bkt/copy?partNumber=1&uploadId={upload}");
+    let copy = node.start("PUT", &part, &[("x-amz-copy-source", "bkt/source")], b"");
+    // It gets as far as handing its command over, which nobody takes up yet; then its client goes away.
+    assert!(alone(copy).is_none());
+    let deleted =
+        alone(node.start("DELETE", "/bkt/source", &[], b"")).expect("nothing to wait for");
+    assert_eq!(deleted.status, 204);
+    node.collect_what_may_go();
+    node.collect();
+    let listed = node.send("GET", &format!("/bkt/copy?uploadId={upload}"), &[], b"");
+    let etag = listed.element("ETag").expect("the part was put");
+    assert_eq!(node.complete("/bkt/copy", &upload, &[(1, etag)]).status, 200);
+    assert_eq!(node.get("/bkt/copy"), content);
+}
