@@ -113,11 +113,15 @@ fn continue_comes_after_the_checks() {
     let mut other = victim.s3.clone();
     other.credential.secret_key.push('x');
     let missing = Call { path: "/nowhere/x".to_owned(), ..put.clone() };
-    for (wire, status) in [(other.head(&put, 5).0, 403), (victim.s3.head(&missing, 5).0, 404)] {
+    let refused = [(other.head(&put, 5).0, 403), (victim.s3.head(&missing, 5).0, 404)];
+    let empty = [(other.head(&put, 0).0, 403), (victim.s3.head(&put, 0).0, 200)];
+    for (wire, status) in refused.into_iter().chain(empty) {
         let mut connection = Connection::open(victim.s3.address).expect("the node listens");
         connection.send(&wire).expect("the node takes bytes");
         let reply = connection.receive_head().expect("the node answers");
         assert_eq!(reply.status, status, "the final answer comes at once, without 100");
+        // Whoever gets no 100 may or may not send its body, and botocore misreads the next answer.
+        assert_eq!(reply.header("connection"), Some("close"), "after {status}");
     }
     victim.must_serve("refused expectations");
     victim.node.stop();
