@@ -16,14 +16,23 @@ pub trait Flush {
     /// Completes when every file and every folder that names one is durable.
     ///
     /// # Errors
-    /// The first error of any of the files; all of them must then be given up by their owner.
-    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), DiskError>>;
+    /// The first error of any of the files, or that too many wait; all of them must then be given up by their owner.
+    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), FlushError>>;
+}
+
+/// Why files are not durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlushError {
+    /// Too many requests wait already: 503 SlowDown.
+    Busy,
+    /// A file or a folder could not be synced.
+    Disk(DiskError),
 }
 
 /// One request's files on their way to the stage.
 struct Waiting {
     files: Vec<Unsynced>,
-    done: flume::Sender<Result<(), DiskError>>,
+    done: flume::Sender<Result<(), FlushError>>,
 }
 
 /// The production form: a bounded queue to the stage's thread.
@@ -49,22 +58,26 @@ impl FlushQueue {
 }
 
 impl Flush for FlushQueue {
-    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), DiskError>> {
+    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), FlushError>> {
         let queue = self.queue.clone();
         Box::pin(async move {
             if files.is_empty() {
                 return Ok(());
             }
             let (done, answer) = flume::bounded(1);
-            let gone = || DiskError::Io {
-                action: "flush",
-                errno: None,
-                text: "the flush stage has ended".into(),
-            };
-            queue.send_async(Some(Waiting { files, done })).await.map_err(|_gone| gone())?;
-            answer.recv_async().await.map_err(|_gone| gone())?
+            // Clients may be gone while their files wait, so the number of requests does not bound the queue.
+            queue.try_send(Some(Waiting { files, done })).map_err(|error| match error {
+                flume::TrySendError::Full(_) => FlushError::Busy,
+                flume::TrySendError::Disconnected(_) => ended(),
+            })?;
+            answer.recv_async().await.map_err(|_gone| ended())?
         })
     }
+}
+
+fn ended() -> FlushError {
+    let text = "the flush stage has ended".into();
+    FlushError::Disk(DiskError::Io { action: "flush", errno: None, text })
 }
 
 /// The stage: everything that waits is one round.
@@ -105,9 +118,28 @@ impl FlushStage {
         for waiting in round {
             // All outcomes are taken, so that the next request starts at its own files.
             let own: Vec<_> = outcomes.by_ref().take(waiting.files.len()).collect();
-            let verdict = own.into_iter().collect();
+            let verdict = own.into_iter().collect::<Result<(), _>>().map_err(FlushError::Disk);
             // A requester that has gone away has a detached task that cleans up; nobody to tell is no error.
             drop(waiting.done.send(verdict));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use meta::id::BlobId;
+
+    use super::*;
+    use crate::disk::memory::MemoryDisk;
+
+    #[test]
+    fn a_full_queue_does_not_grow() {
+        let syncer = Arc::new(MemoryDisk::new(1 << 20));
+        let (queue, _stage) = FlushQueue::new(syncer, Arc::new(Metrics::new(1)));
+        let flush = || queue.flush(vec![Unsynced::of_memory(BlobId::new(1))]);
+        let mut waiting: Vec<_> = (0..limits::FLUSH_QUEUE_MAX).map(|_| flush()).collect();
+        assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()));
+        assert_eq!(flush().now_or_never(), Some(Err(FlushError::Busy)));
     }
 }

@@ -15,6 +15,10 @@ pub const FLUSH_QUEUE_MAX: usize = 4096;
 /// Files that one flush round makes durable.
 pub const FLUSH_ROUND_FILES_MAX: usize = 1024;
 
+/// New files of one copy that wait to be made durable, each with a descriptor; a copy of more pieces makes some
+/// durable on the way.
+pub const COPY_UNSYNCED_MAX: usize = 64;
+
 /// Commands that may wait for the commit stage; a further one is answered 503 SlowDown.
 pub const COMMIT_QUEUE_MAX: usize = 4096;
 

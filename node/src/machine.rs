@@ -16,9 +16,9 @@ use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
 use crate::copy::plan::Rules;
-use crate::disk::{BufferPool, Disk, DiskError};
+use crate::disk::{BufferPool, Disk};
 use crate::epoch::Epochs;
-use crate::flush::Flush;
+use crate::flush::{Flush, FlushError};
 use crate::lease::Leases;
 use crate::metrics::Metrics;
 use crate::new_files::NewFiles;
@@ -91,8 +91,9 @@ impl Machine {
         self.detached(async move {
             if let Err(error) = flush.flush(std::mem::take(&mut files.unsynced)).await {
                 files.abandon();
-                return Err(PublishError::Disk(error));
+                return Err(PublishError::Flush(error));
             }
+            files.entrust();
             match catalog.commit(command).await {
                 Ok(reply) => {
                     files.named();
@@ -124,8 +125,8 @@ impl Keyring for RootKey<'_> {
 /// Why new bytes could not be made durable and named.
 #[derive(Debug)]
 pub enum PublishError {
-    /// A file could not be written or synced.
-    Disk(DiskError),
+    /// The files could not be made durable.
+    Flush(FlushError),
     /// The record could not be committed.
     Catalog(CatalogError),
 }

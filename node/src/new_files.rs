@@ -3,6 +3,7 @@
 //! Invariant: an id leaves here in exactly one of four ways: named by a durable record, abandoned (durably
 //! unlinked, then settled), left for the replayed state to decide, or dropped (a cancelled request: unlinked as
 //! well as can be, and left to the start-up sweep, because the file may still be on its way to being created).
+//! Once the command that names it may be on its way, a dropped id is left alone: a record may name it already.
 
 use std::rc::Rc;
 
@@ -20,6 +21,8 @@ pub struct NewFiles {
     leases: Rc<Leases>,
     spawn: Rc<dyn Spawn>,
     ids: Vec<BlobId>,
+    /// Their command may be on its way.
+    entrusted: bool,
     /// Keeps what the command shares resolvable until it is committed or refused.
     epoch: Option<EpochGuard>,
     /// What the flush stage needs of the files that are written.
@@ -34,6 +37,7 @@ impl NewFiles {
             leases: machine.leases.clone(),
             spawn: machine.spawn.clone(),
             ids: Vec::new(),
+            entrusted: false,
             epoch: None,
             unsynced: Vec::new(),
         }
@@ -59,6 +63,12 @@ impl NewFiles {
     pub fn give_up(&mut self, id: BlobId) {
         self.ids.retain(|have| *have != id);
         self.unlink(vec![id]);
+    }
+
+    /// From here on only the verdict on their command says what becomes of the files; dropped without one, they
+    /// stay as they are until the next start.
+    pub fn entrust(&mut self) {
+        self.entrusted = true;
     }
 
     /// Every file has its record now.
@@ -95,8 +105,33 @@ impl NewFiles {
 
 impl Drop for NewFiles {
     fn drop(&mut self) {
+        if self.entrusted {
+            return;
+        }
         for id in self.ids.drain(..) {
             self.disk.discard(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestNode;
+
+    #[test]
+    fn a_file_whose_command_is_on_its_way_is_not_unlinked_by_going_away() {
+        for (entrusted, left) in [(false, 0), (true, 1)] {
+            let node = TestNode::new();
+            let mut files = NewFiles::none(&node.machine);
+            let id = node.run(files.reserve()).expect("an id");
+            node.run(node.machine.disk.create(id)).expect("a file");
+            if entrusted {
+                files.entrust();
+            }
+            drop(files);
+            node.settle();
+            assert_eq!(node.disk.blobs().len(), left);
         }
     }
 }

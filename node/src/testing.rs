@@ -34,7 +34,7 @@ use crate::disk::memory::MemoryDisk;
 use crate::disk::{BufferPool, Disk, DiskError, Syncer, Unsynced};
 use crate::epoch::{EpochBoard, Epochs};
 use crate::exchange::{BodyError, BodySource, Request, Response, ResponseBody};
-use crate::flush::Flush;
+use crate::flush::{Flush, FlushError};
 use crate::lease::Leases;
 use crate::limits;
 use crate::machine::Machine;
@@ -265,7 +265,7 @@ impl TestNode {
         self.run(collector.run(&ear));
     }
 
-    fn collector(&self) -> Collector {
+    pub(crate) fn collector(&self) -> Collector {
         Collector {
             catalog: self.machine.catalog.clone(),
             disk: self.machine.disk.clone(),
@@ -408,10 +408,10 @@ struct DirectFlush {
 }
 
 impl Flush for DirectFlush {
-    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), DiskError>> {
+    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), FlushError>> {
         let borrowed: Vec<&Unsynced> = files.iter().collect();
-        let verdict = self.syncer.sync(&borrowed).into_iter().collect();
-        Box::pin(async move { verdict })
+        let verdict: Result<(), DiskError> = self.syncer.sync(&borrowed).into_iter().collect();
+        Box::pin(async move { verdict.map_err(FlushError::Disk) })
     }
 }
 

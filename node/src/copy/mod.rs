@@ -2,7 +2,8 @@
 //!
 //! Flow: `plan` chooses a way for each piece, `measure` finds the fingerprints of cut extents from block tables,
 //! this file carries the steps out, `etag` says what the part's ETag is.
-//! Invariants: the new pieces hold exactly the bytes of the source range; nothing here is durable or named yet.
+//! Invariants: the new pieces hold exactly the bytes of the source range; nothing here is named yet, and only what
+//! `files` does not list as unsynced is durable.
 //! Cancel: a dropped future leaves only files that `NewFiles` unlinks.
 
 mod etag;
@@ -25,6 +26,7 @@ use self::plan::{SourceSlice, Step};
 use crate::blob::{self, BlobWriter, BlockReader, ReadError, Written};
 use crate::config::Way;
 use crate::disk::DiskError;
+use crate::flush::FlushError;
 use crate::lease::LeaseError;
 use crate::limits;
 use crate::machine::Machine;
@@ -52,6 +54,8 @@ pub enum CopyError {
     Read(ReadError),
     /// A new file could not be made.
     Disk(DiskError),
+    /// New files could not be made durable.
+    Flush(FlushError),
     /// No blob id was to be had.
     Lease(LeaseError),
 }
@@ -203,8 +207,7 @@ impl Copying<'_> {
         match blob::clone::clone(&self.machine.disk, source, blob_len, target).await {
             Ok(written) => {
                 self.machine.metrics.copy_slack_bytes.add(written.blob.len - written.extent.len);
-                self.take(Way::Reflink, written, 0);
-                Ok(())
+                self.take(Way::Reflink, written, 0).await
             }
             Err(_refused) => {
                 // A refusal at any call takes the next way: the file system may be full or out of links.
@@ -245,15 +248,19 @@ impl Copying<'_> {
             writer.push(Bytes::copy_from_slice(&block?)).await?;
         }
         let written = writer.finish().await?;
-        self.take(Way::Rw, written, len);
-        Ok(())
+        self.take(Way::Rw, written, len).await
     }
 
-    fn take(&mut self, way: Way, written: Written, physical: u64) {
+    async fn take(&mut self, way: Way, written: Written, physical: u64) -> Result<(), CopyError> {
         let Written { unsynced, blob, extent } = written;
         self.went(way, extent.len, physical);
         self.files.unsynced.push(unsynced);
         self.blobs.push(blob);
         self.add(Piece::Extent(extent));
+        if self.files.unsynced.len() < limits::COPY_UNSYNCED_MAX {
+            return Ok(());
+        }
+        let some = std::mem::take(&mut self.files.unsynced);
+        self.machine.flush.flush(some).await.map_err(CopyError::Flush)
     }
 }

@@ -10,6 +10,7 @@ use crate::catalog::CatalogError;
 use crate::copy::CopyError;
 use crate::disk::DiskError;
 use crate::exchange::BodyError;
+use crate::flush::FlushError;
 use crate::lease::LeaseError;
 use crate::log;
 use crate::machine::{Machine, PublishError};
@@ -48,6 +49,14 @@ pub(super) fn disk(error: &DiskError) -> S3Error {
     }
 }
 
+/// New files could not be made durable.
+fn flush(error: &FlushError) -> S3Error {
+    match error {
+        FlushError::Busy => S3Error::slow_down(),
+        FlushError::Disk(error) => disk(error),
+    }
+}
+
 /// Stored bytes could not be read or are not what was stored.
 pub(super) fn read(machine: &Machine, error: &ReadError) -> S3Error {
     match error {
@@ -72,7 +81,7 @@ pub(super) fn lease(error: LeaseError) -> S3Error {
 /// New bytes could not be made durable and named.
 pub(super) fn publish(error: PublishError) -> S3Error {
     match error {
-        PublishError::Disk(error) => disk(&error),
+        PublishError::Flush(error) => flush(&error),
         PublishError::Catalog(error) => catalog(error),
     }
 }
@@ -82,6 +91,7 @@ pub(super) fn copy(machine: &Machine, error: CopyError) -> S3Error {
     match error {
         CopyError::Read(error) => read(machine, &error),
         CopyError::Disk(error) => disk(&error),
+        CopyError::Flush(error) => flush(&error),
         CopyError::Lease(error) => lease(error),
     }
 }

@@ -12,6 +12,7 @@ use crate::config::Way;
 use crate::copy::plan::SourceSlice;
 use crate::disk::DiskError;
 use crate::disk::memory::{Call, MemoryDisk};
+use crate::limits::COPY_UNSYNCED_MAX;
 use crate::testing::{Answered, TestNode, ask};
 
 const MIB: usize = 1 << 20;
@@ -259,6 +260,28 @@ fn a_copy_of_many_fragments_is_rewritten_within_the_bound() {
     made.files.abandon();
     node.settle();
     assert_eq!(node.disk.blobs().len(), 40, "what nobody named is gone");
+}
+
+#[test]
+fn a_copy_of_many_pieces_holds_few_files_open() {
+    let node = TestNode::with(MemoryDisk::new(1 << 32), |config| {
+        config.copy.ways = vec![Way::Reflink];
+    });
+    assert_eq!(node.send("PUT", "/bkt", &[], b"").status, 200);
+    let content = bytes(3, MIB);
+    node.put("/bkt/k", &content);
+    let key = ObjectKey::parse("k").expect("a key");
+    let bucket = ask(&node, |store| query::bucket(store, &bucket_name())).expect("there");
+    let object = ask(&node, |store| query::object(store, bucket.id, &key)).expect("there");
+    let half = ByteRange::new(0, MIB as u64 / 2).expect("ascending");
+    let slices = ask(&node, |store| crate::copy::source_slices(store, &object.content, half));
+    let many = std::iter::repeat_with(|| slices[0].clone()).take(150).collect();
+    let made = node.run(crate::copy::copy(&node.machine, many)).expect("copied");
+    assert_eq!((made.blobs.len(), made.ways.join("+").as_str()), (150, "reflink"));
+    assert_eq!(made.files.unsynced.len(), 150 % COPY_UNSYNCED_MAX);
+    made.files.abandon();
+    node.settle();
+    assert_eq!(node.disk.blobs().len(), 1);
 }
 
 fn bucket_name() -> BucketName {
