@@ -27,9 +27,24 @@ pub fn check(data: &Path) -> Result<(), String> {
             FORMAT.trim_end(),
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if holds_blobs(data).map_err(|error| format!("{}: {error}", data.display()))? {
+                return Err(format!(
+                    "{} is missing, but there is data: if it was lost, write {FORMAT:?} into it",
+                    path.display()
+                ));
+            }
             write(data, &path).map_err(|error| format!("{}: {error}", path.display()))
         }
         Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+/// Whether a node has stored anything here. Its first folder comes after the format.
+fn holds_blobs(data: &Path) -> io::Result<bool> {
+    match fs::read_dir(data.join("blobs")) {
+        Ok(mut entries) => Ok(entries.next().transpose()?.is_some()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -54,5 +69,9 @@ mod tests {
         fs::write(data.path().join("format"), "tenon 9\n").expect("written");
         let message = check(data.path()).expect_err("of a later program");
         assert!(message.contains("tenon 9") && message.contains("tenon 1"), "{message}");
+        fs::create_dir_all(data.path().join("blobs/00000001")).expect("made");
+        fs::remove_file(data.path().join("format")).expect("removed");
+        let message = check(data.path()).expect_err("data of an unknown format");
+        assert!(message.contains("missing"), "{message}");
     }
 }
