@@ -24,7 +24,7 @@ pub enum Space {
     Parts,
     /// Pages of part positions, by manifest.
     Manifests,
-    /// Pages of piece lists too long for their record.
+    /// Pages of piece lists, and of inline bytes, too long for their record.
     Pieces,
     /// Blob records with their reference counts.
     Blobs,
@@ -71,10 +71,10 @@ impl Space {
     }
 
     /// Whether values of this space may hold the bytes of small objects, so that large values are
-    /// better kept apart from the keys.
+    /// better kept apart from the keys. Nobody lists such a space: a scan reads what is kept apart too.
     #[must_use]
     pub const fn holds_inline_bytes(self) -> bool {
-        matches!(self, Self::Objects | Self::Parts | Self::Pieces)
+        matches!(self, Self::Pieces)
     }
 }
 

@@ -97,7 +97,7 @@ fn inline_bytes_are_kept_apart_and_counted() {
     assert_eq!((store.footprint().tables, store.footprint().inline), (0, 0));
     let mut batch = Batch::new();
     for index in 0..64_u8 {
-        batch.put(Space::Objects, vec![index], vec![index; 32 * 1024]);
+        batch.put(Space::Pieces, vec![index], vec![index; 32 * 1024]);
         batch.put(Space::Blobs, vec![index], vec![index; 32]);
     }
     store.commit(batch).expect("committed");
@@ -115,11 +115,11 @@ fn inline_bytes_are_kept_apart_and_counted() {
         inline += value.len();
         Visit::Next
     };
-    store.scan(Space::Objects, b"", &mut visit).expect("scanned");
+    store.scan(Space::Pieces, b"", &mut visit).expect("scanned");
     assert_eq!(inline, 64 * 32 * 1024);
     let scanned = store.footprint();
     assert!(scanned.cache < footprint.cache + 64 * 1024, "a scan leaves the cache alone");
-    let value = store.get(Space::Objects, &[7]).expect("read").expect("there");
+    let value = store.get(Space::Pieces, &[7]).expect("read").expect("there");
     assert_eq!(value, vec![7; 32 * 1024]);
     assert!(store.footprint().cache >= scanned.cache + 32 * 1024, "a read fills it");
 }

@@ -73,7 +73,7 @@ impl Piece {
 pub enum PieceList {
     /// All pieces, in order. No pieces: no bytes.
     Short(Vec<Piece>),
-    /// Pages of pieces, by position.
+    /// Pages of pieces, by position: many pieces, or more inline bytes than a record should hold.
     Long {
         /// Whose pages they are.
         list: ManifestId,

@@ -23,8 +23,14 @@ use crate::table::BlockTable;
 pub(super) const SHORT_PIECES_MAX: usize = 64;
 const PAGE_PIECES_MAX: usize = 128;
 
-/// How many bytes of pieces a record or page holds, unless it is one piece.
-const PIECES_BYTES_MAX: usize = 64 * 1024;
+/// How many bytes of pieces a page holds, unless it is one piece.
+const PAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// How many inline bytes a record of an object or part holds itself; with more, all its pieces lie in a page.
+/// A listing reads the whole of each record on its way: 1,000 records with 32 KiB in them took 40 to 200 ms, with
+/// 1 KiB 2 to 5 ms, without 1 ms. Up to this length it takes at most twice as long as without, and a read of the
+/// object is saved a look-up.
+pub(super) const RECORD_INLINE_LEN_MAX: u64 = 512;
 
 impl Round<'_> {
     /// Takes the pieces of a new record of `len` bytes in: counts references, stores the records of new blobs and
@@ -151,9 +157,8 @@ impl Round<'_> {
 
     fn store_pieces(&mut self, pieces: Vec<Piece>) -> PieceList {
         let len = pieces.iter().map(Piece::len).sum();
-        let stored: usize = pieces.iter().map(piece_stored_len).sum();
-        let small = pieces.len() <= SHORT_PIECES_MAX && stored <= PIECES_BYTES_MAX;
-        if small || pieces.len() <= 1 {
+        let inline: u64 = pieces.iter().filter(|p| p.extent().is_none()).map(Piece::len).sum();
+        if pieces.len() <= SHORT_PIECES_MAX && inline <= RECORD_INLINE_LEN_MAX {
             return PieceList::Short(pieces);
         }
         let list = self.next_manifest();
@@ -201,7 +206,7 @@ fn paged(pieces: Vec<Piece>) -> Vec<Vec<Piece>> {
                 page.push(piece);
             }
             _ => {
-                room = PIECES_BYTES_MAX.saturating_sub(stored);
+                room = PAGE_BYTES_MAX.saturating_sub(stored);
                 pages.push(vec![piece]);
             }
         }

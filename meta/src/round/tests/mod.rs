@@ -412,11 +412,47 @@ fn many_inline_bytes_lie_in_pages() {
     done(&store, put(bucket, "two", pieces, &[]));
     assert_eq!(count(&store, Space::Pieces), 2);
     done(&store, put(bucket, "one", vec![inline(&[1; 70_000])], &[]));
-    assert_eq!(count(&store, Space::Pieces), 2);
+    assert_eq!(count(&store, Space::Pieces), 3);
     done(&store, delete(bucket, "one"));
-    assert_eq!(garbage(&store), []);
     done(&store, delete(bucket, "two"));
     drain(&store, 1);
+    assert_no_bytes_are_left(&store);
+}
+
+/// A listing of small objects must not read their bytes; of the smallest it may.
+#[test]
+fn records_that_are_listed_hold_few_inline_bytes() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let most = usize::try_from(blob::RECORD_INLINE_LEN_MAX).expect("small");
+    done(&store, put(bucket, "few", vec![inline(&vec![1; most])], &[]));
+    make_upload(&store, bucket, "upload", 1);
+    done(&store, put_part(bucket, "upload", 1, 1, vec![inline(b"few")], &[]));
+    assert_eq!(count(&store, Space::Pieces), 0);
+    done(&store, delete(bucket, "few"));
+    assert_eq!(garbage(&store), []);
+
+    let known = Known::written(1, 10);
+    let halves = vec![inline(&vec![1; most / 2]), known.whole(), inline(&vec![2; most / 2 + 1])];
+    done(&store, put(bucket, "more", vec![inline(&vec![1; most + 1])], &[]));
+    done(&store, put(bucket, "halves", halves.clone(), &[known]));
+    done(&store, put_part(bucket, "upload", 1, 2, vec![inline(&vec![1; 32 * 1024])], &[]));
+    for space in [Space::Objects, Space::Parts] {
+        let visit = &mut |_: &[u8], value: &[u8]| {
+            assert!(value.len() < 2 * most, "{} bytes in {}", value.len(), space.name());
+            crate::store::Visit::Next
+        };
+        store.scan(space, &[], visit).expect("a scan");
+    }
+    let record = object(&store, bucket, "halves");
+    let whole = ByteRange::new(0, record.len).expect("a range");
+    let found = query::resolve(&store, &record.content, whole).expect("pieces");
+    assert_eq!(found.into_iter().map(|slice| slice.piece).collect::<Vec<_>>(), halves);
+
+    done(&store, delete(bucket, "more"));
+    done(&store, delete(bucket, "halves"));
+    done(&store, abort(bucket, "upload", 1));
+    assert_eq!(drain(&store, 1), [known.blob]);
     assert_no_bytes_are_left(&store);
 }
 

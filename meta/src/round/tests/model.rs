@@ -23,7 +23,7 @@ const KEYS: [&str; 3] = ["a", "a/b", "b"];
 #[derive(Debug, Clone)]
 enum Body {
     Empty,
-    Inline(u8),
+    Inline(u16),
     Write {
         len: u32,
         cut: Index,
@@ -87,7 +87,7 @@ fn body() -> impl Strategy<Value = Body> {
     let any_index = any::<Index>;
     prop_oneof![
         1 => Just(Body::Empty),
-        2 => any::<u8>().prop_map(Body::Inline),
+        2 => (0_u16..2000).prop_map(Body::Inline),
         4 => (1_u32..200_000, any_index()).prop_map(|(len, cut)| Body::Write { len, cut }),
         1 => (66_u8..140).prop_map(|mib| Body::Long { mib }),
         6 => (any_index(), any_index(), any_index())
@@ -184,7 +184,9 @@ impl Model {
     fn make(&mut self, body: &Body) -> Made {
         match body {
             Body::Empty => (vec![], vec![]),
-            Body::Inline(len) => (vec![inline(&vec![*len; usize::from(*len) + 1])], vec![]),
+            Body::Inline(len) => {
+                (vec![inline(&vec![len.to_le_bytes()[0]; usize::from(*len) + 1])], vec![])
+            }
             Body::Write { len, cut } => {
                 let known = Known::written(self.next_blob(), (*len).into());
                 let at = cut.index(*len as usize) as u64;
