@@ -255,6 +255,12 @@ impl Reader {
         self.array(field).map(u64::from_le_bytes)
     }
 
+    /// A length or a place in bytes: small enough that a few of them can be added up.
+    pub(crate) fn len(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+        let len = self.u64(field)?;
+        if len <= LEN_MAX { Ok(len) } else { Err(self.malformed(field)) }
+    }
+
     pub(crate) fn bytes(&mut self, field: &'static str) -> Result<Bytes, DecodeError> {
         let len = self.u32(field)?;
         self.raw(len as usize, field)
@@ -345,6 +351,9 @@ impl Reader {
         self.array("upload id").map(UploadId::from_bytes)
     }
 }
+
+/// No record speaks of as many bytes; what does is damaged, and sums would overflow.
+pub(crate) const LEN_MAX: u64 = 1 << 60;
 
 /// How long the front of a record is at most: a few numbers, an ETag, a fingerprint and checksums.
 const FRONT_LEN: usize = 1024;

@@ -103,8 +103,8 @@ fn named_part(
 }
 
 fn covered(found: Vec<PieceSlice>, range: ByteRange) -> Result<Vec<PieceSlice>, StoreError> {
-    let len: u64 = found.iter().map(PieceSlice::len).sum();
-    if len == range.len() { Ok(found) } else { Err(uncovered()) }
+    let len = found.iter().try_fold(0_u64, |sum, slice| sum.checked_add(slice.len()));
+    if len == Some(range.len()) { Ok(found) } else { Err(uncovered()) }
 }
 
 fn uncovered() -> StoreError {

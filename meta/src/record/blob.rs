@@ -30,7 +30,7 @@ impl Record for BlobRecord {
     fn read(from: &mut Reader) -> Result<Self, DecodeError> {
         Ok(Self {
             refs: from.u64("references")?,
-            len: from.u64("length")?,
+            len: from.len("length")?,
             table: TableId::new(from.u64("table")?),
             first_block: from.u32("first block")?,
         })
@@ -63,7 +63,7 @@ impl Record for TableHead {
     fn read(from: &mut Reader) -> Result<Self, DecodeError> {
         Ok(Self {
             refs: from.u64("references")?,
-            len: from.u64("length")?,
+            len: from.len("length")?,
             pages: from.u32("pages")?,
             fingerprint: from.fingerprint("fingerprint")?,
         })

@@ -86,7 +86,7 @@ impl ObjectFacts {
         Ok(Self {
             generation: Generation::new(from.u64("generation")?),
             modified: from.time("modified")?,
-            len: from.u64("length")?,
+            len: from.len("length")?,
             etag: from.etag()?,
             md5: from.option("md5", |from| from.array("md5"))?,
             fingerprint: from.fingerprint("fingerprint")?,
@@ -130,11 +130,15 @@ impl Record for ObjectRecord {
         let tags = read_tags(from)?;
         let content = match from.u8("content")? {
             0 => Content::Pieces(PieceList::read(from)?),
-            1 => Content::Parts {
-                manifest: ManifestId::new(from.u64("manifest")?),
-                parts: from.u32("part count")?,
-                page_starts: from.list("page starts", |from| from.u64("page start"))?,
-            },
+            1 => {
+                let manifest = ManifestId::new(from.u64("manifest")?);
+                let parts = from.u32("part count")?;
+                let page_starts = from.list("page starts", |from| from.len("page start"))?;
+                if !page_starts.is_sorted() || page_starts.first() != Some(&0) {
+                    return Err(from.malformed("page starts"));
+                }
+                Content::Parts { manifest, parts, page_starts }
+            }
             _ => return Err(from.malformed("content")),
         };
         let ObjectFacts { generation, modified, len, etag, md5, fingerprint, checksum } = facts;
@@ -187,12 +191,11 @@ impl Record for ManifestPage {
         let entries = from.list("entries", |from| {
             Ok(ManifestEntry {
                 number: from.part_number()?,
-                start: from.u64("start")?,
-                len: from.u64("length")?,
+                start: from.len("start")?,
+                len: from.len("length")?,
             })
         })?;
-        let ends = entries.iter().all(|entry| entry.start.checked_add(entry.len).is_some());
-        if ends { Ok(Self { entries }) } else { Err(from.malformed("entries")) }
+        Ok(Self { entries })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::codec::{DecodeError, Reader, Record, Writer};
+use crate::codec::{DecodeError, LEN_MAX, Reader, Record, Writer};
 use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, ManifestId, TableId};
 
@@ -115,12 +115,18 @@ impl PieceList {
 
     pub(crate) fn read(from: &mut Reader) -> Result<Self, DecodeError> {
         match from.u8("piece list")? {
-            0 => Ok(Self::Short(from.list("pieces", read_piece)?)),
-            1 => Ok(Self::Long {
-                list: ManifestId::new(from.u64("piece list id")?),
-                len: from.u64("piece list length")?,
-                page_starts: from.list("piece page starts", |from| from.u64("piece page start"))?,
-            }),
+            0 => Ok(Self::Short(read_pieces(from)?)),
+            1 => {
+                let list = ManifestId::new(from.u64("piece list id")?);
+                let len = from.len("piece list length")?;
+                let page_starts = from.list("piece page starts", |from| from.len("page start"))?;
+                let ascend = page_starts.is_sorted_by(|a, b| a < b);
+                let within = page_starts.last().is_some_and(|last| *last < len);
+                if !ascend || !within || page_starts.first() != Some(&0) {
+                    return Err(from.malformed("piece page starts"));
+                }
+                Ok(Self::Long { list, page_starts, len })
+            }
             _ => Err(from.malformed("piece list")),
         }
     }
@@ -141,7 +147,7 @@ impl Record for PiecePage {
     }
 
     fn read(from: &mut Reader) -> Result<Self, DecodeError> {
-        Ok(Self { pieces: from.list("pieces", read_piece)? })
+        Ok(Self { pieces: read_pieces(from)? })
     }
 }
 
@@ -174,12 +180,19 @@ fn write_piece(to: &mut Writer, piece: &Piece) {
     }
 }
 
+/// Pieces whose lengths can be added up.
+fn read_pieces(from: &mut Reader) -> Result<Vec<Piece>, DecodeError> {
+    let pieces = from.list("pieces", read_piece)?;
+    let len = pieces.iter().try_fold(0_u64, |sum, piece| sum.checked_add(piece.len()));
+    if len.is_some_and(|len| len <= LEN_MAX) { Ok(pieces) } else { Err(from.malformed("pieces")) }
+}
+
 fn read_piece(from: &mut Reader) -> Result<Piece, DecodeError> {
     let piece = match from.u8("piece")? {
         0 => Piece::Extent(Extent {
             blob: BlobId::new(from.u64("blob")?),
-            offset: from.u64("offset")?,
-            len: from.u64("length")?,
+            offset: from.len("offset")?,
+            len: from.len("length")?,
             table: TableId::new(from.u64("table")?),
             first_block: from.u32("first block")?,
             fingerprint: from.fingerprint("fingerprint")?,
@@ -190,6 +203,5 @@ fn read_piece(from: &mut Reader) -> Result<Piece, DecodeError> {
         },
         _ => return Err(from.malformed("piece")),
     };
-    let ends = piece.extent().is_none_or(|extent| extent.offset.checked_add(extent.len).is_some());
-    if piece.is_empty() || !ends { Err(from.malformed("piece")) } else { Ok(piece) }
+    if piece.is_empty() { Err(from.malformed("piece")) } else { Ok(piece) }
 }

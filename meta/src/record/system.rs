@@ -35,12 +35,19 @@ impl Record for Counters {
     }
 
     fn read(from: &mut Reader) -> Result<Self, DecodeError> {
+        let counter = |from: &mut Reader, field| {
+            let last = from.u64(field)?;
+            if last <= NUMBER_MAX { Ok(last) } else { Err(from.malformed(field)) }
+        };
         Ok(Self {
-            sequence: from.u64("sequence")?,
-            bucket: from.u64("bucket")?,
-            manifest: from.u64("manifest")?,
-            folder: from.u64("folder")?,
-            generation: from.u64("generation")?,
+            sequence: counter(from, "sequence")?,
+            bucket: counter(from, "bucket")?,
+            manifest: counter(from, "manifest")?,
+            folder: counter(from, "folder")?,
+            generation: counter(from, "generation")?,
         })
     }
 }
+
+/// Counting one by one gets nowhere near; a higher number is damage. A folder's still has room for its slots.
+const NUMBER_MAX: u64 = 1 << 50;

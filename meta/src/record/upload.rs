@@ -129,7 +129,7 @@ impl PartFacts {
             number: from.part_number()?,
             generation: Generation::new(from.u64("generation")?),
             modified: from.time("modified")?,
-            len: from.u64("length")?,
+            len: from.len("length")?,
             etag: from.etag()?,
             md5: from.option("md5", |from| from.array("md5"))?,
             fingerprint: from.fingerprint("fingerprint")?,
