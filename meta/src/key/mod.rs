@@ -5,6 +5,8 @@
 //! could follow; thus uploads sort by key and then by upload identifier (whose front is the time it was opened).
 //! Invariants: distinct things have distinct keys; golden bytes in the tests hold the layouts fast.
 
+use std::str::Utf8Error;
+
 use protocol::name::{BucketName, ObjectKey, UploadId};
 use protocol::part::PartNumber;
 
@@ -54,9 +56,9 @@ pub fn object_text(bucket: BucketId, text: &str) -> Vec<u8> {
     [&bucket.get().to_be_bytes(), text.as_bytes()].concat()
 }
 
-/// The object key in a key of [`object`]; `None` if it is of another bucket, or no text.
-pub fn object_key_of(bucket: BucketId, key: &[u8]) -> Option<&str> {
-    str::from_utf8(key.strip_prefix(&bucket.get().to_be_bytes())?).ok()
+/// The object key in a key of [`object`]; `None` if it is of another bucket, an error if it is no text.
+pub fn object_key_of(bucket: BucketId, key: &[u8]) -> Option<Result<&str, Utf8Error>> {
+    key.strip_prefix(&bucket.get().to_be_bytes()).map(str::from_utf8)
 }
 
 /// Uploads: one open upload.

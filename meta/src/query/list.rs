@@ -105,6 +105,11 @@ struct Collector<'a> {
 impl Collector<'_> {
     fn visit(&mut self, stored_key: &[u8], value: &[u8]) -> Visit {
         let Some(key) = key::object_key_of(self.ask.bucket, stored_key) else { return Visit::Stop };
+        let Ok(key) = key else {
+            let what = format!("an object's key is no text: {stored_key:02x?}");
+            self.failed = Some(StoreError::Corrupt(what));
+            return Visit::Stop;
+        };
         let Some(rest) = key.strip_prefix(self.ask.prefix) else { return Visit::Stop };
         if self.entries.len() >= self.ask.max {
             self.more = true;

@@ -139,6 +139,17 @@ impl Store for Counting<'_> {
     }
 }
 
+/// A listing that ended there would look complete.
+#[test]
+fn a_key_that_is_no_text_is_damage() {
+    let (store, bucket) = with_keys(&["a"]);
+    let mut batch = crate::store::Batch::new();
+    batch.put(Space::Objects, [&bucket.get().to_be_bytes()[..], b"b\xff"].concat(), vec![1]);
+    store.commit(batch).expect("a commit");
+    let page = list_objects(&store, &ask(bucket, "", None));
+    assert!(matches!(page, Err(StoreError::Corrupt(_))), "{page:?}");
+}
+
 #[test]
 fn keys_below_a_common_prefix_are_not_walked() {
     let keys: Vec<String> = (0..200).map(|n| format!("{}/{n}", n % 2)).collect();
