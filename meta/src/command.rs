@@ -363,8 +363,13 @@ pub enum Reply {
         /// Blobs that nothing refers to since this command: candidates to take.
         unreferenced: Vec<BlobId>,
     },
-    /// These blobs have no record any more: unlink their files.
-    BlobsTaken(Vec<BlobId>),
+    /// Blobs were taken, or not.
+    BlobsTaken {
+        /// They have no record any more: unlink their files.
+        taken: Vec<BlobId>,
+        /// Their records, or those of their tables, are damaged; they stay as they are and keep nobody waiting.
+        damaged: Vec<BlobId>,
+    },
 }
 
 /// Why a command was not applied. It has left no trace.

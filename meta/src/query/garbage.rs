@@ -3,23 +3,23 @@
 
 use bytes::Bytes;
 
-use super::{collect, just_after, read};
+use super::{collect, just_after, last_sequence, read};
 use crate::id::{BlobId, FolderId, Sequence};
 use crate::key::{self, GarbageKey};
-use crate::record::{BlobRecord, GarbageRecord, LeaseRecord, Record, Since};
+use crate::record::{BlobRecord, DecodeError, GarbageRecord, LeaseRecord, Record, Since};
 use crate::store::{Space, Store, StoreError};
 
-/// At most `max` garbage records, oldest first, those after `after`.
+/// At most `max` garbage records, oldest first, those after `after`. One that is damaged stands in nobody's way.
 pub fn garbage(
     store: &dyn Store,
     after: Option<GarbageKey>,
     max: usize,
-) -> Result<Vec<(GarbageKey, GarbageRecord)>, StoreError> {
+) -> Result<Vec<(GarbageKey, Result<GarbageRecord, DecodeError>)>, StoreError> {
     let first = GarbageKey { sequence: Sequence::new(0), index: 0 };
     let from = after.map_or_else(|| key::garbage(first), |at| just_after(key::garbage(at)));
     collect(store, Space::Garbage, &from, max, |key, value| {
         let Some(at) = key::garbage_of(key) else { return Ok(None) };
-        Ok(Some((at, GarbageRecord::decode(Bytes::copy_from_slice(value))?)))
+        Ok(Some((at, GarbageRecord::decode(Bytes::copy_from_slice(value)))))
     })
 }
 
@@ -32,8 +32,9 @@ pub fn unreferenced(
     let first = BlobId::new(0);
     let from =
         after.map_or_else(|| key::unreferenced(first), |at| just_after(key::unreferenced(at)));
+    let last = last_sequence(store)?;
     collect(store, Space::Garbage, &from, max, |key, value| {
-        key::unreferenced_of(key).map(|blob| since(blob, value)).transpose()
+        Ok(key::unreferenced_of(key).map(|blob| (blob, since(value, last))))
     })
 }
 
@@ -46,8 +47,9 @@ pub fn to_unlink(
 ) -> Result<Vec<(BlobId, Sequence)>, StoreError> {
     let first = BlobId::new(0);
     let from = after.map_or_else(|| key::taken(first), |at| just_after(key::taken(at)));
+    let last = last_sequence(store)?;
     collect(store, Space::Garbage, &from, max, |key, value| {
-        key::taken_of(key).map(|blob| since(blob, value)).transpose()
+        Ok(key::taken_of(key).map(|blob| (blob, since(value, last))))
     })
 }
 
@@ -91,6 +93,7 @@ pub fn blob_states(store: &dyn Store, blobs: &[BlobId]) -> Result<Vec<BlobState>
     blobs.iter().map(state).collect()
 }
 
-fn since(blob: BlobId, value: &[u8]) -> Result<(BlobId, Sequence), StoreError> {
-    Ok((blob, Since::decode(Bytes::copy_from_slice(value))?.sequence))
+/// Since when a mark is there. One that cannot be read is as good as one made in the `last` round.
+fn since(value: &[u8], last: Sequence) -> Sequence {
+    Since::decode(Bytes::copy_from_slice(value)).map_or(last, |since| since.sequence)
 }

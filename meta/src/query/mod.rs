@@ -183,11 +183,11 @@ fn collect<T>(
     mut take: impl FnMut(&[u8], &[u8]) -> Result<Option<T>, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut found = Ok(Vec::new());
+    if max == 0 {
+        return found;
+    }
     store.scan(space, from, &mut |key, value| {
         let Ok(list) = &mut found else { return Visit::Stop };
-        if list.len() >= max {
-            return Visit::Stop;
-        }
         match take(key, value) {
             Ok(Some(entry)) => list.push(entry),
             Ok(None) => return Visit::Stop,
@@ -196,7 +196,8 @@ fn collect<T>(
                 return Visit::Stop;
             }
         }
-        Visit::Next
+        // What comes behind the last one may be long to find: the marks of what was deleted there.
+        if list.len() < max { Visit::Next } else { Visit::Stop }
     })?;
     found
 }

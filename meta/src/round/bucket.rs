@@ -66,6 +66,14 @@ impl Round<'_> {
     }
 }
 
+/// So many more of something that is counted. No true count comes near its end.
+pub(super) fn more(count: &mut u64, by: u64, what: &str) -> Result<(), StoreError> {
+    *count = count
+        .checked_add(by)
+        .ok_or_else(|| StoreError::Corrupt(format!("more {what} are counted than can be")))?;
+    Ok(())
+}
+
 /// One less of something that is counted. There is one, or the count is damaged.
 pub(super) fn one_less(count: &mut u64, what: &str) -> Result<(), StoreError> {
     *count = count

@@ -67,21 +67,37 @@ impl Round<'_> {
     }
 
     pub(super) fn take_blobs(&mut self, command: &TakeBlobs) -> Result<Reply, Stop> {
-        let mut taken = Vec::new();
+        let (mut taken, mut damaged) = (Vec::new(), Vec::new());
         for blob in &command.blobs {
-            let at = key::blob(*blob);
-            let Some(record) = self.read::<BlobRecord>(Space::Blobs, &at)? else { continue };
-            if record.refs > 0 {
-                continue;
+            match self.take_blob(*blob) {
+                Ok(true) => taken.push(*blob),
+                Ok(false) => {}
+                Err(StoreError::Corrupt(_)) => damaged.push(*blob),
+                Err(failed @ StoreError::Failed(_)) => return Err(failed.into()),
             }
-            self.remove(Space::Blobs, at);
-            self.remove(Space::Garbage, key::unreferenced(*blob));
-            let since = Since { sequence: self.sequence };
-            self.write(Space::Garbage, key::taken(*blob), &since);
-            self.lower_table(record.table)?;
-            taken.push(*blob);
         }
-        Ok(Reply::BlobsTaken(taken))
+        Ok(Reply::BlobsTaken { taken, damaged })
+    }
+
+    /// Whether the blob could be taken. With an error nothing has changed.
+    fn take_blob(&mut self, blob: BlobId) -> Result<bool, StoreError> {
+        let (at, mark) = (key::blob(blob), key::unreferenced(blob));
+        let Some(record) = self.read::<BlobRecord>(Space::Blobs, &at)? else {
+            return match self.get(Space::Garbage, &mark)? {
+                None => Ok(false),
+                Some(_) => Err(StoreError::Corrupt(format!("blob {blob} is marked, not there"))),
+            };
+        };
+        if record.refs > 0 {
+            return Ok(false);
+        }
+        // The only step that can find damage comes first.
+        self.lower_table(record.table)?;
+        self.remove(Space::Blobs, at);
+        self.remove(Space::Garbage, mark);
+        let since = Since { sequence: self.sequence };
+        self.write(Space::Garbage, key::taken(blob), &since);
+        Ok(true)
     }
 
     pub(super) fn forget_garbage(&mut self, command: &ForgetGarbage) -> Result<Reply, Stop> {

@@ -1,6 +1,6 @@
 //! Room: commands on objects.
 
-use super::bucket::one_less;
+use super::bucket::{more, one_less};
 use super::{Round, Stop};
 use crate::command::{
     DeleteObject, DeleteTags, NewObject, PutObject, PutTags, Refusal, Reply, WriteCond,
@@ -60,7 +60,7 @@ impl Round<'_> {
             Some(old) => self.discard_content(&old.content),
             None => {
                 let mut counters = self.bucket_counters(bucket)?;
-                counters.objects += 1;
+                more(&mut counters.objects, 1, "objects of a bucket")?;
                 self.set_bucket_counters(bucket, counters);
             }
         }

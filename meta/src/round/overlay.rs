@@ -94,13 +94,13 @@ pub(super) fn under(
     let mut found: BTreeMap<Vec<u8>, Bytes> = BTreeMap::new();
     let touched: BTreeSet<&[u8]> = changed.keys().copied().collect();
     store.scan(space, prefix, &mut |key, value| {
-        if !key.starts_with(prefix) || found.len() >= max {
+        if !key.starts_with(prefix) {
             return Visit::Stop;
         }
         if !touched.contains(key) {
             found.insert(key.to_vec(), Bytes::copy_from_slice(value));
         }
-        Visit::Next
+        if found.len() < max { Visit::Next } else { Visit::Stop }
     })?;
     let added = changed.into_iter().filter_map(|(key, value)| Some((key.to_vec(), value.clone()?)));
     found.extend(added);

@@ -2,7 +2,7 @@
 
 use protocol::part::PartNumber;
 
-use super::bucket::one_less;
+use super::bucket::{more, one_less};
 use super::object::check;
 use super::{Round, Stop};
 use crate::command::{
@@ -41,7 +41,7 @@ impl Round<'_> {
             tags,
         };
         self.write(Space::Uploads, at, &record);
-        counters.uploads += 1;
+        more(&mut counters.uploads, 1, "uploads of a bucket")?;
         self.set_bucket_counters(bucket, counters);
         Ok(Reply::UploadCreated(manifest))
     }
@@ -57,7 +57,7 @@ impl Round<'_> {
         let pieces = self.adopt(pieces, blobs, part.len)?;
         match old {
             Some(old) => self.discard_pieces(&old.pieces),
-            None => upload.parts += 1,
+            None => upload.parts = upload.parts.checked_add(1).ok_or_else(miscounted)?,
         }
         let generation = self.next_generation();
         upload.generation = generation;
@@ -101,7 +101,7 @@ impl Round<'_> {
         check(&condition, old.as_ref())?;
         check_untouched(&condition, old.as_ref(), &upload)?;
         if listed.len() + unlisted.len() != upload.parts as usize {
-            return Err(StoreError::Corrupt("an upload's parts are miscounted".to_owned()).into());
+            return Err(miscounted().into());
         }
         let content = self.write_manifest(upload.manifest, &listed, object.len);
         if !unlisted.is_empty() {
@@ -154,6 +154,10 @@ impl Round<'_> {
         let parts = u32::try_from(listed.len()).expect("an upload has at most 10,000 parts");
         Content::Parts { manifest, parts, page_starts }
     }
+}
+
+fn miscounted() -> StoreError {
+    StoreError::Corrupt("an upload's parts are miscounted".to_owned())
 }
 
 /// A condition that holds now must have held ever since the upload began.

@@ -11,7 +11,9 @@ use crate::command::{
 use crate::id::{BlobId, BucketId, FolderId};
 use crate::memory::MemoryStore;
 use crate::query::BlobState;
-use crate::record::{BucketCounters, Content, ObjectRecord, Piece, PieceList, UploadRecord};
+use crate::record::{
+    BlobRecord, BucketCounters, Content, ObjectRecord, Piece, PieceList, TableHead, UploadRecord,
+};
 use crate::testing::{
     AT, Known, MIB, assert_sound, begin, bucket_name, create_upload, done, etag, inline, key, last,
     len_of, make_bucket, make_upload, new_object, number, one, put, put_part, run, tags, upload_id,
@@ -29,7 +31,8 @@ fn upload(store: &dyn Store, bucket: BucketId, name: &str, which: u8) -> UploadR
 }
 
 fn garbage(store: &dyn Store) -> Vec<(GarbageKey, GarbageRecord)> {
-    query::garbage(store, None, usize::MAX).expect("a store")
+    let found = query::garbage(store, None, usize::MAX).expect("a store");
+    found.into_iter().map(|(at, record)| (at, record.expect("a record"))).collect()
 }
 
 fn refs(store: &dyn Store, known: Known) -> u64 {
@@ -71,6 +74,16 @@ fn complete(
         listed: listed.iter().map(|part| (part.number, part.len)).collect(),
         unlisted: unlisted.iter().map(|part| part.number).collect(),
     }
+}
+
+fn taken(blobs: &[BlobId]) -> Reply {
+    Reply::BlobsTaken { taken: blobs.to_vec(), damaged: vec![] }
+}
+
+fn put_raw(store: &dyn Store, space: Space, key: Vec<u8>, value: &[u8]) {
+    let mut batch = Batch::new();
+    batch.put(space, key, Bytes::copy_from_slice(value));
+    store.commit(batch).expect("a commit");
 }
 
 /// Lets go of everything that can be, a few steps a round; returns the blobs whose files were to be unlinked.
@@ -249,7 +262,7 @@ fn a_blob_goes_step_by_step() {
     assert_eq!(refs(&store, known), 2);
 
     let take = TakeBlobs { blobs: vec![known.blob] };
-    assert_eq!(done(&store, take.clone()), Reply::BlobsTaken(vec![]));
+    assert_eq!(done(&store, take.clone()), taken(&[]));
     let step = ReleaseGarbage { at, steps: 1 };
     let halfway = Reply::Released { finished: false, unreferenced: vec![] };
     assert_eq!(done(&store, step.clone()), halfway);
@@ -261,10 +274,10 @@ fn a_blob_goes_step_by_step() {
     let since = last(&store);
     assert_eq!(query::unreferenced(&store, None, 9), Ok(vec![(known.blob, since)]));
 
-    assert_eq!(done(&store, take.clone()), Reply::BlobsTaken(vec![known.blob]));
+    assert_eq!(done(&store, take.clone()), taken(&[known.blob]));
     assert_eq!(query::blob_states(&store, &[known.blob]), Ok(vec![BlobState::Taken]));
     assert_eq!(query::unreferenced(&store, None, 9), Ok(vec![]));
-    assert_eq!(done(&store, take), Reply::BlobsTaken(vec![]));
+    assert_eq!(done(&store, take), taken(&[]));
     assert_eq!(query::to_unlink(&store, None, 9), Ok(vec![(known.blob, last(&store))]));
     done(&store, ForgetGarbage { blobs: vec![known.blob] });
     assert_no_bytes_are_left(&store);
@@ -288,7 +301,7 @@ fn a_share_saves_a_blob_that_nothing_refers_to() {
             TakeBlobs { blobs: vec![known.blob] }.into(),
         ],
     );
-    assert_eq!(outcomes[1], Ok(Ok(Reply::BlobsTaken(vec![]))));
+    assert_eq!(outcomes[1], Ok(Ok(taken(&[]))));
     assert_eq!(refs(&store, known), 1);
     assert_eq!(query::unreferenced(&store, None, 9), Ok(vec![]));
 }
@@ -705,6 +718,91 @@ fn numbers_are_given_back_when_damage_is_found() {
     let outcome = round.apply(delete(bucket, "key").into());
     assert!(matches!(outcome, Err(StoreError::Corrupt(_))), "{outcome:?}");
     assert_eq!((round.numbers.garbage, round.bytes()), (0, 0));
+}
+
+#[test]
+fn a_damaged_garbage_record_does_not_stop_the_others() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    for (blob, name) in [(1, "a"), (2, "b"), (3, "c")] {
+        let known = Known::written(blob, 10);
+        done(&store, put(bucket, name, vec![known.whole()], &[known]));
+        done(&store, delete(bucket, name));
+    }
+    let all = garbage(&store);
+    put_raw(&store, Space::Garbage, key::garbage(all[1].0), b"\x01what");
+    let found = query::garbage(&store, None, 10).expect("a store");
+    assert!(found[0].1.is_ok() && found[1].1.is_err() && found[2].1.is_ok());
+    let behind = query::garbage(&store, Some(all[1].0), 1).expect("a store");
+    assert_eq!(behind[0].0, all[2].0);
+    let mut round = begin(&store);
+    let outcomes =
+        all.iter().map(|(at, _)| round.apply(ReleaseGarbage { at: *at, steps: 9 }.into()));
+    let outcomes: Vec<_> = outcomes.collect();
+    assert!(matches!(outcomes[1], Err(StoreError::Corrupt(_))), "{outcomes:?}");
+    for outcome in [&outcomes[0], &outcomes[2]] {
+        assert!(matches!(outcome, Ok(Ok(Reply::Released { finished: true, .. }))), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_damaged_blob_does_not_stop_the_others() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let blobs = [1, 2, 3, 4].map(BlobId::new);
+    for blob in blobs {
+        let known = Known::written(blob.get(), 10);
+        done(&store, put(bucket, "key", vec![known.whole()], &[known]));
+    }
+    done(&store, delete(bucket, "key"));
+    for (at, _) in garbage(&store) {
+        done(&store, ReleaseGarbage { at, steps: 9 });
+    }
+    put_raw(&store, Space::Garbage, key::unreferenced(blobs[0]), b"what");
+    put_raw(&store, Space::Blobs, key::blob(blobs[1]), b"what");
+    put_raw(&store, Space::Tables, key::table_head(crate::id::TableId::of(blobs[2])), b"what");
+    let marked = query::unreferenced(&store, None, 9).expect("a store");
+    assert_eq!(marked.iter().map(|(blob, _)| *blob).collect::<Vec<_>>(), blobs);
+    assert_eq!(marked[0].1, last(&store));
+
+    let mut round = begin(&store);
+    let outcome = round.apply(TakeBlobs { blobs: blobs.to_vec() }.into());
+    let (taken, damaged) = (vec![blobs[0], blobs[3]], vec![blobs[1], blobs[2]]);
+    assert_eq!(outcome, Ok(Ok(Reply::BlobsTaken { taken, damaged })));
+    store.commit(round.finish()).expect("a commit");
+    let states = query::blob_states(&store, &[blobs[0], blobs[2], blobs[3]]).expect("a store");
+    assert_eq!(states, [BlobState::Taken, BlobState::Named, BlobState::Taken]);
+}
+
+/// Damage that a command meets is its own affair; an assertion would take the node down.
+#[test]
+fn damaged_counts_and_tables_are_errors() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let known = Known::written(1, 10 * MIB);
+    done(&store, put(bucket, "key", vec![known.whole()], &[known]));
+    let share = || Command::from(put(bucket, "copy", vec![known.whole()], &[]));
+    let clone = known.cloned(2, 1);
+    let clone = || Command::from(put(bucket, "copy", vec![clone.whole()], &[clone]));
+    let upset = |command: Command| {
+        let mut round = begin(&store);
+        let outcome = round.apply(command);
+        assert!(matches!(outcome, Err(StoreError::Corrupt(_))), "{outcome:?}");
+        assert!(round.is_empty());
+    };
+    let head = query::table_head(&store, known.table).expect("a head");
+    for head in [TableHead { len: 100, ..head }, TableHead { refs: u64::MAX, ..head }] {
+        put_raw(&store, Space::Tables, key::table_head(known.table), &head.encode());
+        upset(clone());
+    }
+    let blob = query::blob(&store, known.blob).expect("a blob");
+    let blob = BlobRecord { refs: u64::MAX, ..blob };
+    put_raw(&store, Space::Blobs, key::blob(known.blob), &blob.encode());
+    upset(share());
+    let counters = BucketCounters { objects: u64::MAX, uploads: u64::MAX };
+    put_raw(&store, Space::Buckets, key::bucket_counters(bucket), &counters.encode());
+    upset(put(bucket, "new", vec![], &[]).into());
+    upset(create_upload(bucket, "new", 1).into());
 }
 
 #[test]

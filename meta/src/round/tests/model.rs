@@ -330,9 +330,11 @@ impl Machine<'_> {
             Op::Take => {
                 let free = query::unreferenced(self.store, None, 5).expect("a store");
                 let blobs = free.into_iter().map(|(blob, _)| blob).collect();
-                let Ok(Reply::BlobsTaken(taken)) = apply(round, TakeBlobs { blobs }) else {
+                let Ok(Reply::BlobsTaken { taken, damaged }) = apply(round, TakeBlobs { blobs })
+                else {
                     panic!("blobs are taken or not")
                 };
+                assert_eq!(damaged, []);
                 for blob in taken {
                     assert!(self.model.blobs.remove(&blob).is_some(), "{blob} is taken once");
                 }
