@@ -303,13 +303,15 @@ pub struct AbortUpload {
     pub upload_id: UploadId,
 }
 
-/// Expands a garbage record by about `steps` references and records; what is left of it stays in the record.
-/// The caller has made sure that no operation lives which began at or below the record's sequence.
-/// Reply: [`Reply::Released`], also if the record is gone. Never refused.
+/// Expands garbage records, one after the other, by about `steps` references and records in all; what is left of
+/// the last stays in its record. It ends before a record that turns out to be damaged; only if that is the first
+/// one, it fails with [`StoreError::Corrupt`](crate::store::StoreError::Corrupt).
+/// The caller has made sure that no operation lives which began at or below the records' sequences.
+/// Reply: [`Reply::Released`], also of records that are gone. Never refused.
 #[derive(Debug, Clone)]
 pub struct ReleaseGarbage {
-    /// The garbage record.
-    pub at: GarbageKey,
+    /// The garbage records.
+    pub at: Vec<GarbageKey>,
     /// How much to do at most, give or take one record; at least one thing is done.
     pub steps: u32,
 }
@@ -356,20 +358,15 @@ pub enum Reply {
         /// Its generation.
         generation: Generation,
     },
-    /// A garbage record was expanded.
+    /// Garbage records were expanded.
     Released {
-        /// Whether the record is gone: nothing is left of it to do.
-        finished: bool,
+        /// How many of the records are gone, those in front: nothing is left of them to do.
+        finished: usize,
         /// Blobs that nothing refers to since this command: candidates to take.
         unreferenced: Vec<BlobId>,
     },
-    /// Blobs were taken, or not.
-    BlobsTaken {
-        /// They have no record any more: unlink their files.
-        taken: Vec<BlobId>,
-        /// Their records, or those of their tables, are damaged; they stay as they are and keep nobody waiting.
-        damaged: Vec<BlobId>,
-    },
+    /// These blobs have no record any more: unlink their files.
+    BlobsTaken(Vec<BlobId>),
 }
 
 /// Why a command was not applied. It has left no trace.

@@ -17,9 +17,8 @@ use std::time::Duration;
 
 use meta::command::{Command, ForgetGarbage, ReleaseGarbage, Reply, TakeBlobs};
 use meta::id::{BlobId, Sequence};
-use meta::key::{self, GarbageKey};
+use meta::key::GarbageKey;
 use meta::query;
-use meta::store::{Space, Store, StoreError, Visit};
 
 use crate::bell::Ear;
 use crate::catalog::{Catalog, CatalogError};
@@ -96,22 +95,31 @@ impl Collector {
     async fn release(&self, oldest: Sequence) -> Result<bool, CatalogError> {
         let mut after = None;
         loop {
-            let found = self.catalog.ask(move |store| next_garbage(store, after)).await?;
-            let Some(at) = found else { return Ok(false) };
-            if at.sequence > oldest {
-                return Ok(true);
-            }
-            if self.damaged.garbage.borrow().contains(&at) {
-                after = Some(at);
+            let found = self
+                .catalog
+                .ask(move |store| query::garbage(store, after, limits::RELEASE_RECORDS_MAX))
+                .await?;
+            let Some(last) = found.last().copied() else { return Ok(false) };
+            let held_back = last.sequence > oldest;
+            let damaged = |at: &GarbageKey| self.damaged.garbage.borrow().contains(at);
+            let free = found.into_iter().take_while(|at| at.sequence <= oldest);
+            let free: Vec<GarbageKey> = free.filter(|at| !damaged(at)).collect();
+            let Some(first) = free.first().copied() else {
+                if held_back {
+                    return Ok(true);
+                }
+                after = Some(last);
                 continue;
-            }
-            let command = ReleaseGarbage { at, steps: limits::RELEASE_STEPS };
+            };
+            let command = ReleaseGarbage { at: free.clone(), steps: limits::RELEASE_STEPS };
             match self.catalog.commit(command.into()).await {
-                Ok(Reply::Released { finished: false, .. }) => {}
-                Ok(_) => after = Some(at),
+                Ok(Reply::Released { finished, .. }) => {
+                    after = finished.checked_sub(1).map_or(after, |last| free.get(last).copied());
+                }
+                Ok(_) => after = Some(last),
                 Err(CatalogError::Corrupt(found)) => {
-                    self.pass_over(&self.damaged.garbage, at, &found);
-                    after = Some(at);
+                    self.pass_over(&self.damaged.garbage, first, &found);
+                    after = Some(first);
                 }
                 Err(other) => return Err(other),
             }
@@ -204,22 +212,4 @@ impl Collector {
             known.insert(what);
         }
     }
-}
-
-/// The oldest garbage record after `after`, unread: one that cannot be decoded must not hide those behind it.
-fn next_garbage(
-    store: &dyn Store,
-    after: Option<GarbageKey>,
-) -> Result<Option<GarbageKey>, StoreError> {
-    let first = GarbageKey { sequence: Sequence::new(0), index: 0 };
-    let mut from = key::garbage(after.unwrap_or(first));
-    if after.is_some() {
-        from.push(0);
-    }
-    let mut found = None;
-    store.scan(Space::Garbage, &from, &mut |key, _record| {
-        found = key::garbage_of(key);
-        Visit::Stop
-    })?;
-    Ok(found)
 }

@@ -40,6 +40,9 @@ pub const READ_WINDOW_LEN: u64 = 256 * 1024 * 1024;
 /// How often a Complete prepares again because a part changed under it, before it gives up with SlowDown.
 pub const COMPLETE_TRIES_MAX: u32 = 8;
 
+/// Garbage records that one release command is given.
+pub const RELEASE_RECORDS_MAX: usize = 64;
+
 /// Records that one release command visits.
 pub const RELEASE_STEPS: u32 = 256;
 

@@ -6,21 +6,19 @@ use bytes::Bytes;
 use super::{collect, just_after, last_sequence, read};
 use crate::id::{BlobId, FolderId, Sequence};
 use crate::key::{self, GarbageKey};
-use crate::record::{BlobRecord, DecodeError, GarbageRecord, LeaseRecord, Record, Since};
+use crate::record::{BlobRecord, LeaseRecord, Record, Since};
 use crate::store::{Space, Store, StoreError};
 
-/// At most `max` garbage records, oldest first, those after `after`. One that is damaged stands in nobody's way.
+/// Where at most `max` garbage records are, oldest first, those after `after`. What they say only their release
+/// needs to know: one that is damaged stands in nobody's way here.
 pub fn garbage(
     store: &dyn Store,
     after: Option<GarbageKey>,
     max: usize,
-) -> Result<Vec<(GarbageKey, Result<GarbageRecord, DecodeError>)>, StoreError> {
+) -> Result<Vec<GarbageKey>, StoreError> {
     let first = GarbageKey { sequence: Sequence::new(0), index: 0 };
     let from = after.map_or_else(|| key::garbage(first), |at| just_after(key::garbage(at)));
-    collect(store, Space::Garbage, &from, max, |key, value| {
-        let Some(at) = key::garbage_of(key) else { return Ok(None) };
-        Ok(Some((at, GarbageRecord::decode(Bytes::copy_from_slice(value)))))
-    })
+    collect(store, Space::Garbage, &from, max, |key, _| Ok(key::garbage_of(key)))
 }
 
 /// At most `max` blobs that nothing refers to, and since which round, those after `after`. They are to be taken.

@@ -8,7 +8,7 @@ use super::bucket::one_less;
 use super::{Round, Stop};
 use crate::command::{ForgetGarbage, ReleaseGarbage, Reply, TakeBlobs};
 use crate::id::{BlobId, BucketId, ManifestId, TableId};
-use crate::key;
+use crate::key::{self, GarbageKey};
 use crate::record::{
     BlobRecord, GarbageRecord, PartRecord, Piece, PieceList, PiecePage, Record, Since, TableHead,
     UploadRecord,
@@ -37,25 +37,54 @@ impl Release {
 
 impl Round<'_> {
     pub(super) fn release_garbage(&mut self, command: &ReleaseGarbage) -> Result<Reply, Stop> {
-        let at = key::garbage(command.at);
-        let Some(record) = self.read::<GarbageRecord>(Space::Garbage, &at)? else {
-            return Ok(Reply::Released { finished: true, unreferenced: Vec::new() });
-        };
         let mut release = Release { left: command.steps.max(1), unreferenced: Vec::new() };
+        let mut finished = 0;
+        for at in &command.at {
+            let (numbers, candidates) = (self.numbers, release.unreferenced.len());
+            match self.release_record(&mut release, *at) {
+                Ok(true) => finished += 1,
+                Ok(false) => break,
+                // Those before it are whole; this one is as if it had not been asked for.
+                Err(StoreError::Corrupt(_)) if finished > 0 => {
+                    self.staged.clear();
+                    self.numbers = numbers;
+                    release.unreferenced.truncate(candidates);
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.overlay.absorb(&mut self.staged);
+        }
+        Ok(Reply::Released { finished, unreferenced: release.unreferenced })
+    }
+
+    /// Expands one record; says whether it is gone.
+    fn release_record(
+        &mut self,
+        release: &mut Release,
+        at: GarbageKey,
+    ) -> Result<bool, StoreError> {
+        if release.left == 0 {
+            return Ok(false);
+        }
+        let at = key::garbage(at);
+        let Some(record) = self.read::<GarbageRecord>(Space::Garbage, &at)? else {
+            return Ok(true);
+        };
         let rest = match record {
-            GarbageRecord::Pieces { blobs } => self.release_blobs(&mut release, blobs)?,
+            GarbageRecord::Pieces { blobs } => self.release_blobs(release, blobs)?,
             GarbageRecord::List { list, next, pages } => {
-                self.release_list(&mut release, list, next, pages)?
+                self.release_list(release, list, next, pages)?
             }
             GarbageRecord::Manifest { manifest, next, pages } => {
-                self.release_manifest(&mut release, manifest, next, pages)?
+                self.release_manifest(release, manifest, next, pages)?
             }
             GarbageRecord::Parts { manifest, numbers } => {
-                self.release_parts(&mut release, manifest, numbers)?
+                self.release_parts(release, manifest, numbers)?
             }
-            GarbageRecord::Bucket { bucket } => self.release_bucket(&mut release, bucket)?,
+            GarbageRecord::Bucket { bucket } => self.release_bucket(release, bucket)?,
             GarbageRecord::Table { table, next, pages } => {
-                self.release_table(&mut release, table, next, pages)
+                self.release_table(release, table, next, pages)
             }
         };
         let finished = rest.is_none();
@@ -63,23 +92,20 @@ impl Round<'_> {
             None => self.remove(Space::Garbage, at),
             Some(rest) => self.write(Space::Garbage, at, &rest),
         }
-        Ok(Reply::Released { finished, unreferenced: release.unreferenced })
+        Ok(finished)
     }
 
     pub(super) fn take_blobs(&mut self, command: &TakeBlobs) -> Result<Reply, Stop> {
-        let (mut taken, mut damaged) = (Vec::new(), Vec::new());
+        let mut taken = Vec::new();
         for blob in &command.blobs {
-            match self.take_blob(*blob) {
-                Ok(true) => taken.push(*blob),
-                Ok(false) => {}
-                Err(StoreError::Corrupt(_)) => damaged.push(*blob),
-                Err(failed @ StoreError::Failed(_)) => return Err(failed.into()),
+            if self.take_blob(*blob)? {
+                taken.push(*blob);
             }
         }
-        Ok(Reply::BlobsTaken { taken, damaged })
+        Ok(Reply::BlobsTaken(taken))
     }
 
-    /// Whether the blob could be taken. With an error nothing has changed.
+    /// Whether the blob could be taken.
     fn take_blob(&mut self, blob: BlobId) -> Result<bool, StoreError> {
         let (at, mark) = (key::blob(blob), key::unreferenced(blob));
         let Some(record) = self.read::<BlobRecord>(Space::Blobs, &at)? else {
@@ -91,12 +117,11 @@ impl Round<'_> {
         if record.refs > 0 {
             return Ok(false);
         }
-        // The only step that can find damage comes first.
-        self.lower_table(record.table)?;
         self.remove(Space::Blobs, at);
         self.remove(Space::Garbage, mark);
         let since = Since { sequence: self.sequence };
         self.write(Space::Garbage, key::taken(blob), &since);
+        self.lower_table(record.table)?;
         Ok(true)
     }
 

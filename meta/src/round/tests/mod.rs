@@ -32,7 +32,11 @@ fn upload(store: &dyn Store, bucket: BucketId, name: &str, which: u8) -> UploadR
 
 fn garbage(store: &dyn Store) -> Vec<(GarbageKey, GarbageRecord)> {
     let found = query::garbage(store, None, usize::MAX).expect("a store");
-    found.into_iter().map(|(at, record)| (at, record.expect("a record"))).collect()
+    let record = |at| {
+        let stored = store.get(Space::Garbage, &key::garbage(at)).expect("a store");
+        GarbageRecord::decode(stored.expect("a record")).expect("a record")
+    };
+    found.into_iter().map(|at| (at, record(at))).collect()
 }
 
 fn refs(store: &dyn Store, known: Known) -> u64 {
@@ -76,8 +80,12 @@ fn complete(
     }
 }
 
-fn taken(blobs: &[BlobId]) -> Reply {
-    Reply::BlobsTaken { taken: blobs.to_vec(), damaged: vec![] }
+/// Runs one command on a store that is not sound.
+fn done_unchecked(store: &dyn Store, command: Command) -> Reply {
+    let mut round = begin(store);
+    let reply = round.apply(command).expect("a store that is well").expect("not refused");
+    store.commit(round.finish()).expect("a commit");
+    reply
 }
 
 fn put_raw(store: &dyn Store, space: Space, key: Vec<u8>, value: &[u8]) {
@@ -92,7 +100,7 @@ fn drain(store: &dyn Store, steps: u32) -> Vec<BlobId> {
     loop {
         let mut commands: Vec<Command> = Vec::new();
         for (at, _) in garbage(store) {
-            commands.push(ReleaseGarbage { at, steps }.into());
+            commands.push(ReleaseGarbage { at: vec![at], steps }.into());
         }
         let free = query::unreferenced(store, None, 3).expect("a store");
         let free: Vec<BlobId> = free.into_iter().map(|(blob, _)| blob).collect();
@@ -262,22 +270,22 @@ fn a_blob_goes_step_by_step() {
     assert_eq!(refs(&store, known), 2);
 
     let take = TakeBlobs { blobs: vec![known.blob] };
-    assert_eq!(done(&store, take.clone()), taken(&[]));
-    let step = ReleaseGarbage { at, steps: 1 };
-    let halfway = Reply::Released { finished: false, unreferenced: vec![] };
+    assert_eq!(done(&store, take.clone()), Reply::BlobsTaken(vec![]));
+    let step = ReleaseGarbage { at: vec![at], steps: 1 };
+    let halfway = Reply::Released { finished: 0, unreferenced: vec![] };
     assert_eq!(done(&store, step.clone()), halfway);
     assert_eq!(refs(&store, known), 1);
-    let finished = Reply::Released { finished: true, unreferenced: vec![known.blob] };
+    let finished = Reply::Released { finished: 1, unreferenced: vec![known.blob] };
     assert_eq!(done(&store, step.clone()), finished);
-    let again = Reply::Released { finished: true, unreferenced: vec![] };
+    let again = Reply::Released { finished: 1, unreferenced: vec![] };
     assert_eq!(done(&store, step), again);
     let since = last(&store);
     assert_eq!(query::unreferenced(&store, None, 9), Ok(vec![(known.blob, since)]));
 
-    assert_eq!(done(&store, take.clone()), taken(&[known.blob]));
+    assert_eq!(done(&store, take.clone()), Reply::BlobsTaken(vec![known.blob]));
     assert_eq!(query::blob_states(&store, &[known.blob]), Ok(vec![BlobState::Taken]));
     assert_eq!(query::unreferenced(&store, None, 9), Ok(vec![]));
-    assert_eq!(done(&store, take), taken(&[]));
+    assert_eq!(done(&store, take), Reply::BlobsTaken(vec![]));
     assert_eq!(query::to_unlink(&store, None, 9), Ok(vec![(known.blob, last(&store))]));
     done(&store, ForgetGarbage { blobs: vec![known.blob] });
     assert_no_bytes_are_left(&store);
@@ -292,7 +300,7 @@ fn a_share_saves_a_blob_that_nothing_refers_to() {
     done(&store, put(bucket, "key", vec![known.whole()], &[known]));
     done(&store, delete(bucket, "key"));
     let [(at, _)] = garbage(&store).try_into().expect("one record");
-    done(&store, ReleaseGarbage { at, steps: 10 });
+    done(&store, ReleaseGarbage { at: vec![at], steps: 10 });
     assert_eq!(refs(&store, known), 0);
     let outcomes = run(
         &store,
@@ -301,7 +309,7 @@ fn a_share_saves_a_blob_that_nothing_refers_to() {
             TakeBlobs { blobs: vec![known.blob] }.into(),
         ],
     );
-    assert_eq!(outcomes[1], Ok(Ok(taken(&[]))));
+    assert_eq!(outcomes[1], Ok(Ok(Reply::BlobsTaken(vec![]))));
     assert_eq!(refs(&store, known), 1);
     assert_eq!(query::unreferenced(&store, None, 9), Ok(vec![]));
 }
@@ -331,7 +339,7 @@ fn a_blob_number_is_never_used_twice() {
     assert!(matches!(begin(&store).apply(again().into()), Err(StoreError::Corrupt(_))));
     done(&store, delete(bucket, "key"));
     let [(at, _)] = garbage(&store).try_into().expect("one record");
-    done(&store, ReleaseGarbage { at, steps: 1 });
+    done(&store, ReleaseGarbage { at: vec![at], steps: 1 });
     done(&store, TakeBlobs { blobs: vec![known.blob] });
     assert!(matches!(begin(&store).apply(again().into()), Err(StoreError::Corrupt(_))));
 }
@@ -396,7 +404,7 @@ fn a_large_table_goes_in_steps() {
     done(&store, put(bucket, "key", vec![known.whole()], &[known]));
     done(&store, delete(bucket, "key"));
     let [(at, _)] = garbage(&store).try_into().expect("one record");
-    done(&store, ReleaseGarbage { at, steps: 1 });
+    done(&store, ReleaseGarbage { at: vec![at], steps: 1 });
     done(&store, TakeBlobs { blobs: vec![known.blob] });
     let [(_, record)] = garbage(&store).try_into().expect("one record");
     assert_eq!(record, GarbageRecord::Table { table: known.table, next: 16, pages: 19 });
@@ -560,8 +568,8 @@ fn left_out_parts_are_released_once() {
     records.reverse();
     for (at, _) in records {
         while !matches!(
-            done(&store, ReleaseGarbage { at, steps: 1 }),
-            Reply::Released { finished: true, .. }
+            done(&store, ReleaseGarbage { at: vec![at], steps: 1 }),
+            Reply::Released { finished: 1, .. }
         ) {}
     }
     assert_eq!(drain(&store, 1).len(), 3);
@@ -724,29 +732,72 @@ fn numbers_are_given_back_when_damage_is_found() {
 fn a_damaged_garbage_record_does_not_stop_the_others() {
     let store = MemoryStore::new();
     let bucket = make_bucket(&store, "bucket");
-    for (blob, name) in [(1, "a"), (2, "b"), (3, "c")] {
+    for (blob, name) in (1..).zip(["a", "b", "c"]) {
         let known = Known::written(blob, 10);
         done(&store, put(bucket, name, vec![known.whole()], &[known]));
         done(&store, delete(bucket, name));
     }
-    let all = garbage(&store);
-    put_raw(&store, Space::Garbage, key::garbage(all[1].0), b"\x01what");
-    let found = query::garbage(&store, None, 10).expect("a store");
-    assert!(found[0].1.is_ok() && found[1].1.is_err() && found[2].1.is_ok());
-    let behind = query::garbage(&store, Some(all[1].0), 1).expect("a store");
-    assert_eq!(behind[0].0, all[2].0);
+    let all = query::garbage(&store, None, 10).expect("a store");
+    let [first, second, third] = all[..] else { panic!("{all:?}") };
+    put_raw(&store, Space::Garbage, key::garbage(second), b"\x01what");
+    assert_eq!(query::garbage(&store, Some(first), 1), Ok(vec![second]));
+    assert_eq!(query::garbage(&store, Some(second), 1), Ok(vec![third]));
+
     let mut round = begin(&store);
-    let outcomes =
-        all.iter().map(|(at, _)| round.apply(ReleaseGarbage { at: *at, steps: 9 }.into()));
-    let outcomes: Vec<_> = outcomes.collect();
-    assert!(matches!(outcomes[1], Err(StoreError::Corrupt(_))), "{outcomes:?}");
-    for outcome in [&outcomes[0], &outcomes[2]] {
-        assert!(matches!(outcome, Ok(Ok(Reply::Released { finished: true, .. }))), "{outcome:?}");
-    }
+    let mut release =
+        |at: &[GarbageKey]| round.apply(ReleaseGarbage { at: at.to_vec(), steps: 9 }.into());
+    let up_to_it = Reply::Released { finished: 1, unreferenced: vec![BlobId::new(1)] };
+    assert_eq!(release(&all), Ok(Ok(up_to_it)));
+    assert!(matches!(release(&all[1..]), Err(StoreError::Corrupt(_))));
+    let past_it = Reply::Released { finished: 1, unreferenced: vec![BlobId::new(3)] };
+    assert_eq!(release(&[third]), Ok(Ok(past_it)));
+    store.commit(round.finish()).expect("a commit");
+    assert_eq!(query::garbage(&store, None, 10), Ok(vec![second]));
+}
+
+/// What was found out before the damage of one record is not half of it.
+#[test]
+fn a_release_that_meets_damage_leaves_that_record_whole() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let (sound, damaged) = (Known::written(1, 10), Known::written(2, 300 * MIB));
+    done(&store, put(bucket, "a", vec![sound.whole()], &[sound]));
+    done(&store, put(bucket, "b", damaged.backwards(MIB), &[damaged]));
+    done(&store, delete(bucket, "a"));
+    done(&store, delete(bucket, "b"));
+    let all = garbage(&store);
+    let GarbageRecord::List { list, .. } = all[1].1 else { panic!("{all:?}") };
+    put_raw(&store, Space::Pieces, key::page(list, 1), b"what");
+    let at = all.iter().map(|(at, _)| *at).collect();
+    let released = done_unchecked(&store, ReleaseGarbage { at, steps: 1000 }.into());
+    assert_eq!(released, Reply::Released { finished: 1, unreferenced: vec![sound.blob] });
+    assert_eq!((refs(&store, damaged), garbage(&store)), (300, vec![all[1].clone()]));
 }
 
 #[test]
-fn a_damaged_blob_does_not_stop_the_others() {
+fn many_garbage_records_go_at_once_and_in_steps() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    for blob in 1..=5 {
+        let known = Known::written(blob, 10);
+        let pieces = vec![known.extent(0, 1), known.extent(2, 1)];
+        done(&store, put(bucket, "key", pieces, &[known]));
+    }
+    done(&store, delete(bucket, "key"));
+    let at = query::garbage(&store, None, 10).expect("a store");
+    let release = |steps| match done(&store, ReleaseGarbage { at: at.clone(), steps }) {
+        Reply::Released { finished, unreferenced } => (finished, unreferenced.len()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(release(5), (2, 2));
+    assert_eq!(garbage(&store)[0].1, GarbageRecord::Pieces { blobs: vec![BlobId::new(3)] });
+    assert_eq!(release(1), (3, 1));
+    assert_eq!(release(100), (5, 2));
+    assert_eq!(garbage(&store), []);
+}
+
+#[test]
+fn a_damaged_mark_or_blob_does_not_stop_the_others() {
     let store = MemoryStore::new();
     let bucket = make_bucket(&store, "bucket");
     let blobs = [1, 2, 3, 4].map(BlobId::new);
@@ -755,20 +806,23 @@ fn a_damaged_blob_does_not_stop_the_others() {
         done(&store, put(bucket, "key", vec![known.whole()], &[known]));
     }
     done(&store, delete(bucket, "key"));
-    for (at, _) in garbage(&store) {
-        done(&store, ReleaseGarbage { at, steps: 9 });
-    }
+    let at = query::garbage(&store, None, 10).expect("a store");
+    done(&store, ReleaseGarbage { at, steps: 99 });
     put_raw(&store, Space::Garbage, key::unreferenced(blobs[0]), b"what");
     put_raw(&store, Space::Blobs, key::blob(blobs[1]), b"what");
-    put_raw(&store, Space::Tables, key::table_head(crate::id::TableId::of(blobs[2])), b"what");
+    let head = key::table_head(crate::id::TableId::of(blobs[2]));
+    put_raw(&store, Space::Tables, head, b"what");
     let marked = query::unreferenced(&store, None, 9).expect("a store");
     assert_eq!(marked.iter().map(|(blob, _)| *blob).collect::<Vec<_>>(), blobs);
     assert_eq!(marked[0].1, last(&store));
 
     let mut round = begin(&store);
-    let outcome = round.apply(TakeBlobs { blobs: blobs.to_vec() }.into());
-    let (taken, damaged) = (vec![blobs[0], blobs[3]], vec![blobs[1], blobs[2]]);
-    assert_eq!(outcome, Ok(Ok(Reply::BlobsTaken { taken, damaged })));
+    let mut take = |blobs: &[BlobId]| round.apply(TakeBlobs { blobs: blobs.to_vec() }.into());
+    assert!(matches!(take(&blobs), Err(StoreError::Corrupt(_))));
+    for (blob, sound) in blobs.iter().zip([true, false, false, true]) {
+        let taken = Ok(Ok(Reply::BlobsTaken(vec![*blob])));
+        assert_eq!(take(&[*blob]) == taken, sound, "blob {blob}");
+    }
     store.commit(round.finish()).expect("a commit");
     let states = query::blob_states(&store, &[blobs[0], blobs[2], blobs[3]]).expect("a store");
     assert_eq!(states, [BlobState::Taken, BlobState::Named, BlobState::Taken]);

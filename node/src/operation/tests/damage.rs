@@ -45,7 +45,7 @@ fn damaged_garbage_holds_nothing_else_up() {
     for (number, damage) in damages.into_iter().enumerate() {
         let (node, blobs) = with_garbage();
         let garbage = ask(&node, |store| query::garbage(store, None, 10));
-        let (space, key) = damage(garbage[0].0, blobs[0]);
+        let (space, key) = damage(garbage[0], blobs[0]);
         overwrite(&node, space, key);
         node.collect();
         assert_eq!(node.disk.blobs(), [blobs[0]], "damage {number}");
