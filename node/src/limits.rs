@@ -62,6 +62,9 @@ pub const BUCKETS_MAX: usize = 10_000;
 /// Buffers of one shard, whatever the configuration divides to: fewer would not hold one of each kind.
 pub const SHARD_BUFFERS_MIN: usize = 8 * 1024 * 1024;
 
+/// Eighths of a shard's buffers that reads may hold: two for downloads, one for copies.
+pub const READ_BUFFERS_EIGHTHS: usize = 3;
+
 /// Block table pages (about 4 KiB each) that one shard keeps at hand.
 pub const TABLE_PAGES_CACHED: usize = 512;
 

@@ -97,7 +97,7 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
     log::info("admin_listening", &[("address", &admin)]);
     let stop = watch_signals().map_err(|error| Failure::broken(&error))?;
     let engine =
-        open(&plan.config, &plan.metrics, shards).map_err(|error| Failure::broken(&error))?;
+        open(&plan.config, &plan.metrics, shards).map_err(|error| Failure::setup(&error))?;
     let ended = serve(&plan, &readiness, &engine, &stop);
     plan.access.flush();
     (engine.close)();

@@ -119,7 +119,6 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.http.metrics.requests_open.sub(1);
         let answered = self.answered.get();
         let micros = |until: Duration| {
             u64::try_from(until.saturating_sub(self.began).as_micros()).unwrap_or(u64::MAX)
@@ -148,5 +147,7 @@ impl Drop for Exchange {
             total_us,
             complete: self.complete.get(),
         });
+        // Last: whoever sees that no request is open finds the lines of all of them.
+        self.http.metrics.requests_open.sub(1);
     }
 }

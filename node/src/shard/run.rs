@@ -28,6 +28,7 @@ use crate::http::adapter::Accepted;
 use crate::http::connection::Http;
 use crate::http::listen::{self, Doors};
 use crate::http::watch::Watchman;
+use crate::limits;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::seam::{Clock, Local, Random, Spawn};
@@ -401,7 +402,7 @@ impl Clock for RealClock {
     }
 }
 
-/// The operating system's generator, read a few hundred bytes at a time; what has been given is wiped.
+/// The operating system's generator, read a page at a time; what has been given is wiped.
 struct SystemRandom {
     pool: RefCell<[u8; RANDOM_POOL_LEN]>,
     given: Cell<usize>,
@@ -440,10 +441,13 @@ fn builder(core: Option<usize>, io_memory: usize) -> LocalExecutorBuilder {
         .blocking_thread_pool_placement(PoolPlacement::Unbound(BLOCKING_THREADS))
 }
 
-/// This shard's part of the buffer pool: the executor's arena of aligned memory.
-fn io_memory(plan: &Plan) -> usize {
+/// The arena that the executor reads files into. The kernel pins all of it from the start, so it has the size
+/// of the read budgets and no more: buffers to write come from elsewhere. A read that finds no room in it gets
+/// memory of its own.
+pub(super) fn io_memory(plan: &Plan) -> usize {
     let part = plan.config.memory_buffers / plan.shards as u64;
-    usize::try_from(part).unwrap_or(usize::MAX).max(IO_MEMORY_MIN)
+    let part = usize::try_from(part).unwrap_or(usize::MAX).max(limits::SHARD_BUFFERS_MIN);
+    part / 8 * limits::READ_BUFFERS_EIGHTHS
 }
 
 /// The cores that this process may run on.
@@ -464,7 +468,7 @@ pub struct ProbeError {
 /// Makes an executor and drops it again, to learn whether this host lets us.
 pub fn probe() -> Result<(), ProbeError> {
     let made = std::thread::spawn(|| {
-        let made = builder(None, IO_MEMORY_MIN).make();
+        let made = builder(None, PROBE_IO_MEMORY).make();
         made.map(drop).map_err(|error| ProbeError {
             text: error.to_string(),
             code: match &error {
@@ -486,7 +490,7 @@ const LATENCY_SHARES: usize = 1000;
 const BULK_SHARES: usize = 400;
 /// For calls that sleep: folders, unlinks, clones.
 const BLOCKING_THREADS: usize = 4;
-const IO_MEMORY_MIN: usize = 64 * 1024;
-const RANDOM_POOL_LEN: usize = 512;
+const PROBE_IO_MEMORY: usize = 64 * 1024;
+const RANDOM_POOL_LEN: usize = 4096;
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
 const CUT_TIME_MAX: Duration = Duration::from_secs(5);

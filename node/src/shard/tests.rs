@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use protocol::sign::Credential;
 
-use super::run::{Drained, Plan, Shards};
+use super::run::{Drained, Plan, Shards, io_memory};
 use super::{Factory, Handler, Seat};
 use crate::access_line::AccessLog;
 use crate::config::Config;
@@ -654,4 +654,19 @@ fn a_shard_whose_handler_cannot_be_made_keeps_the_node_from_starting() {
     });
     let problem = Shards::start(&plan, &factory).map(|_| ()).expect_err("refused");
     assert!(problem.starts_with("no disk for shard "), "{problem}");
+}
+
+#[test]
+fn the_arenas_for_reads_are_part_of_the_configured_buffers() {
+    let root = Credential { access_key: "root".into(), secret_key: "12345678".into() };
+    let config = Config::new("/nowhere".into(), root);
+    let buffers = usize::try_from(config.memory_buffers).expect("fits");
+    let plan = Plan {
+        config: Arc::new(config),
+        shards: 2,
+        metrics: Arc::new(Metrics::new(2)),
+        access: AccessLog::start(std::io::sink()),
+    };
+    // Three eighths; the rest is for writes and documents.
+    assert_eq!(plan.shards * io_memory(&plan), buffers / 8 * 3);
 }
