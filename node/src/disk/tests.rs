@@ -273,13 +273,12 @@ async fn files_hold_what_was_written(form: Rc<Form>) {
 
 async fn a_short_stream_gives_its_reservation_back(form: Rc<Form>) {
     let disk = &form.disk;
-    // Others write to the root file system too: there the numbers say nothing.
+    // Others write to the root file system too: there the numbers say nothing. On one of our own, other tests
+    // move a few MiB meanwhile, but not most of the 64 MiB.
     let ours = disk.free().await.expect("known").total <= 2 * DISK_LEN;
-    let before = disk.free().await.expect("known").free;
     let file = disk.create(blob(1)).await.expect("created");
     file.reserve(64 * 1024 * 1024).await.expect("room");
     let reserved = disk.free().await.expect("known").free;
-    assert!(!ours || before - reserved >= 63 * 1024 * 1024, "{before} {reserved}");
     let mut buffer = pool().try_take(1).expect("free");
     buffer.append(b"x");
     buffer.seal();
@@ -287,7 +286,8 @@ async fn a_short_stream_gives_its_reservation_back(form: Rc<Form>) {
     let unsynced = file.finish(ALIGN as u64).await.expect("finished");
     assert_eq!(form.syncer.sync(&[&unsynced]), [Ok(())]);
     let after = disk.free().await.expect("known").free;
-    assert!(!ours || before - after < 1024 * 1024, "{before} {after}");
+    let given_back = after.saturating_sub(reserved);
+    assert!(!ours || given_back >= 48 * 1024 * 1024, "{reserved} {after}");
     assert_eq!(disk.read(blob(1), ALIGN as u64, ALIGN).await.map(drop), Err(DiskError::Truncated));
 }
 

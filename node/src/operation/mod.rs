@@ -64,7 +64,7 @@ pub async fn serve(machine: &Rc<Machine>, request: Request) -> Response {
     match outcome {
         Ok(Outcome::Answer(answer)) => respond(answer, None, trace),
         Ok(Outcome::Stream { answer, body }) => respond(answer, Some(body), trace),
-        Err(error) => refuse(&head, &error, &id, trace),
+        Err(error) => refuse(&head, &error, (&id, &machine.settings.host_id), trace),
     }
 }
 
@@ -126,7 +126,7 @@ fn respond(answer: Answer, stream: Option<ResponseBody>, trace: Trace) -> Respon
 }
 
 /// An error document; HEAD and statuses without a body carry none (S3: Error responses).
-fn refuse(head: &Head, error: &S3Error, id: &str, mut trace: Trace) -> Response {
+fn refuse(head: &Head, error: &S3Error, (id, host): (&str, &str), mut trace: Trace) -> Response {
     trace.error = Some(error.code.as_str());
     let status = error.code.status();
     let mut headers: Vec<(String, String)> =
@@ -135,7 +135,7 @@ fn refuse(head: &Head, error: &S3Error, id: &str, mut trace: Trace) -> Response 
         ResponseBody::Empty
     } else {
         headers.push(("content-type".into(), "application/xml".into()));
-        ResponseBody::Bytes(Bytes::from(error.to_xml(id, id)))
+        ResponseBody::Bytes(Bytes::from(error.to_xml(id, host)))
     };
     Response { status, headers, body, trace }
 }
