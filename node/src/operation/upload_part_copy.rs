@@ -25,6 +25,9 @@ use crate::copy::plan::SourceSlice;
 use crate::copy::{self, Digested};
 use crate::machine::Machine;
 
+/// A header of our own: the ways that the copy took, e.g. `share` or `inline+reflink`; empty for no bytes.
+const COPY_WAY_HEADER: &str = "x-tenon-copy-way";
+
 pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let epoch = call.machine.epochs.enter();
     let (name, key) = subject::object_name(call.head)?;
@@ -43,7 +46,8 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
         .await
         .map_err(|error| failure::copy(machine, error))?;
     copied.files.hold(epoch);
-    call.trace.way = Some(copied.ways.join("+"));
+    let ways = copied.ways.join("+");
+    call.trace.way = Some(ways.clone());
     let part = match describe(machine, &input, &upload, &source, &copied).await {
         Ok(part) => part,
         Err(error) => {
@@ -65,6 +69,7 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
             etag: &part.etag,
             checksum: part.checksum.as_ref(),
         })
+        .with(COPY_WAY_HEADER, ways)
         .into()),
         Err(error) => Err(upload_part::refused(error, &input.upload_id)),
     }

@@ -80,8 +80,8 @@ fn every_way_copies_exactly_the_range() {
             model.extend_from_slice(&source[range.clone()]);
             let answered = copy(&node, &upload, number, "bkt/source", range);
             assert_eq!(
-                (answered.status, answered.way.as_deref()),
-                (200, Some(way)),
+                (answered.status, answered.way.as_deref(), answered.header("x-tenon-copy-way")),
+                (200, Some(way), Some(way)),
                 "{answered:?}"
             );
             parts.push((number, answered.element("ETag").expect("an ETag")));
