@@ -128,6 +128,7 @@ impl Http {
         let exchange =
             Exchange::begin(Rc::clone(&self), Rc::clone(&watch), peer, method, forwarded_for);
         let is_head = parts.method == hyper::Method::HEAD;
+        let expects_in_vain = incoming.is_end_stream() && parts.headers.contains_key(EXPECT);
         let long = incoming.size_hint().upper().is_none_or(|len| len > INLINE_BODY_LEN_MAX);
         let body = RequestBody::new(incoming, Rc::clone(&watch), Rc::clone(&exchange));
         let response = match self.admit(&parts, &exchange) {
@@ -149,7 +150,9 @@ impl Http {
         let keep = settle_body(&parts, &exchange, &watch).await;
         let mut answer =
             respond::build(response, is_head, &exchange, &self.config.host_id, &*self.bulk);
-        if !keep {
+        // An expectation with an empty body gets no `100 Continue`, which botocore takes for an early refusal; it
+        // would then misread the next answer on this connection.
+        if !keep || expects_in_vain {
             // RFC 9112 section 9.6: the client learns from the answer that no request may follow.
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
