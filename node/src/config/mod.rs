@@ -197,15 +197,15 @@ impl Config {
         refuse_not_built(&flags, &mut settings)?;
         let ServeFlags { data, meta_dir, listen, admin_listen, shards, .. } = flags;
 
-        let data = match data {
-            Some(data) => data,
-            None => settings
-                .path("TENON_DATA")
-                .ok_or_else(|| ConfigError::new("--data", "say which directory holds the data"))?,
-        };
+        // The variable is taken even where a flag wins over it, so that it does not count as unknown.
+        let named = settings.path("TENON_DATA");
+        let data = data
+            .or(named)
+            .ok_or_else(|| ConfigError::new("--data", "say which directory holds the data"))?;
         let root = root_credential(&mut settings)?;
         let mut config = Self::new(data, root);
-        if let Some(dir) = meta_dir.or_else(|| settings.path("TENON_META_DIR")) {
+        let named = settings.path("TENON_META_DIR");
+        if let Some(dir) = meta_dir.or(named) {
             config.meta_dir = dir;
         }
         settings.set("TENON_LISTEN", &mut config.listen, |text| parse_list(text, parse_address))?;

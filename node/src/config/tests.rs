@@ -73,6 +73,7 @@ fn a_secret_can_come_from_a_file_but_not_from_two_places() {
 fn flags_win_over_the_environment() {
     let flags = ServeFlags {
         data: Some("/flag".into()),
+        meta_dir: Some("/flag-meta".into()),
         listen: vec!["0.0.0.0:80".parse().expect("address")],
         shards: Some(3),
         ..ServeFlags::default()
@@ -80,9 +81,16 @@ fn flags_win_over_the_environment() {
     let all: Vec<_> = CREDENTIAL
         .into_iter()
         .chain([("TENON_LISTEN", "127.0.0.1:1,127.0.0.1:2"), ("TENON_SHARDS", "7")])
+        .chain([("TENON_DATA", "/environment"), ("TENON_META_DIR", "/environment-meta")])
         .collect();
-    let (config, _) = Config::resolve(flags, environment(&all)).expect("complete");
+    let (config, warnings) = Config::resolve(flags, environment(&all)).expect("complete");
+    assert_eq!(
+        warnings,
+        [] as [String; 0],
+        "a setting that a flag wins over is known all the same"
+    );
     assert_eq!(config.data, Path::new("/flag"));
+    assert_eq!(config.meta_dir, Path::new("/flag-meta"));
     assert_eq!(config.listen, ["0.0.0.0:80".parse().expect("address")]);
     assert_eq!(config.shards, Some(3));
     let (config, _) = Config::resolve(ServeFlags::default(), environment(&all)).expect("complete");
