@@ -18,6 +18,7 @@ use crate::limits;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::seam::Local;
+use crate::stage::{Turn, next_letter};
 
 /// Why a question or a command has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,10 +171,25 @@ impl ReadStage {
     /// Serves until the mailbox is closed.
     pub fn run(&self) {
         while let Ok(Some(question)) = self.inbox.recv() {
-            // A question changes nothing, so a panic leaves nothing half done; its message has been printed.
-            if catch_unwind(AssertUnwindSafe(|| question(&*self.store))).is_err() {
-                log::error("question_panicked", &[]);
+            self.answer(question);
+        }
+    }
+
+    /// Answers one question if one waits.
+    pub fn turn(&self) -> Turn {
+        match next_letter(&self.inbox) {
+            Ok(question) => {
+                self.answer(question);
+                Turn::Worked
             }
+            Err(none) => none,
+        }
+    }
+
+    fn answer(&self, question: Question) {
+        // A question changes nothing, so a panic leaves nothing half done; its message has been printed.
+        if catch_unwind(AssertUnwindSafe(|| question(&*self.store))).is_err() {
+            log::error("question_panicked", &[]);
         }
     }
 }
@@ -194,25 +210,36 @@ impl CommitStage {
     /// When the store fails or a round panics: every waiter has been told, and the process must end and reopen.
     pub fn run(&self) -> Result<(), StoreError> {
         while let Ok(Some(first)) = self.letters.recv() {
-            let ended = catch_unwind(AssertUnwindSafe(|| self.round(first)))
-                // The panic has been printed. The round's own waiters see their replies fall away: `Failed`.
-                .unwrap_or_else(|_panic| Err(StoreError::Failed("a round panicked".into())));
-            match ended {
-                Ok(Mail::More) => {}
-                Ok(Mail::Closed) => break,
-                Err(failure) => {
-                    self.refuse_the_rest(&failure);
-                    return Err(failure);
-                }
+            if self.serve(first)? == Turn::Closed {
+                break;
             }
         }
         Ok(())
     }
 
-    fn round(&self, first: Letter) -> Result<Mail, StoreError> {
+    /// One round of what waits, without waiting for more.
+    ///
+    /// # Errors
+    /// As [`CommitStage::run`]: there is no further turn.
+    pub fn turn(&self) -> Result<Turn, StoreError> {
+        match next_letter(&self.letters) {
+            Ok(first) => self.serve(first),
+            Err(none) => Ok(none),
+        }
+    }
+
+    /// The round that begins with this letter; `Closed` if it came to the end of the mail.
+    fn serve(&self, first: Letter) -> Result<Turn, StoreError> {
+        let ended = catch_unwind(AssertUnwindSafe(|| self.round(first)))
+            // The panic has been printed. The round's own waiters see their replies fall away: `Failed`.
+            .unwrap_or_else(|_panic| Err(StoreError::Failed("a round panicked".into())));
+        ended.inspect_err(|failure| self.refuse_the_rest(failure))
+    }
+
+    fn round(&self, first: Letter) -> Result<Turn, StoreError> {
         let sequence = self.board.committed().next();
         let mut round = Round::begin(&*self.store, sequence)?;
-        let (mut waiting, mut mail) = (Vec::new(), Mail::More);
+        let (mut waiting, mut turn) = (Vec::new(), Turn::Worked);
         let mut next = Some(first);
         while let Some(Letter { command, reply }) = next.take() {
             let verdict = match round.apply(command) {
@@ -221,20 +248,20 @@ impl CommitStage {
                 Err(StoreError::Corrupt(text)) => Err(CatalogError::Corrupt(text)),
                 Err(failure) => {
                     waiting.push((reply, Err(failure.clone().into())));
-                    return tell(waiting, Err(failure)).map(|()| mail);
+                    return tell(waiting, Err(failure)).map(|()| turn);
                 }
             };
             waiting.push((reply, verdict));
             let room = waiting.len() < limits::COMMIT_ROUND_COUNT_MAX
                 && round.bytes() < limits::COMMIT_ROUND_LEN_MAX;
             if room && let Ok(letter) = self.letters.try_recv() {
-                mail = if letter.is_some() { Mail::More } else { Mail::Closed };
+                turn = if letter.is_some() { Turn::Worked } else { Turn::Closed };
                 next = letter;
             }
         }
         let batch = round.finish();
         if batch.is_empty() {
-            return tell(waiting, Ok(())).map(|()| mail);
+            return tell(waiting, Ok(())).map(|()| turn);
         }
         self.metrics.commit_rounds.add(1);
         self.metrics.commit_commands.add(waiting.len() as u64);
@@ -243,7 +270,7 @@ impl CommitStage {
             self.board.publish(sequence);
             self.committed.ring();
         }
-        tell(waiting, outcome).map(|()| mail)
+        tell(waiting, outcome).map(|()| turn)
     }
 
     fn refuse_the_rest(&self, failure: &StoreError) {
@@ -251,13 +278,6 @@ impl CommitStage {
             drop(letter.reply.send(Err(failure.clone().into())));
         }
     }
-}
-
-/// Whether a round has come to the end of the mail.
-#[derive(Clone, Copy)]
-enum Mail {
-    More,
-    Closed,
 }
 
 type Verdict = Result<Reply, CatalogError>;
@@ -334,6 +354,29 @@ mod tests {
             let answer = futures_util::FutureExt::now_or_never(answer).expect("answered");
             assert!(matches!(answer, Err(CatalogError::Failed(_))), "{answer:?}");
         }
+    }
+
+    #[test]
+    fn turns_do_what_waits_and_never_block() {
+        let store = Arc::new(MemoryStore::new());
+        let (mailbox, commit, read) = stages(&store);
+        assert_eq!((commit.turn(), read.turn()), (Ok(Turn::Idle), Turn::Idle));
+        let answers = ["one", "two"].map(|name| mailbox.commit(create(name)));
+        assert_eq!(commit.turn(), Ok(Turn::Worked), "both in one round");
+        assert_eq!(commit.turn(), Ok(Turn::Idle));
+        for answer in answers {
+            let answer = futures_util::FutureExt::now_or_never(answer).expect("answered");
+            assert!(matches!(answer, Ok(Reply::BucketCreated(_))), "{answer:?}");
+        }
+        store.fail_next_commit(Fate::Lost);
+        let answers = ["three", "four"].map(|name| mailbox.commit(create(name)));
+        assert!(commit.turn().is_err());
+        for answer in answers {
+            let answer = futures_util::FutureExt::now_or_never(answer).expect("answered");
+            assert!(matches!(answer, Err(CatalogError::Failed(_))), "{answer:?}");
+        }
+        mailbox.close(1);
+        assert_eq!((commit.turn(), read.turn()), (Ok(Turn::Closed), Turn::Closed));
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Collector {
     ///
     /// # Errors
     /// The last one of the catalog; what was not let go of is tried again with the next pass.
-    pub(crate) async fn pass(&self) -> Result<bool, CatalogError> {
+    pub async fn pass(&self) -> Result<bool, CatalogError> {
         let oldest = self.board.oldest();
         let released = self.release(oldest).await;
         let taken = self.take(oldest).await;

@@ -10,6 +10,7 @@ use crate::disk::{DiskError, Syncer, Unsynced};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::seam::Local;
+use crate::stage::{Turn, next_letter};
 
 /// The door to the flush stage, one per shard.
 pub trait Flush {
@@ -91,22 +92,39 @@ impl FlushStage {
     /// Serves until the queue is closed.
     pub fn run(&self) {
         while let Ok(Some(first)) = self.inbox.recv() {
-            let mut files = first.files.len();
-            let mut round = vec![first];
-            let mut closed = false;
-            while !closed
-                && files < limits::FLUSH_ROUND_FILES_MAX
-                && let Ok(next) = self.inbox.try_recv()
-            {
-                closed = next.is_none();
-                files += next.as_ref().map_or(0, |next| next.files.len());
-                round.extend(next);
-            }
-            self.round(round);
-            if closed {
+            if self.serve(first) == Turn::Closed {
                 return;
             }
         }
+    }
+
+    /// One round of what waits, without waiting for more.
+    pub fn turn(&self) -> Turn {
+        match next_letter(&self.inbox) {
+            Ok(first) => self.serve(first),
+            Err(none) => none,
+        }
+    }
+
+    /// The round that begins with these files; `Closed` if it came to the end of the queue.
+    fn serve(&self, first: Waiting) -> Turn {
+        let mut files = first.files.len();
+        let mut round = vec![first];
+        let mut turn = Turn::Worked;
+        while turn == Turn::Worked
+            && files < limits::FLUSH_ROUND_FILES_MAX
+            && let Ok(next) = self.inbox.try_recv()
+        {
+            match next {
+                Some(next) => {
+                    files += next.files.len();
+                    round.push(next);
+                }
+                None => turn = Turn::Closed,
+            }
+        }
+        self.round(round);
+        turn
     }
 
     fn round(&self, round: Vec<Waiting>) {

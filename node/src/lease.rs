@@ -32,6 +32,7 @@ pub struct Leases {
     disk: Rc<dyn Disk>,
     spawn: Rc<dyn Spawn>,
     shard: u32,
+    slots: u16,
     current: Mutex<Option<Current>>,
     unsettled: Rc<RefCell<BTreeMap<FolderId, u32>>>,
 }
@@ -42,9 +43,21 @@ struct Current {
 }
 
 impl Leases {
-    /// No folder is leased until the first id is asked for.
-    pub fn new(catalog: Catalog, disk: Rc<dyn Disk>, spawn: Rc<dyn Spawn>, shard: u32) -> Self {
-        Self { catalog, disk, spawn, shard, current: Mutex::new(None), unsettled: Rc::default() }
+    /// No folder is leased until the first id is asked for. Of each folder `slots` ids are given out: all
+    /// [`FOLDER_SLOTS`] in production, a few where leases are to be seen closing.
+    ///
+    /// # Panics
+    /// If a folder has no such number of ids.
+    pub fn new(
+        catalog: Catalog,
+        disk: Rc<dyn Disk>,
+        spawn: Rc<dyn Spawn>,
+        shard: u32,
+        slots: u16,
+    ) -> Self {
+        assert!((1..=FOLDER_SLOTS).contains(&slots), "a folder does not have {slots} ids");
+        let (current, unsettled) = (Mutex::new(None), Rc::default());
+        Self { catalog, disk, spawn, shard, slots, current, unsettled }
     }
 
     /// An id that nobody ever had; its folder exists. Whoever takes it calls [`Leases::settle`] in the end.
@@ -53,7 +66,7 @@ impl Leases {
     /// When a new folder is needed and cannot be had. Cancel: at most an unused folder stays open until restart.
     pub async fn take(&self) -> Result<BlobId, LeaseError> {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_none_or(|current| current.next_slot == FOLDER_SLOTS) {
+        if current.as_ref().is_none_or(|current| current.next_slot == self.slots) {
             *current = Some(Current { folder: self.lease().await?, next_slot: 0 });
         }
         let current = current.as_mut().expect("leased just above");
@@ -73,7 +86,7 @@ impl Leases {
             self.close(folder);
             return Err(LeaseError::Disk(error));
         }
-        self.unsettled.borrow_mut().insert(folder, u32::from(FOLDER_SLOTS));
+        self.unsettled.borrow_mut().insert(folder, u32::from(self.slots));
         Ok(folder)
     }
 

@@ -34,6 +34,7 @@ pub mod recover;
 pub mod seam;
 pub mod serve;
 pub mod shard;
+pub mod stage;
 pub mod start;
 #[cfg(test)]
 mod testing;

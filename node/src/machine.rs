@@ -1,28 +1,33 @@
 //! Room: one shard's world, handed to every operation, and the durable path that every write takes.
 //!
 //! Holds: the seams, the doors to the stages, and what operations of this shard share. Lives in an `Rc`, never
-//! crosses threads.
+//! crosses threads. [`Machine::assemble`] is the one place that puts it together, for the node, for tests and for
+//! the simulation alike.
 
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use meta::command::{Command, Reply};
+use meta::id::TableId;
+use meta::query;
+use meta::table::TablePage;
 use protocol::sign::{Credential, Keyring};
 
 use crate::admission::Admission;
-use crate::blob::ReadPath;
+use crate::blob::{ReadPath, TableCache, TableLoadError, TableSource};
 use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
 use crate::copy::plan::Rules;
 use crate::disk::{BufferPool, Disk};
-use crate::epoch::Epochs;
+use crate::epoch::{EpochBoard, Epochs};
 use crate::flush::{Flush, FlushError};
 use crate::lease::Leases;
+use crate::limits;
 use crate::metrics::Metrics;
 use crate::new_files::NewFiles;
-use crate::seam::{Clock, Random, Spawn};
+use crate::seam::{Clock, Local, Random, Spawn};
 
 /// Everything an operation may use.
 pub struct Machine {
@@ -62,7 +67,80 @@ pub struct Machine {
     pub metrics: Arc<Metrics>,
 }
 
+/// What a shard's [`Machine`] is made from: its settings, the seams, and the doors to what all shards share.
+pub struct MachineParts {
+    /// The effective configuration; the memory for buffers and the copy ways are taken from it.
+    pub settings: Arc<Config>,
+    /// Blob files.
+    pub disk: Rc<dyn Disk>,
+    /// Questions and commands to meta.
+    pub catalog: Catalog,
+    /// Whether there is room for a write; one for all shards.
+    pub admission: Arc<Admission>,
+    /// The flush stage.
+    pub flush: Rc<dyn Flush>,
+    /// Time.
+    pub clock: Rc<dyn Clock>,
+    /// Unpredictable bytes.
+    pub random: Rc<dyn Random>,
+    /// Tasks of this shard.
+    pub spawn: Rc<dyn Spawn>,
+    /// Counters; one for all shards.
+    pub metrics: Arc<Metrics>,
+    /// The epochs of all shards.
+    pub board: Arc<EpochBoard>,
+    /// The number of this shard, from 0.
+    pub shard: usize,
+    /// The number of shards.
+    pub shards: usize,
+    /// How many blob ids of each folder are given out; [`meta::id::FOLDER_SLOTS`] in production.
+    pub folder_slots: u16,
+}
+
 impl Machine {
+    /// One shard's machine. No folder is leased and no memory taken before it is needed.
+    ///
+    /// # Panics
+    /// If the board has no such shard, or a folder no such number of ids.
+    #[must_use]
+    pub fn assemble(parts: MachineParts) -> Rc<Self> {
+        let MachineParts { settings, disk, catalog, clock, spawn, .. } = parts;
+        let share = usize::try_from(settings.memory_buffers).unwrap_or(usize::MAX) / parts.shards;
+        let share = share.max(limits::SHARD_BUFFERS_MIN);
+        let shard = u32::try_from(parts.shard).expect("fewer shards than a u32 can count");
+        let source = Rc::new(StoredTables { catalog: catalog.clone() });
+        let tables = Rc::new(TableCache::new(source, limits::TABLE_PAGES_CACHED));
+        let path = |budget: usize| {
+            Rc::new(ReadPath {
+                disk: disk.clone(),
+                tables: tables.clone(),
+                clock: clock.clone(),
+                budget: Budget::new(budget),
+            })
+        };
+        let (files, tasks) = (disk.clone(), spawn.clone());
+        let leases = Leases::new(catalog.clone(), files, tasks, shard, parts.folder_slots);
+        Rc::new(Self {
+            leases: Rc::new(leases),
+            admission: parts.admission,
+            put_pool: BufferPool::new(Budget::new(share / 8 * 3)),
+            documents: Budget::new(share / 8),
+            copy_pool: BufferPool::new(Budget::new(share / 8)),
+            get_path: path(share / 4),
+            copy_path: path(share / 8),
+            copy_rules: rules(&settings, disk.can_clone()),
+            epochs: Epochs::new(parts.board, parts.shard),
+            flush: parts.flush,
+            settings,
+            clock,
+            random: parts.random,
+            metrics: parts.metrics,
+            spawn,
+            disk,
+            catalog,
+        })
+    }
+
     /// Runs `task` to its end even if the client goes away meanwhile; waits for what it returns.
     /// Used from the first durable step on: a started commit is never abandoned half way.
     pub async fn detached<T: 'static>(&self, task: impl Future<Output = T> + 'static) -> T {
@@ -110,6 +188,35 @@ impl Machine {
             }
         })
         .await
+    }
+}
+
+/// The copy rules of this configuration on a file system that can or cannot clone.
+fn rules(config: &Config, can_clone: bool) -> Rules {
+    Rules {
+        order: config.copy.ways.clone(),
+        share_min_fraction: config.copy.share_min_fraction,
+        share_max_blob: config.copy.share_max_blob,
+        can_clone,
+    }
+}
+
+/// Block table pages from the store, on reader threads.
+struct StoredTables {
+    catalog: Catalog,
+}
+
+impl TableSource for StoredTables {
+    fn load(&self, table: TableId, page: u32) -> Local<'_, Result<TablePage, TableLoadError>> {
+        Box::pin(async move {
+            let found = self.catalog.ask(move |store| query::table_page(store, table, page)).await;
+            found.map_err(|error| match error {
+                CatalogError::Corrupt(text) => TableLoadError::Corrupt(text),
+                CatalogError::Failed(text) => TableLoadError::Failed(text),
+                CatalogError::Busy => TableLoadError::Busy,
+                CatalogError::Refused(refusal) => TableLoadError::Failed(format!("{refusal:?}")),
+            })
+        })
     }
 }
 

@@ -9,32 +9,27 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use meta::id::TableId;
+use meta::id::FOLDER_SLOTS;
 use meta::query;
 use meta::rocks::RocksStore;
 use meta::store::Store;
-use meta::table::TablePage;
 
 use crate::admission::Admission;
 use crate::bell::{self, Ear};
-use crate::blob::{ReadPath, TableCache, TableLoadError, TableSource};
-use crate::budget::Budget;
-use crate::catalog::{Catalog, CatalogError, ThreadMailbox};
+use crate::catalog::{Catalog, ThreadMailbox};
 use crate::collect::{Collector, Damaged};
 use crate::config::{Config, Way};
-use crate::copy::plan::Rules;
+use crate::disk::Disk;
 use crate::disk::glommio::GlommioDisk;
 use crate::disk::raw::{DataDirectory, Facts};
 use crate::disk::sync::FileSyncer;
-use crate::disk::{BufferPool, Disk};
-use crate::epoch::{EpochBoard, Epochs};
+use crate::epoch::EpochBoard;
 use crate::exchange::{Request, Response};
 use crate::flush::FlushQueue;
 use crate::format;
-use crate::lease::Leases;
 use crate::limits;
 use crate::log;
-use crate::machine::Machine;
+use crate::machine::{Machine, MachineParts};
 use crate::metrics::Metrics;
 use crate::operation;
 use crate::recover;
@@ -181,7 +176,7 @@ impl Parts {
             };
             seat.bulk.spawn(Box::pin(async move { collector.run(&ear).await }));
         }
-        Ok(Rc::new(Server { machine: Rc::new(self.machine(seat, disk, catalog)) }))
+        Ok(Rc::new(Server { machine: self.machine(seat, disk, catalog) }))
     }
 
     /// Measures the room on the file system now and from now on.
@@ -193,50 +188,22 @@ impl Parts {
         Ok(())
     }
 
-    fn machine(self, seat: Seat, disk: Rc<dyn Disk>, catalog: Catalog) -> Machine {
-        let share = usize::try_from(self.config.memory_buffers).unwrap_or(usize::MAX) / self.shards;
-        let share = share.max(limits::SHARD_BUFFERS_MIN);
-        let shard = u32::try_from(seat.index).expect("fewer shards than a u32 can count");
-        let source = Rc::new(StoredTables { catalog: catalog.clone() });
-        let tables = Rc::new(TableCache::new(source, limits::TABLE_PAGES_CACHED));
-        let path = |budget: usize| {
-            Rc::new(ReadPath {
-                disk: disk.clone(),
-                tables: tables.clone(),
-                clock: seat.clock.clone(),
-                budget: Budget::new(budget),
-            })
-        };
-        let spawn = seat.latency.clone();
-        Machine {
-            leases: Rc::new(Leases::new(catalog.clone(), disk.clone(), spawn.clone(), shard)),
-            admission: self.admission,
-            put_pool: BufferPool::new(Budget::new(share / 8 * 3)),
-            documents: Budget::new(share / 8),
-            copy_pool: BufferPool::new(Budget::new(share / 8)),
-            get_path: path(share / 4),
-            copy_path: path(share / 8),
-            copy_rules: rules(&self.config, disk.can_clone()),
-            epochs: Epochs::new(self.board, seat.index),
-            flush: Rc::new(self.flush),
+    fn machine(self, seat: Seat, disk: Rc<dyn Disk>, catalog: Catalog) -> Rc<Machine> {
+        Machine::assemble(MachineParts {
             settings: self.config,
-            clock: seat.clock.clone(),
-            random: seat.random,
-            metrics: seat.metrics,
-            spawn,
             disk,
             catalog,
-        }
-    }
-}
-
-/// The copy rules of this configuration on a file system that can or cannot clone.
-fn rules(config: &Config, can_clone: bool) -> Rules {
-    Rules {
-        order: config.copy.ways.clone(),
-        share_min_fraction: config.copy.share_min_fraction,
-        share_max_blob: config.copy.share_max_blob,
-        can_clone,
+            admission: self.admission,
+            flush: Rc::new(self.flush),
+            clock: seat.clock,
+            random: seat.random,
+            spawn: seat.latency,
+            metrics: seat.metrics,
+            board: self.board,
+            shard: seat.index,
+            shards: self.shards,
+            folder_slots: FOLDER_SLOTS,
+        })
     }
 }
 
@@ -244,25 +211,6 @@ fn rules(config: &Config, can_clone: bool) -> Rules {
 fn preferred_way(config: &Config, facts: &Facts) -> Way {
     let usable = |way: &&Way| facts.can_clone || **way != Way::Reflink;
     config.copy.ways.iter().find(usable).copied().unwrap_or(Way::Rw)
-}
-
-/// Block table pages from the store, on reader threads.
-pub(crate) struct StoredTables {
-    pub(crate) catalog: Catalog,
-}
-
-impl TableSource for StoredTables {
-    fn load(&self, table: TableId, page: u32) -> Local<'_, Result<TablePage, TableLoadError>> {
-        Box::pin(async move {
-            let found = self.catalog.ask(move |store| query::table_page(store, table, page)).await;
-            found.map_err(|error| match error {
-                CatalogError::Corrupt(text) => TableLoadError::Corrupt(text),
-                CatalogError::Failed(text) => TableLoadError::Failed(text),
-                CatalogError::Busy => TableLoadError::Busy,
-                CatalogError::Refused(refusal) => TableLoadError::Failed(format!("{refusal:?}")),
-            })
-        })
-    }
 }
 
 /// Serves the requests of one shard.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use meta::command::{Command, Reply};
-use meta::id::Sequence;
+use meta::id::{FOLDER_SLOTS, Sequence};
 use meta::memory::MemoryStore;
 use meta::round::Round;
 use meta::store::{Store, StoreError};
@@ -24,24 +24,18 @@ use protocol::time::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::admission::Admission;
-use crate::blob::{ReadPath, TableCache};
-use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError, Mailbox, Question};
 use crate::collect::{Collector, Damaged};
 use crate::config::Config;
-use crate::copy::plan::Rules;
 use crate::disk::memory::MemoryDisk;
-use crate::disk::{BufferPool, Disk, DiskError, Syncer, Unsynced};
-use crate::epoch::{EpochBoard, Epochs};
+use crate::disk::{Disk, DiskError, Syncer, Unsynced};
+use crate::epoch::EpochBoard;
 use crate::exchange::{BodyError, BodySource, Request, Response, ResponseBody};
 use crate::flush::{Flush, FlushError};
-use crate::lease::Leases;
-use crate::limits;
-use crate::machine::Machine;
+use crate::machine::{Machine, MachineParts};
 use crate::metrics::Metrics;
 use crate::operation;
 use crate::seam::{Clock, Local, Random, Spawn};
-use crate::start::StoredTables;
 
 /// Polls that one request may take before it counts as stuck.
 const POLLS_MAX: usize = 10_000_000;
@@ -100,41 +94,22 @@ impl TestNode {
         let mailbox = DirectMailbox { store: store.clone(), board: board.clone() };
         let catalog = Catalog::new(Rc::new(mailbox));
         let shared: Rc<dyn Disk> = Rc::new(disk.clone());
-        let tables = StoredTables { catalog: catalog.clone() };
-        let tables = Rc::new(TableCache::new(Rc::new(tables), limits::TABLE_PAGES_CACHED));
-        let path = || {
-            Rc::new(ReadPath {
-                disk: shared.clone(),
-                tables: tables.clone(),
-                clock: time.clone(),
-                budget: Budget::new(4 << 20),
-            })
-        };
-        let machine = Machine {
-            leases: Rc::new(Leases::new(catalog.clone(), shared.clone(), tasks.clone(), 0)),
+        let machine = Machine::assemble(MachineParts {
             admission: Admission::new(config.disk_reserve, metrics.clone()),
-            documents: Budget::new(1 << 20),
-            put_pool: BufferPool::new(Budget::new(4 << 20)),
-            copy_pool: BufferPool::new(Budget::new(4 << 20)),
-            get_path: path(),
-            copy_path: path(),
-            copy_rules: Rules {
-                order: config.copy.ways.clone(),
-                share_min_fraction: config.copy.share_min_fraction,
-                share_max_blob: config.copy.share_max_blob,
-                can_clone: shared.can_clone(),
-            },
-            epochs: Epochs::new(board.clone(), 0),
             flush: Rc::new(DirectFlush { syncer: disk.clone() }),
             settings: config,
-            clock: time.clone(),
-            random: Rc::new(Counting(Cell::new(0))),
-            metrics,
-            spawn: tasks.clone(),
             disk: shared,
             catalog,
-        };
-        Self { machine: Rc::new(machine), store, disk, time, board, tasks }
+            clock: time.clone(),
+            random: Rc::new(Counting(Cell::new(0))),
+            spawn: tasks.clone(),
+            metrics,
+            board: board.clone(),
+            shard: 0,
+            shards: 1,
+            folder_slots: FOLDER_SLOTS,
+        });
+        Self { machine, store, disk, time, board, tasks }
     }
 
     /// Drives `future` and every task to its end.
