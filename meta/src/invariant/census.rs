@@ -1,6 +1,7 @@
 //! Room: everything a store holds, read into memory once, for the predicates to compare.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -13,7 +14,25 @@ use crate::record::{
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
 
-/// All records of a store.
+/// A record that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Where it is.
+    pub space: Space,
+    /// Its key.
+    pub key: Bytes,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { space, key, problem } = self;
+        write!(f, "{} {}: {problem}", space.name(), key.escape_ascii())
+    }
+}
+
+/// All records of a store that can be read.
 #[derive(Debug, Default)]
 pub(super) struct Census {
     pub(super) counters: Counters,
@@ -34,107 +53,120 @@ pub(super) struct Census {
 }
 
 impl Census {
-    pub(super) fn take(store: &dyn Store) -> Result<Self, StoreError> {
-        let mut census = Self::default();
+    /// Reads everything, and says what could not be read. What the store itself cannot read of a space ends that
+    /// space, not the others.
+    pub(super) fn take(store: &dyn Store) -> Result<(Self, Vec<Unreadable>), StoreError> {
+        let (mut census, mut unreadable) = (Self::default(), Vec::new());
         for space in Space::ALL {
-            let mut entries = Ok(());
-            store.scan(space, &[], &mut |key, value| {
-                entries = census.enter(space, key, value);
-                if entries.is_ok() { Visit::Next } else { Visit::Stop }
-            })?;
-            entries?;
+            let mut last = Bytes::new();
+            let scanned = store.scan(space, &[], &mut |key, value| {
+                last = Bytes::copy_from_slice(key);
+                if let Err(problem) = census.enter(space, key, value) {
+                    unreadable.push(Unreadable { space, key: last.clone(), problem });
+                }
+                Visit::Next
+            });
+            match scanned {
+                Err(StoreError::Corrupt(what)) => {
+                    let problem = format!("nothing can be read behind this key: {what}");
+                    unreadable.push(Unreadable { space, key: last, problem });
+                }
+                scanned => scanned?,
+            }
         }
-        Ok(census)
+        Ok((census, unreadable))
     }
 
-    fn enter(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    fn enter(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<(), String> {
         let stored = Bytes::copy_from_slice(value);
         match space {
-            Space::System => self.counters = Counters::decode(stored)?,
+            Space::System => self.counters = read::<Counters>(stored)?,
             Space::Buckets => self.enter_bucket(key, stored)?,
             Space::Objects => {
-                let bucket = BucketId::new(number(space, key)?);
-                self.objects.push((bucket, ObjectRecord::decode(stored)?));
+                let bucket = BucketId::new(number(key)?);
+                self.objects.push((bucket, read::<ObjectRecord>(stored)?));
             }
             Space::Uploads => {
-                let bucket = BucketId::new(number(space, key)?);
-                self.uploads.push((bucket, UploadRecord::decode(stored)?));
+                let bucket = BucketId::new(number(key)?);
+                self.uploads.push((bucket, read::<UploadRecord>(stored)?));
             }
             Space::Parts => {
-                let part = PartRecord::decode(stored)?;
-                let manifest = ManifestId::new(number(space, key)?);
+                let part = read::<PartRecord>(stored)?;
+                let manifest = ManifestId::new(number(key)?);
                 self.parts.insert((manifest, part.number.get().into()), part);
             }
             Space::Manifests => {
-                self.manifest_pages.insert(page(space, key)?, ManifestPage::decode(stored)?);
+                self.manifest_pages.insert(page(key)?, read::<ManifestPage>(stored)?);
             }
             Space::Pieces => {
-                self.piece_pages.insert(page(space, key)?, PiecePage::decode(stored)?);
+                self.piece_pages.insert(page(key)?, read::<PiecePage>(stored)?);
             }
             Space::Blobs => {
-                let blob = BlobId::new(number(space, key)?);
-                self.blobs.insert(blob, BlobRecord::decode(stored)?);
+                let blob = BlobId::new(number(key)?);
+                self.blobs.insert(blob, read::<BlobRecord>(stored)?);
             }
             Space::Tables => self.enter_table(key, stored)?,
             Space::Leases => {
-                LeaseRecord::decode(stored)?;
-                self.leases.insert(FolderId::new(number(space, key)?));
+                read::<LeaseRecord>(stored)?;
+                self.leases.insert(FolderId::new(number(key)?));
             }
             Space::Garbage => self.enter_garbage(key, stored)?,
         }
         Ok(())
     }
 
-    fn enter_bucket(&mut self, key: &[u8], stored: Bytes) -> Result<(), StoreError> {
+    fn enter_bucket(&mut self, key: &[u8], stored: Bytes) -> Result<(), String> {
         if let Some(name) = key::bucket_name_of(key) {
-            self.buckets.insert(BucketRecord::decode(stored)?.id, name.to_owned());
+            self.buckets.insert(read::<BucketRecord>(stored)?.id, name.to_owned());
         } else {
             let id = key.get(1..).unwrap_or_default();
-            let id = BucketId::new(number(Space::Buckets, id)?);
-            self.bucket_counters.insert(id, BucketCounters::decode(stored)?);
+            let id = BucketId::new(number(id)?);
+            self.bucket_counters.insert(id, read::<BucketCounters>(stored)?);
         }
         Ok(())
     }
 
-    fn enter_table(&mut self, key: &[u8], stored: Bytes) -> Result<(), StoreError> {
-        let table = TableId::new(number(Space::Tables, key)?);
+    fn enter_table(&mut self, key: &[u8], stored: Bytes) -> Result<(), String> {
+        let table = TableId::new(number(key)?);
         if key == key::table_head(table) {
-            self.tables.insert(table, TableHead::decode(stored)?);
+            self.tables.insert(table, read::<TableHead>(stored)?);
         } else {
-            TablePage::decode(&stored).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            self.table_pages.insert((table, page(Space::Tables, key)?.1));
+            TablePage::decode(&stored).map_err(|error| error.to_string())?;
+            self.table_pages.insert((table, page(key)?.1));
         }
         Ok(())
     }
 
-    fn enter_garbage(&mut self, key: &[u8], stored: Bytes) -> Result<(), StoreError> {
+    fn enter_garbage(&mut self, key: &[u8], stored: Bytes) -> Result<(), String> {
         if key::garbage_of(key).is_some() {
-            self.garbage.push(GarbageRecord::decode(stored)?);
+            self.garbage.push(read::<GarbageRecord>(stored)?);
         } else if let Some(blob) = key::unreferenced_of(key) {
-            Since::decode(stored)?;
+            read::<Since>(stored)?;
             self.unreferenced.insert(blob);
         } else if let Some(blob) = key::taken_of(key) {
-            Since::decode(stored)?;
+            read::<Since>(stored)?;
             self.taken.insert(blob);
         } else {
-            return Err(malformed(Space::Garbage, key));
+            return Err(malformed());
         }
         Ok(())
     }
+}
+
+fn read<R: Record>(stored: Bytes) -> Result<R, String> {
+    R::decode(stored).map_err(|error| error.to_string())
 }
 
 /// The number that a key begins with.
-fn number(space: Space, key: &[u8]) -> Result<u64, StoreError> {
-    let number = key.first_chunk().ok_or_else(|| malformed(space, key))?;
-    Ok(u64::from_be_bytes(*number))
+fn number(key: &[u8]) -> Result<u64, String> {
+    key.first_chunk().map(|number| u64::from_be_bytes(*number)).ok_or_else(malformed)
 }
 
-fn page(space: Space, key: &[u8]) -> Result<(ManifestId, u32), StoreError> {
-    let page = key.get(8..).and_then(|page| page.try_into().ok());
-    let page = page.ok_or_else(|| malformed(space, key))?;
-    Ok((ManifestId::new(number(space, key)?), u32::from_be_bytes(page)))
+fn page(key: &[u8]) -> Result<(ManifestId, u32), String> {
+    let page = key.get(8..).and_then(|page| page.try_into().ok()).ok_or_else(malformed)?;
+    Ok((ManifestId::new(number(key)?), u32::from_be_bytes(page)))
 }
 
-fn malformed(space: Space, key: &[u8]) -> StoreError {
-    StoreError::Corrupt(format!("a malformed key in {}: {key:02x?}", space.name()))
+fn malformed() -> String {
+    "the key is malformed".to_owned()
 }

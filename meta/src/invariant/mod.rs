@@ -5,14 +5,18 @@
 
 mod census;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use self::census::Census;
+pub use self::census::Unreadable;
 use crate::extent::{merge, pieces_max};
 use crate::fingerprint::Fingerprint;
-use crate::id::{BlobId, ManifestId, TableId};
-use crate::record::{Content, Extent, GarbageRecord, ObjectRecord, Piece, PieceList};
+use crate::id::{BlobId, FolderId, ManifestId, TableId};
+use crate::record::{BlobRecord, Content, Extent, GarbageRecord, ObjectRecord, Piece, PieceList};
 use crate::store::{Store, StoreError};
 
 /// A predicate that does not hold.
@@ -30,9 +34,42 @@ impl fmt::Display for Violation {
     }
 }
 
+/// What an examination of a whole store has found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Records that cannot be read. What they would have said is missing below, and missed by the predicates.
+    pub unreadable: Vec<Unreadable>,
+    /// Everything that does not hold of the records that can be read.
+    pub violations: Vec<Violation>,
+    /// The blobs that have a record.
+    pub blobs: BTreeMap<BlobId, BlobRecord>,
+    /// The blobs that were taken: their files are to be unlinked.
+    pub taken: BTreeSet<BlobId>,
+    /// The folders in use; only they may hold files that nobody names.
+    pub open_leases: BTreeSet<FolderId>,
+}
+
+/// Looks at every record of `store`. One that cannot be read hides no other.
+///
+/// # Errors
+/// Only if the store itself has failed.
+pub fn examine(store: &dyn Store) -> Result<Report, StoreError> {
+    let (census, unreadable) = Census::take(store)?;
+    let violations = violations(&census);
+    let Census { blobs, taken, leases: open_leases, .. } = census;
+    Ok(Report { unreadable, violations, blobs, taken, open_leases })
+}
+
 /// Everything that does not hold of `store`. A record that cannot be read at all is an error.
 pub fn check(store: &dyn Store) -> Result<Vec<Violation>, StoreError> {
-    let census = Census::take(store)?;
+    let (census, unreadable) = Census::take(store)?;
+    match unreadable.first() {
+        None => Ok(violations(&census)),
+        Some(unreadable) => Err(StoreError::Corrupt(unreadable.to_string())),
+    }
+}
+
+fn violations(census: &Census) -> Vec<Violation> {
     let predicates: [Predicate; 9] = [
         ("references_are_counted", references_are_counted),
         ("unreferenced_blobs_are_marked", unreferenced_blobs_are_marked),
@@ -44,12 +81,10 @@ pub fn check(store: &dyn Store) -> Result<Vec<Violation>, StoreError> {
         ("contents_add_up", contents_add_up),
         ("numbers_are_below_their_counters", numbers_are_below_their_counters),
     ];
-    let mut violations = Vec::new();
-    for (predicate, holds) in predicates {
-        let found = holds(&census).into_iter().map(|what| Violation { predicate, what });
-        violations.extend(found);
-    }
-    Ok(violations)
+    let found = predicates.into_iter().flat_map(|(predicate, holds)| {
+        holds(census).into_iter().map(move |what| Violation { predicate, what })
+    });
+    found.collect()
 }
 
 type Predicate = (&'static str, fn(&Census) -> Vec<String>);
