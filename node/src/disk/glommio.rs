@@ -19,9 +19,12 @@ use glommio::GlommioError;
 use glommio::io::{DmaFile, OpenOptions};
 use meta::id::{BlobId, FOLDER_SLOTS, FolderId};
 use protocol::range::ByteRange;
+use protocol::time::Timestamp;
 
 use super::raw::{self, DataDirectory};
-use super::{ALIGN, BlobFile, Block, Buffer, Disk, DiskError, READ_LEN_MAX, Space, Unsynced};
+use super::{
+    ALIGN, BlobFile, Block, Buffer, Disk, DiskError, Expired, READ_LEN_MAX, Space, Unsynced,
+};
 use crate::seam::Local;
 
 /// How many files a shard keeps open for reading.
@@ -185,8 +188,7 @@ impl Disk for GlommioDisk {
         let (from, lost) = (blob_path(&self.data, blob), raw::lost(&self.data));
         let folder = folder_path(&self.data, blob.folder());
         Box::pin(to_the_end(blocking("move a blob to the lost folder", move || {
-            let name = format!("{:08x}-{:03x}", blob.folder().get(), blob.slot());
-            fs::rename(from, lost.join(name))?;
+            fs::rename(from, lost.join(lost_name(blob)))?;
             raw::sync_folder(&lost)?;
             raw::sync_folder(&folder)
         })))
@@ -198,6 +200,23 @@ impl Disk for GlommioDisk {
             done_if_missing(fs::remove_dir(path))?;
             raw::sync_folder(&blobs)
         })))
+    }
+
+    fn list_folders(&self) -> Local<'_, Result<Vec<FolderId>, DiskError>> {
+        let blobs = raw::blobs(&self.data);
+        Box::pin(blocking("list the folders", move || {
+            let mut folders = Vec::new();
+            for entry in fs::read_dir(blobs)? {
+                folders.extend(entry?.file_name().to_str().and_then(folder_of));
+            }
+            folders.sort_unstable();
+            Ok(folders)
+        }))
+    }
+
+    fn expire_lost(&self, before: Timestamp) -> Local<'_, Result<Expired, DiskError>> {
+        let lost = raw::lost(&self.data);
+        Box::pin(to_the_end(blocking("empty the lost folder", move || expire_lost(&lost, before))))
     }
 
     fn free(&self) -> Local<'_, Result<Space, DiskError>> {
@@ -365,6 +384,46 @@ fn blob_path(data: &Path, blob: BlobId) -> PathBuf {
 fn slot_of(name: &str) -> Option<u16> {
     let slot = u16::from_str_radix(name, 16).ok()?;
     (slot < FOLDER_SLOTS && name == format!("{slot:03x}")).then_some(slot)
+}
+
+/// The folder that a name in the folder of folders stands for; `None` for a name that no folder has.
+fn folder_of(name: &str) -> Option<FolderId> {
+    let number = u64::from_str_radix(name, 16).ok()?;
+    (name == format!("{number:08x}")).then(|| FolderId::new(number))
+}
+
+/// What a blob is called in the lost folder.
+fn lost_name(blob: BlobId) -> String {
+    format!("{:08x}-{:03x}", blob.folder().get(), blob.slot())
+}
+
+/// Whether this is the name of a blob in the lost folder.
+fn is_lost_blob(name: &str) -> bool {
+    let parts = name.split_once('-');
+    parts.is_some_and(|(folder, slot)| folder_of(folder).is_some() && slot_of(slot).is_some())
+}
+
+fn expire_lost(lost: &Path, before: Timestamp) -> io::Result<Expired> {
+    use std::os::unix::fs::MetadataExt;
+    let mut expired = Expired::default();
+    for entry in fs::read_dir(lost)? {
+        let entry = entry?;
+        let facts = entry.metadata()?;
+        // The renaming that brought it here was the last change of its inode.
+        let came = facts.ctime() * 1000 + facts.ctime_nsec() / 1_000_000;
+        let old = u64::try_from(came).is_ok_and(|came| Timestamp::from_millis(came) < before);
+        if old && entry.file_name().to_str().is_some_and(is_lost_blob) {
+            done_if_missing(fs::remove_file(entry.path()))?;
+            expired.removed += 1;
+        } else {
+            expired.left += 1;
+            expired.left_bytes += facts.blocks() * 512;
+        }
+    }
+    if expired.removed > 0 {
+        raw::sync_folder(lost)?;
+    }
+    Ok(expired)
 }
 
 const fn on_grid(position: u64) -> bool {

@@ -14,9 +14,10 @@ use std::task::Poll;
 use bytes::Bytes;
 use meta::id::{BlobId, FolderId};
 use protocol::range::ByteRange;
+use protocol::time::Timestamp;
 
 use super::{
-    ALIGN, BlobFile, Block, Buffer, Disk, DiskError, READ_LEN_MAX, Space, Syncer, Unsynced,
+    ALIGN, BlobFile, Block, Buffer, Disk, DiskError, Expired, READ_LEN_MAX, Space, Syncer, Unsynced,
 };
 use crate::seam::Local;
 
@@ -52,7 +53,9 @@ pub enum Call {
 #[derive(Debug)]
 struct State {
     folders: BTreeMap<FolderId, Folder>,
-    lost: BTreeMap<BlobId, File>,
+    /// Files that nobody named, and when they came there.
+    lost: BTreeMap<BlobId, (Timestamp, File)>,
+    now: Timestamp,
     faults: Vec<Fault>,
     total: u64,
     used: u64,
@@ -89,6 +92,7 @@ impl MemoryDisk {
         let state = State {
             folders: BTreeMap::new(),
             lost: BTreeMap::new(),
+            now: Timestamp::from_millis(0),
             faults: Vec::new(),
             total,
             used: 0,
@@ -115,7 +119,8 @@ impl MemoryDisk {
         }
         state.faults.clear();
         let folders = state.folders.values().flat_map(|folder| folder.files.values());
-        state.used = folders.chain(state.lost.values()).map(|file| file.charged).sum();
+        state.used =
+            folders.chain(state.lost.values().map(|(_, file)| file)).map(|file| file.charged).sum();
     }
 
     /// Makes one later call fail: the one after `after` further calls of its kind.
@@ -145,6 +150,11 @@ impl MemoryDisk {
     #[must_use]
     pub fn blobs(&self) -> Vec<BlobId> {
         self.lock().folders.values().flat_map(|folder| folder.files.keys().copied()).collect()
+    }
+
+    /// Says what time it is: when files come into the lost folder from now on.
+    pub fn set_now(&self, now: Timestamp) {
+        self.lock().now = now;
     }
 
     /// Every file in the lost folder, ascending.
@@ -251,7 +261,7 @@ impl Disk for MemoryDisk {
     fn move_to_lost(&self, blob: BlobId) -> Local<'_, Result<(), DiskError>> {
         self.call(None, move |state| {
             let file = state.folders.get_mut(&blob.folder()).and_then(|f| f.files.remove(&blob));
-            state.lost.insert(blob, file.ok_or(DiskError::Missing)?);
+            state.lost.insert(blob, (state.now, file.ok_or(DiskError::Missing)?));
             Ok(())
         })
     }
@@ -263,6 +273,23 @@ impl Disk for MemoryDisk {
                 state.folders.remove(&folder);
                 Ok(())
             }
+        })
+    }
+
+    fn list_folders(&self) -> Local<'_, Result<Vec<FolderId>, DiskError>> {
+        self.call(None, |state| Ok(state.folders.keys().copied().collect()))
+    }
+
+    fn expire_lost(&self, before: Timestamp) -> Local<'_, Result<Expired, DiskError>> {
+        self.call(None, move |state| {
+            let old = state.lost.extract_if(.., |_, (came, _)| *came < before);
+            let removed: Vec<File> = old.map(|(_, (_, file))| file).collect();
+            state.used -= removed.iter().map(|file| file.charged).sum::<u64>();
+            Ok(Expired {
+                removed: removed.len() as u64,
+                left: state.lost.len() as u64,
+                left_bytes: state.lost.values().map(|(_, file)| file.charged).sum(),
+            })
         })
     }
 

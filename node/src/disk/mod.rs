@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use meta::id::{BlobId, FolderId};
 use protocol::range::ByteRange;
+use protocol::time::Timestamp;
 
 pub use self::buffer::{Block, Buffer, BufferPool};
 use crate::seam::Local;
@@ -81,6 +82,15 @@ pub trait Disk {
     /// Removes an empty folder, durably. One that is not there counts as removed; [`DiskError::Exists`] if
     /// it is not empty.
     fn remove_folder(&self, folder: FolderId) -> Local<'_, Result<(), DiskError>>;
+
+    /// Every folder there is, ascending.
+    fn list_folders(&self) -> Local<'_, Result<Vec<FolderId>, DiskError>>;
+
+    /// Removes, durably, those blobs of the lost folder that came there before `before`; what else lies there
+    /// stays. Says what it did and what is left.
+    ///
+    /// Cancel: runs to its end unseen.
+    fn expire_lost(&self, before: Timestamp) -> Local<'_, Result<Expired, DiskError>>;
 
     /// How much room the file system has.
     fn free(&self) -> Local<'_, Result<Space, DiskError>>;
@@ -154,6 +164,17 @@ pub trait Syncer: Send + Sync {
     /// Makes each file and its name durable; one result a file, in their order. Blocks the calling thread.
     /// Each folder is synced once, whatever the number of its files. A file whose sync failed stays failed.
     fn sync(&self, files: &[&Unsynced]) -> Vec<Result<(), DiskError>>;
+}
+
+/// What [`Disk::expire_lost`] did, and what is left in the lost folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expired {
+    /// Files that were removed.
+    pub removed: u64,
+    /// Files that are left, whatever they are.
+    pub left: u64,
+    /// Bytes of the file system that those take.
+    pub left_bytes: u64,
 }
 
 /// The room of a file system.

@@ -220,6 +220,7 @@ on_each_form!(
     clones_share_the_grid_around_them,
     clones_fail_without_a_trace,
     folders_are_listed_and_removed,
+    what_is_lost_goes_when_it_is_old,
     what_is_cancelled_at_any_point_leaves_nothing,
     a_full_disk_says_so_and_recovers,
     a_failed_sync_is_never_asked_again,
@@ -367,9 +368,24 @@ async fn folders_are_listed_and_removed(form: Rc<Form>) {
     assert_eq!(disk.move_to_lost(blob(0x10)).await, Err(DiskError::Missing));
     disk.unlink(vec![blob(0), blob(0xfff)]).await.expect("removed");
     assert_eq!(disk.list_folder(FOLDER).await, Ok(vec![]));
+    disk.make_folder(FolderId::new(0x1_2345_6789)).await.expect("made");
+    assert_eq!(disk.list_folders().await, Ok(vec![FOLDER, FolderId::new(0x1_2345_6789)]));
     disk.remove_folder(FOLDER).await.expect("empty");
     disk.remove_folder(FOLDER).await.expect("gone already");
     assert_eq!(disk.list_folder(FOLDER).await, Err(DiskError::Missing));
+}
+
+async fn what_is_lost_goes_when_it_is_old(form: Rc<Form>) {
+    let disk = &form.disk;
+    for slot in [1, 2] {
+        write_file(&**disk, blob(slot), &pattern(1)).await.expect("written");
+        disk.move_to_lost(blob(slot)).await.expect("moved");
+    }
+    let kept = disk.expire_lost(Timestamp::from_millis(0)).await;
+    assert_eq!(kept, Ok(Expired { removed: 0, left: 2, left_bytes: 2 * ALIGN as u64 }));
+    let later = Timestamp::from_millis(u64::MAX);
+    assert_eq!(disk.expire_lost(later).await, Ok(Expired { removed: 2, ..Expired::default() }));
+    assert_eq!(disk.expire_lost(later).await, Ok(Expired::default()));
 }
 
 /// Drops a future after it was polled `polls` times; false if it was done by then.
