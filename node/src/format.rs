@@ -17,9 +17,20 @@ const FORMAT: &str = "tenon 1\n";
 /// # Errors
 /// A message for the operator.
 pub fn check(data: &Path) -> Result<(), String> {
+    if read(data)? {
+        return Ok(());
+    }
+    write(data).map_err(|error| format!("{}: {error}", data.join("format").display()))
+}
+
+/// Whether `data` has the format that this program reads; not, if it is new or not there. Changes nothing.
+///
+/// # Errors
+/// A message for the operator, if it holds what this program must not touch.
+pub fn read(data: &Path) -> Result<bool, String> {
     let path = data.join("format");
     match fs::read_to_string(&path) {
-        Ok(found) if found == FORMAT => Ok(()),
+        Ok(found) if found == FORMAT => Ok(true),
         Ok(found) => Err(format!(
             "{} says {:?}: this program reads {:?} only; use the version of Tenon that wrote it",
             path.display(),
@@ -33,7 +44,7 @@ pub fn check(data: &Path) -> Result<(), String> {
                     path.display()
                 ));
             }
-            write(data, &path).map_err(|error| format!("{}: {error}", path.display()))
+            Ok(false)
         }
         Err(error) => Err(format!("{}: {error}", path.display())),
     }
@@ -48,8 +59,8 @@ fn holds_blobs(data: &Path) -> io::Result<bool> {
     }
 }
 
-fn write(data: &Path, path: &Path) -> io::Result<()> {
-    let fresh = data.join("format.new");
+fn write(data: &Path) -> io::Result<()> {
+    let (path, fresh) = (data.join("format"), data.join("format.new"));
     let mut file = File::create(&fresh)?;
     file.write_all(FORMAT.as_bytes())?;
     file.sync_all()?;
@@ -64,8 +75,11 @@ mod tests {
     #[test]
     fn a_new_directory_gets_the_format_and_another_one_is_refused() {
         let data = tempfile::tempdir().expect("a temporary directory");
+        assert_eq!(read(data.path()), Ok(false), "nothing is there, and nothing is made");
+        assert_eq!(fs::read_dir(data.path()).expect("listed").count(), 0);
         check(data.path()).expect("new");
         check(data.path()).expect("ours");
+        assert_eq!(read(data.path()), Ok(true));
         fs::write(data.path().join("format"), "tenon 9\n").expect("written");
         let message = check(data.path()).expect_err("of a later program");
         assert!(message.contains("tenon 9") && message.contains("tenon 1"), "{message}");

@@ -40,7 +40,12 @@ pub fn prepare(config: &mut Config) -> Result<(), HostError> {
         log::warn("fewer_connections", &fields);
         config.http.max_connections = connections;
     }
-    check_memlock(getrlimit(Resource::Memlock))?;
+    check_memlock(getrlimit(Resource::Memlock).current)?;
+    check_io_uring()
+}
+
+/// Whether an executor can be made here.
+pub(crate) fn check_io_uring() -> Result<(), HostError> {
     let setting = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok();
     probe().map_err(|error| HostError(explain(&error, setting.as_deref().map(str::trim))))
 }
@@ -59,7 +64,7 @@ fn raise(resource: Resource, name: &'static str) {
 
 /// The connections that a limit of open files leaves room for, at most `wanted`: each is a descriptor, and so
 /// is each file in use.
-fn connections(wanted: usize, limit: Option<u64>) -> Result<usize, HostError> {
+pub(crate) fn connections(wanted: usize, limit: Option<u64>) -> Result<usize, HostError> {
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     if limit < DESCRIPTORS_MIN {
         return Err(HostError(format!(
@@ -70,8 +75,9 @@ fn connections(wanted: usize, limit: Option<u64>) -> Result<usize, HostError> {
     Ok(wanted.min(limit - DESCRIPTORS_BESIDE_CONNECTIONS.min(limit / 2)))
 }
 
-fn check_memlock(limit: Rlimit) -> Result<(), HostError> {
-    match limit.current {
+/// Whether this limit of locked memory lets io_uring be; none always does.
+pub(crate) fn check_memlock(limit: Option<u64>) -> Result<(), HostError> {
+    match limit {
         Some(have) if have < MEMLOCK_MIN => Err(HostError(format!(
             "the limit of locked memory is {} KiB, and io_uring needs at least {} KiB: raise it \
              (ulimit -l, LimitMEMLOCK=infinity in a systemd unit, --ulimit memlock=-1 of a container)",
@@ -131,11 +137,10 @@ mod tests {
 
     #[test]
     fn low_limits_are_refused() {
-        let limit = |current| Rlimit { current: Some(current), maximum: Some(current) };
-        let text = check_memlock(limit(64 * 1024)).expect_err("too low").to_string();
+        let text = check_memlock(Some(64 * 1024)).expect_err("too low").to_string();
         assert!(text.contains("64 KiB"), "{text}");
-        assert_eq!(check_memlock(limit(8 << 20)), Ok(()));
-        assert_eq!(check_memlock(Rlimit { current: None, maximum: None }), Ok(()));
+        assert_eq!(check_memlock(Some(8 << 20)), Ok(()));
+        assert_eq!(check_memlock(None), Ok(()));
         let text = connections(10_000, Some(256)).expect_err("too low").to_string();
         assert!(text.contains("ulimit -n"), "{text}");
         assert_eq!(connections(10_000, Some(1024)), Ok(512));

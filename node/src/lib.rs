@@ -17,6 +17,7 @@ pub mod collect;
 pub mod config;
 pub mod copy;
 pub mod disk;
+pub mod doctor;
 pub mod epoch;
 pub mod exchange;
 pub mod flush;

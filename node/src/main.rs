@@ -12,5 +12,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => node::serve::run(flags, node::start::open),
+        Command::Doctor(flags) => node::doctor::run(flags),
     }
 }

@@ -1,5 +1,7 @@
 //! The program itself: what it refuses, in which words, with which exit code.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs `tenon` with these arguments and nothing of Tenon in its environment but `variables`.
@@ -60,4 +62,63 @@ fn help_goes_to_standard_output() {
     for word in ["--data", "--admin-listen", "TENON_ROOT_SECRET_KEY_FILE", "TENON_COPY_FORBID"] {
         assert!(said.contains(word), "{word} in {said}");
     }
+}
+
+/// Everything below a folder, by name.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("listed") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        }
+        found.push(path);
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_doctor_tells_of_the_host_and_leaves_nothing_behind() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let data = home.path().join("data");
+    let arguments = ["doctor", "--data", data.to_str().expect("text")];
+    // Before there is a directory, in an empty one, and beside a node that holds it.
+    let mut lock = None;
+    for words in ["not there yet", "data", "a node uses it now"] {
+        let before = files_below(home.path());
+        let output = tenon(&arguments, &[]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains(words), "{words} in {said}");
+        for what in
+            ["file system", "reflink", "O_DIRECT", "io_uring", "open files", "simd", "clock"]
+        {
+            assert!(said.contains(what), "{what} in {said}");
+        }
+        assert_eq!(files_below(home.path()), before);
+        if words == "not there yet" {
+            fs::create_dir(&data).expect("made");
+        } else if lock.is_none() {
+            let folder = fs::File::open(&data).expect("opened");
+            folder.try_lock().expect("nobody holds it");
+            lock = Some(folder);
+        }
+    }
+    drop(lock);
+}
+
+#[test]
+fn the_doctor_says_what_stops_a_node() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    fs::write(home.path().join("format"), "tenon 99\n").expect("written");
+    let path = home.path().to_str().expect("text");
+    let output = tenon(&["doctor"], &[("TENON_DATA", path)]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("failure  format") && said.contains("tenon 99"), "{said}");
+    let file = home.path().join("format/data");
+    let output = tenon(&["doctor", "--data", file.to_str().expect("text")], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    refused(&["doctor"], &[], "--data");
 }

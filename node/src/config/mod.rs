@@ -16,8 +16,10 @@ use protocol::sign::Credential;
 
 use self::value::{Settings, parse_duration, parse_fraction, parse_list, parse_size};
 
+pub use self::place::{PlaceFlags, Places};
 pub use self::value::ConfigError;
 
+mod place;
 mod value;
 
 /// Everything that an operator can choose, checked.
@@ -269,6 +271,9 @@ pub enum Command {
     /// Serve S3 until told to stop
     #[command(after_help = ENVIRONMENT_HELP)]
     Serve(ServeFlags),
+    /// Say what this host offers a node, and what to change
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(PlaceFlags),
 }
 
 /// The flags of `tenon serve`. Each can come from the environment as well.
@@ -302,6 +307,11 @@ pub struct ServeFlags {
     #[arg(long, value_name = "FILE", hide = true)]
     pub tls_key: Option<PathBuf>,
 }
+
+const DOCTOR_HELP: &str = "\
+Tries what a node will need: the directory (or, if it is not there yet, the folder that it would be made in), io_uring,
+limits, clock. Leaves nothing behind and may be run beside a node that serves.
+Exit codes: 0 a node can run here, 1 it cannot, 2 usage";
 
 const ENVIRONMENT_HELP: &str = "\
 Environment (no default for the root credential):

@@ -148,7 +148,9 @@ fn wrong_values_name_the_setting() {
 fn the_command_line_parses() {
     let line = ["tenon", "serve", "--data", "/d", "--listen", "[::1]:9000", "--shards", "2"];
     let arguments = Arguments::try_parse_from(line).map_err(|error| error.to_string());
-    let Command::Serve(flags) = arguments.expect("good").command;
+    let Command::Serve(flags) = arguments.expect("good").command else {
+        panic!("another command");
+    };
     assert_eq!(flags.shards, Some(2));
     for wrong in [["--listen", "9000"], ["--shards", "0"], ["--shards", "many"]] {
         let line = ["tenon", "serve", "--data", "/d"].into_iter().chain(wrong);

@@ -2,7 +2,7 @@
 //!
 //! May touch: files, and block while doing so; so everything here runs at start or on a blocking thread.
 //! Must not: be called on a shard's thread.
-//! Source: ioctl_ficlonerange(2), flock(2), statfs(2), statx(2), open(2) "O_DIRECT".
+//! Source: ioctl_ficlonerange(2), flock(2), statfs(2), statx(2), adjtimex(2), open(2) "O_DIRECT".
 
 #![expect(unsafe_code, reason = "this is the room of the system calls; see each SAFETY")]
 
@@ -144,13 +144,7 @@ impl DataDirectory {
         };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(at(path))?;
         let path = path.canonicalize().map_err(at(path))?;
-        let lock = OwnedFd::from(File::open(&path).map_err(at(&path))?);
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(DataDirectoryError::InUse),
-            outcome => {
-                outcome.map_err(|error| DataDirectoryError::Io(path.clone(), error.into()))?;
-            }
-        }
+        let lock = lock(&path)?;
         let device = path.metadata().map_err(at(&path))?.dev();
         for folder in [blobs(&path), lost(&path)] {
             make_folder(&folder).map_err(at(&folder))?;
@@ -173,6 +167,53 @@ impl DataDirectory {
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.facts
+    }
+}
+
+/// Takes a data directory that is there for this process alone, until the descriptor is closed. Changes nothing.
+///
+/// # Errors
+/// See [`DataDirectoryError`].
+pub fn lock(data: &Path) -> Result<OwnedFd, DataDirectoryError> {
+    lock_as(data, FlockOperation::NonBlockingLockExclusive)
+}
+
+/// Whether another process holds a data directory. Asks for a moment for a lock that others may share.
+///
+/// # Errors
+/// [`DataDirectoryError::Io`].
+pub fn is_in_use(data: &Path) -> Result<bool, DataDirectoryError> {
+    match lock_as(data, FlockOperation::NonBlockingLockShared) {
+        Ok(lock) => {
+            drop(lock);
+            Ok(false)
+        }
+        Err(DataDirectoryError::InUse) => Ok(true),
+        Err(other) => Err(other),
+    }
+}
+
+fn lock_as(data: &Path, how: FlockOperation) -> Result<OwnedFd, DataDirectoryError> {
+    let failed = |error: io::Error| DataDirectoryError::Io(data.to_owned(), error);
+    let lock = OwnedFd::from(File::open(data).map_err(failed)?);
+    match rustix::fs::flock(&lock, how) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(DataDirectoryError::InUse),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// Whether the kernel's clock is kept right by somebody.
+///
+/// # Errors
+/// What the system says, e.g. EPERM in a container that forbids the question.
+pub fn clock_is_synchronised() -> io::Result<bool> {
+    // SAFETY: `timex` is plain numbers, for which all zeros are valid; no mode is set, so it asks only.
+    let mut clock: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: adjtimex(2) writes one `struct timex`, which `clock` is, and keeps no pointer to it.
+    match unsafe { libc::adjtimex(&raw mut clock) } {
+        -1 => Err(io::Error::last_os_error()),
+        state => Ok(state != libc::TIME_ERROR),
     }
 }
 

@@ -1,0 +1,72 @@
+//! Room: which directories a command is about, for the commands that look at a node's data without serving it.
+//!
+//! Invariant: what is not said comes from the same variables, and the same defaults, as those of `tenon serve`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::value::{ConfigError, Settings};
+
+/// The flags of a command that looks at data. Each can come from the environment as well.
+#[derive(clap::Args, Debug, Default)]
+pub struct PlaceFlags {
+    /// The data directory [env: TENON_DATA]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where the metadata store lives; default: meta inside the data directory [env: TENON_META_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub meta_dir: Option<PathBuf>,
+}
+
+/// Where a node keeps what it stores.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Places {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The folder of the metadata store.
+    pub meta_dir: PathBuf,
+}
+
+impl PlaceFlags {
+    /// Reads flags and environment. Nothing is looked at yet.
+    ///
+    /// # Errors
+    /// If nobody says which data is meant.
+    pub fn resolve(
+        self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Places, ConfigError> {
+        let ours = environment.filter(|(name, _)| name == DATA || name == META_DIR);
+        let mut settings = Settings::from_environment(ours)?;
+        let data = self
+            .data
+            .or_else(|| settings.path(DATA))
+            .ok_or_else(|| ConfigError::new("--data", "say which directory holds the data"))?;
+        let meta_dir = self.meta_dir.or_else(|| settings.path(META_DIR));
+        Ok(Places { meta_dir: meta_dir.unwrap_or_else(|| data.join("meta")), data })
+    }
+}
+
+const DATA: &str = "TENON_DATA";
+const META_DIR: &str = "TENON_META_DIR";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_defaults() {
+        let set = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+        let nothing = PlaceFlags::default().resolve(std::iter::empty()).expect_err("no data");
+        assert!(nothing.to_string().contains("--data"), "{nothing}");
+        let places = PlaceFlags::default().resolve([set(DATA, "/a")].into_iter()).expect("data");
+        assert_eq!(places, Places { data: "/a".into(), meta_dir: "/a/meta".into() });
+        let flags = PlaceFlags { data: Some("/b".into()), meta_dir: None };
+        let environment = [set(DATA, "/a"), set(META_DIR, "/m"), set("TENON_SPEED", "9")];
+        let places = flags.resolve(environment.into_iter()).expect("data");
+        assert_eq!(places, Places { data: "/b".into(), meta_dir: "/m".into() });
+        let flags = PlaceFlags { data: Some("/b".into()), meta_dir: Some("/c".into()) };
+        let places = flags.resolve([set(META_DIR, "/m")].into_iter()).expect("data");
+        assert_eq!(places.meta_dir, PathBuf::from("/c"));
+    }
+}
