@@ -23,7 +23,7 @@ use crate::copy::plan::Rules;
 use crate::disk::{BufferPool, Disk};
 use crate::epoch::{EpochBoard, Epochs};
 use crate::flush::{Flush, FlushError};
-use crate::lease::Leases;
+use crate::lease::{LeaseParts, Leases};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::new_files::NewFiles;
@@ -118,8 +118,14 @@ impl Machine {
                 budget: Budget::new(budget),
             })
         };
-        let (files, tasks) = (disk.clone(), spawn.clone());
-        let leases = Leases::new(catalog.clone(), files, tasks, shard, parts.folder_slots);
+        let leases = Leases::new(LeaseParts {
+            catalog: catalog.clone(),
+            disk: disk.clone(),
+            clock: clock.clone(),
+            spawn: spawn.clone(),
+            shard,
+            slots: parts.folder_slots,
+        });
         Rc::new(Self {
             leases: Rc::new(leases),
             admission: parts.admission,

@@ -1,25 +1,21 @@
 //! Room: files on their way to being named: who owns them until a record does.
 //!
-//! Invariant: an id leaves here in exactly one of four ways: named by a durable record, abandoned (durably
-//! unlinked, then settled), left for the replayed state to decide, or dropped (a cancelled request: unlinked as
-//! well as can be, and left to the start-up sweep, because the file may still be on its way to being created).
+//! Invariant: an id leaves here in exactly one of three ways: named by a durable record and settled, abandoned
+//! or dropped (a cancelled request): durably unlinked, then settled, or left for the replayed state to decide.
 //! Once the command that names it may be on its way, a dropped id is left alone: a record may name it already.
 
 use std::rc::Rc;
 
 use meta::id::BlobId;
 
-use crate::disk::{Disk, Unsynced};
+use crate::disk::Unsynced;
 use crate::epoch::EpochGuard;
 use crate::lease::{LeaseError, Leases};
 use crate::machine::Machine;
-use crate::seam::Spawn;
 
 /// The new files of one request.
 pub struct NewFiles {
-    disk: Rc<dyn Disk>,
     leases: Rc<Leases>,
-    spawn: Rc<dyn Spawn>,
     ids: Vec<BlobId>,
     /// Their command may be on its way.
     entrusted: bool,
@@ -33,9 +29,7 @@ impl NewFiles {
     /// No files yet.
     pub fn none(machine: &Machine) -> Self {
         Self {
-            disk: machine.disk.clone(),
             leases: machine.leases.clone(),
-            spawn: machine.spawn.clone(),
             ids: Vec::new(),
             entrusted: false,
             epoch: None,
@@ -62,7 +56,7 @@ impl NewFiles {
     /// The id's file was never created and never will be: gives the id up.
     pub fn give_up(&mut self, id: BlobId) {
         self.ids.retain(|have| *have != id);
-        self.unlink(vec![id]);
+        self.leases.abandon([id]);
     }
 
     /// From here on only the verdict on their command says what becomes of the files; dropped without one, they
@@ -80,26 +74,12 @@ impl NewFiles {
 
     /// No record will ever name these: they are unlinked in the background.
     pub fn abandon(mut self) {
-        let ids = std::mem::take(&mut self.ids);
-        self.unlink(ids);
+        self.leases.abandon(self.ids.drain(..));
     }
 
     /// Whether a record names them is not known: they stay as they are until the next start.
     pub fn leave(mut self) {
         self.ids.clear();
-    }
-
-    fn unlink(&self, ids: Vec<BlobId>) {
-        if ids.is_empty() {
-            return;
-        }
-        let (disk, leases) = (self.disk.clone(), self.leases.clone());
-        self.spawn.spawn(Box::pin(async move {
-            // What could not be unlinked durably stays unsettled: the next start sweeps it.
-            if disk.unlink(ids.clone()).await.is_ok() {
-                ids.into_iter().for_each(|id| leases.settle(id));
-            }
-        }));
     }
 }
 
@@ -108,9 +88,7 @@ impl Drop for NewFiles {
         if self.entrusted {
             return;
         }
-        for id in self.ids.drain(..) {
-            self.disk.discard(id);
-        }
+        self.leases.abandon(self.ids.drain(..));
     }
 }
 

@@ -12,7 +12,7 @@ use meta::record::Extent;
 use meta::table::BLOCK_LEN;
 use protocol::range::ByteRange;
 
-use super::{Unnamed, Written};
+use super::Written;
 use crate::disk::{Disk, DiskError};
 
 /// The whole blocks around `range` in a blob of `blob_len` bytes (padding included).
@@ -27,7 +27,7 @@ pub fn outer_range(range: ByteRange, blob_len: u64) -> ByteRange {
 /// Clones the bytes of `source`, an extent of a blob of `blob_len` bytes (padding included), as blob `target`.
 ///
 /// # Errors
-/// As [`Disk::clone_range`]; then there is no new blob. Cancel: the new blob is discarded.
+/// As [`Disk::clone_range`]; then there is no new blob. Cancel: as there, the new blob may come to be.
 pub async fn clone(
     disk: &Rc<dyn Disk>,
     source: Extent,
@@ -36,9 +36,7 @@ pub async fn clone(
 ) -> Result<Written, DiskError> {
     let inner = ByteRange::new(source.offset, source.offset + source.len).expect("ascending");
     let outer = outer_range(inner, blob_len);
-    let unnamed = Unnamed::new(Rc::clone(disk), target);
     let cloned = disk.clone_range(source.blob, outer, target).await;
-    unnamed.keep();
     let skipped = u32::try_from(outer.start() / u64::from(BLOCK_LEN));
     let first_block = source.first_block + skipped.expect("a table numbers its blocks in 32 bits");
     let table = NewTable::Cloned { table: source.table, first_block };

@@ -4,7 +4,8 @@
 //! writes of 1 MiB of which a few are under way at a time; when none of the buffers is free, `push` waits, which is
 //! the back-pressure on whoever sends.
 //! Invariants: the file is padded with zeros to the grid; space is reserved at most [`RESERVE_AHEAD`] beyond
-//! what was received; a writer that is dropped before `finish` leaves no file behind.
+//! what was received. The file of a writer that failed or was dropped before `finish` is unlinked by whoever
+//! reserved its id.
 
 use std::fmt;
 use std::rc::Rc;
@@ -18,7 +19,7 @@ use meta::id::{BlobId, TableId};
 use meta::record::Extent;
 use meta::table::BLOCK_LEN;
 
-use super::{Unnamed, Written};
+use super::Written;
 use crate::disk::buffer::BUFFER_LEN;
 use crate::disk::{ALIGN, BlobFile, Buffer, BufferPool, Disk, DiskError};
 use crate::seam::{Clock, Local};
@@ -55,14 +56,13 @@ pub struct BlobWriter {
     since_pause: usize,
     /// A push is under way, or failed, or was cancelled.
     unsound: bool,
-    unnamed: Unnamed,
 }
 
 impl BlobWriter {
     /// Begins `blob`, a stream announced to be `expected_len` bytes long. Waits for its first buffer.
     ///
     /// # Errors
-    /// As [`Disk::create`]. Cancel: leaves no file behind.
+    /// As [`Disk::create`]. Cancel: as there, the file may come to be.
     pub async fn create(
         disk: Rc<dyn Disk>,
         clock: Rc<dyn Clock>,
@@ -71,14 +71,7 @@ impl BlobWriter {
         expected_len: u64,
     ) -> Result<Self, DiskError> {
         let buffer = pool.admit(expected_len).await;
-        let unnamed = Unnamed::new(Rc::clone(&disk), blob);
-        let file = match disk.create(blob).await {
-            Ok(file) => file,
-            Err(error) => {
-                unnamed.keep();
-                return Err(error);
-            }
-        };
+        let file = disk.create(blob).await?;
         Ok(Self {
             blob,
             file,
@@ -94,7 +87,6 @@ impl BlobWriter {
             writes: FuturesUnordered::new(),
             since_pause: 0,
             unsound: false,
-            unnamed,
         })
     }
 
@@ -154,7 +146,7 @@ impl BlobWriter {
     /// Writes what is left, and ends the blob.
     ///
     /// # Errors
-    /// Of any write; then, and when it is cancelled, no file is left behind.
+    /// Of any write; then, and when it is cancelled, the file is to be unlinked.
     ///
     /// # Panics
     /// If nothing was pushed: no bytes need no blob. If it is used after an error.
@@ -179,7 +171,6 @@ impl BlobWriter {
             fingerprint: table.total(),
         };
         let blob = NewBlob { id: self.blob, len: self.write_at, table: NewTable::Written(table) };
-        self.unnamed.keep();
         Ok(Written { unsynced, blob, extent })
     }
 

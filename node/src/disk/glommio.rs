@@ -3,11 +3,12 @@
 //! A blob lies at `blobs/<folder, 8 hex digits>/<slot, 3 hex digits>`. Calls that the ring does not have
 //! (folders, unlink, clone) run on the executor's blocking threads.
 //! Holds: a few open files per shard, closed when they have not been read for a moment, so that an unlinked
-//! file's space comes back; the births under way, so that a discard during a creation is not lost.
+//! file's space comes back; the births under way, so that an unlink does not come before a cancelled creation.
 //! Invariants: every call that leaves something behind runs to its end, whoever stops waiting for it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -90,18 +91,16 @@ impl Disk for GlommioDisk {
                     .dma_open(&path)
                     .await
                     .map_err(|error| from_glommio("create a blob", &error));
-                let doomed = birth.end();
-                match created {
-                    Ok(file) if !doomed => {
-                        Ok(Rc::new(DirectFile { blob, file, len: Cell::new(0) })
-                            as Rc<dyn BlobFile>)
-                    }
-                    Err(error @ (DiskError::Exists | DiskError::Missing)) => Err(error),
-                    created => {
-                        remove(path).await?;
-                        Err(created.err().unwrap_or(DiskError::Missing))
-                    }
-                }
+                let outcome =
+                    match created {
+                        Ok(file) => Ok(Rc::new(DirectFile { blob, file, len: Cell::new(0) })
+                            as Rc<dyn BlobFile>),
+                        Err(error @ (DiskError::Exists | DiskError::Missing)) => Err(error),
+                        // The file may have come to be before the error did.
+                        Err(error) => remove(path).await.and(Err(error)),
+                    };
+                drop(birth);
+                outcome
             };
             to_the_end(creating).await
         })
@@ -120,12 +119,8 @@ impl Disk for GlommioDisk {
         Box::pin(async move {
             let birth = Births::begin(&self.births, target);
             let cloning = async move {
-                let path = to.clone();
                 let cloned = blocking_with(move || clone_file(&from, range, &to)).await;
-                if birth.end() && cloned.is_ok() {
-                    remove(path).await?;
-                    return Err(DiskError::Missing);
-                }
+                drop(birth);
                 cloned.map(|descriptor| Unsynced::of_descriptor(target, descriptor))
             };
             to_the_end(cloning).await
@@ -153,21 +148,11 @@ impl Disk for GlommioDisk {
         for &blob in &blobs {
             self.open.forget(blob);
         }
-        let data = self.data.to_path_buf();
-        Box::pin(to_the_end(blocking("unlink blobs", move || unlink_all(&data, &blobs))))
-    }
-
-    fn discard(&self, blob: BlobId) {
-        if self.births.doom(blob) {
-            return;
-        }
-        self.open.forget(blob);
-        let data = self.data.to_path_buf();
-        let unlinking = async move {
-            // What fails here is found by the sweep of the next start; the lease stays open for it.
-            drop(blocking("discard a blob", move || unlink_all(&data, &[blob])).await);
-        };
-        glommio::spawn_local(unlinking).detach();
+        let (data, births) = (self.data.to_path_buf(), self.births.over(&blobs));
+        Box::pin(to_the_end(async move {
+            births.await;
+            blocking("unlink blobs", move || unlink_all(&data, &blobs)).await
+        }))
     }
 
     fn list_folder(&self, folder: FolderId) -> Local<'_, Result<Vec<BlobId>, DiskError>> {
@@ -337,31 +322,34 @@ impl OpenFiles {
     }
 }
 
-/// Files that are being created, and whether they were discarded meanwhile.
+/// Files that are being created, each with an end of a channel that is closed when it is there or will not be.
 #[derive(Default)]
-struct Births(RefCell<HashMap<BlobId, bool>>);
+struct Births(RefCell<HashMap<BlobId, flume::Receiver<Infallible>>>);
 
+/// One file that is being created; dropped when that is over.
 struct Birth {
     births: Rc<Births>,
     blob: BlobId,
+    /// Nothing is ever sent: the channel is closed with it.
+    _under_way: flume::Sender<Infallible>,
 }
 
 impl Births {
     fn begin(self: &Rc<Self>, blob: BlobId) -> Birth {
-        self.0.borrow_mut().insert(blob, false);
-        Birth { births: Rc::clone(self), blob }
+        let (under_way, over) = flume::bounded(0);
+        self.0.borrow_mut().insert(blob, over);
+        Birth { births: Rc::clone(self), blob, _under_way: under_way }
     }
 
-    /// Marks a file that is being created for removal; false if there is none.
-    fn doom(&self, blob: BlobId) -> bool {
-        self.0.borrow_mut().get_mut(&blob).map(|doomed| *doomed = true).is_some()
-    }
-}
-
-impl Birth {
-    /// The file is there, or will not be: whether it was discarded meanwhile.
-    fn end(self) -> bool {
-        self.births.0.borrow_mut().remove(&self.blob).unwrap_or(false)
+    /// Completes when none of `blobs` is being created.
+    fn over(&self, blobs: &[BlobId]) -> impl Future<Output = ()> + use<> {
+        let births = self.0.borrow();
+        let waits: Vec<_> = blobs.iter().filter_map(|blob| births.get(blob).cloned()).collect();
+        async move {
+            for over in waits {
+                let Err(_closed) = over.recv_async().await;
+            }
+        }
     }
 }
 

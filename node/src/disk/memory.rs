@@ -241,16 +241,6 @@ impl Disk for MemoryDisk {
         })
     }
 
-    fn discard(&self, blob: BlobId) {
-        let state = &mut *self.lock();
-        let file = state.remove(blob);
-        if let (Some(file), Some(folder)) = (file, state.folders.get_mut(&blob.folder()))
-            && file.durable
-        {
-            folder.ghosts.insert(blob, file);
-        }
-    }
-
     fn list_folder(&self, folder: FolderId) -> Local<'_, Result<Vec<BlobId>, DiskError>> {
         self.call(None, move |state| {
             let folder = state.folders.get(&folder).ok_or(DiskError::Missing)?;

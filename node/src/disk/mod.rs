@@ -46,7 +46,8 @@ pub trait Disk {
 
     /// Creates the file of `blob`, empty; [`DiskError::Exists`] if there is one.
     ///
-    /// Cancel: the file may exist; [`Disk::discard`] of `blob` removes it, also if it comes to be later.
+    /// Cancel: the file may exist, or come to be later; [`Disk::unlink`] of `blob` on this shard's disk waits
+    /// for that.
     fn create(&self, blob: BlobId) -> Local<'_, Result<Rc<dyn BlobFile>, DiskError>>;
 
     /// Creates `target` as a clone of `range` of `source`, placed at offset 0, without copying bytes. Both
@@ -65,13 +66,12 @@ pub trait Disk {
     /// [`DiskError::Truncated`] if the file ends before, [`DiskError::Missing`] if there is no such file.
     fn read(&self, blob: BlobId, offset: u64, len: usize) -> Local<'_, Result<Block, DiskError>>;
 
-    /// Removes files and makes the removal durable. A file that is not there counts as removed.
+    /// Removes files and makes the removal durable: none of them is there any more, or will ever come to be,
+    /// or come back. A file that is not there counts as removed; one whose creation was cancelled and is still
+    /// under way is waited for. After an error any of them may be there, and it may be tried again.
     ///
     /// Cancel: runs to its end unseen.
     fn unlink(&self, blobs: Vec<BlobId>) -> Local<'_, Result<(), DiskError>>;
-
-    /// Removes a file that nobody named, without waiting: the way out of whatever failed or was cancelled.
-    fn discard(&self, blob: BlobId);
 
     /// The blobs of a folder, ascending; [`DiskError::Missing`] if there is no such folder.
     fn list_folder(&self, folder: FolderId) -> Local<'_, Result<Vec<BlobId>, DiskError>>;
