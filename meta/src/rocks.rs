@@ -18,8 +18,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, DEFAULT_COLUMN_FAMILY_NAME, ErrorKind, LogLevel, Options, ReadOptions,
-    ReadTier, WriteBatch, WriteBufferManager, WriteOptions,
+    DBRecoveryMode, DEFAULT_COLUMN_FAMILY_NAME, ErrorKind, InfoLogger, LogLevel, Options,
+    ReadOptions, ReadTier, WriteBatch, WriteBufferManager, WriteOptions,
 };
 
 use crate::store::{Batch, Peek, Space, Store, StoreError, Visit};
@@ -43,6 +43,21 @@ pub struct Footprint {
     pub buffers: u64,
     /// Memory of the cache, write buffers included.
     pub cache: u64,
+}
+
+/// A file of sorted entries of one space.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TableFile {
+    /// Its name in the store's folder.
+    pub name: String,
+    /// The space whose entries it holds.
+    pub space: String,
+    /// Its first key.
+    pub first: Vec<u8>,
+    /// Its last key.
+    pub last: Vec<u8>,
+    /// How many entries it has, older states of the same key included.
+    pub entries: u64,
 }
 
 impl RocksStore {
@@ -74,10 +89,7 @@ impl RocksStore {
             path,
             spaces.into_iter().chain([unused]),
         )
-        .map_err(|error| match error.kind() {
-            ErrorKind::Corruption => StoreError::Corrupt(error.into_string()),
-            _ => StoreError::Failed(error.into_string()),
-        })?;
+        .map_err(unopened)?;
         Ok(Self { db, cache, buffers, failed: OnceLock::new() })
     }
 
@@ -94,6 +106,59 @@ impl RocksStore {
             buffers: self.buffers.get_usage() as u64,
             cache: self.cache.get_usage() as u64,
         }
+    }
+
+    /// Opens the store in the folder `path` to look at it. Nothing is changed there: what the log holds is
+    /// replayed in memory, and every commit is refused. A damaged table file ends the scans that come upon it; the
+    /// others go on.
+    pub fn open_read_only(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        // RocksDB would make the folder.
+        if let Err(error) = fs::metadata(path.join("CURRENT")) {
+            let what = format!("there is no store in {}: {error}", path.display());
+            return Err(StoreError::Failed(what));
+        }
+        let cache = Cache::new_lru_cache(cache_bytes);
+        let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
+            cache_bytes / 2,
+            false,
+            cache.clone(),
+        );
+        let mut options = store_options(&buffers, cache_bytes);
+        options.create_if_missing(false);
+        options.create_missing_column_families(false);
+        // Tables are opened when they are asked for, so that a damaged one is met there.
+        options.set_max_open_files(OPEN_TABLES_READ_ONLY);
+        options.set_paranoid_checks(false);
+        // RocksDB would begin a log of its own in the folder.
+        options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| {}));
+        let spaces = Space::ALL.map(|space| {
+            ColumnFamilyDescriptor::new(space.name(), space_options(space, &cache, cache_bytes))
+        });
+        let unused = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, Options::default());
+        let db = DB::open_cf_descriptors_read_only(
+            &options,
+            path,
+            spaces.into_iter().chain([unused]),
+            false,
+        )
+        .map_err(unopened)?;
+        Ok(Self { db, cache, buffers, failed: OnceLock::new() })
+    }
+
+    /// The table files that `text` names, e.g. that of an error.
+    #[must_use]
+    pub fn files_named_in(&self, text: &str) -> Vec<TableFile> {
+        let files = self.db.live_files().unwrap_or_default().into_iter();
+        let named = files.filter(|file| text.contains(file.name.trim_start_matches('/')));
+        named
+            .map(|file| TableFile {
+                name: file.name.trim_start_matches('/').to_owned(),
+                space: file.column_family_name,
+                first: file.start_key.unwrap_or_default(),
+                last: file.end_key.unwrap_or_default(),
+                entries: file.num_entries,
+            })
+            .collect()
     }
 
     fn family(&self, space: Space) -> &ColumnFamily {
@@ -280,10 +345,20 @@ fn is_large(space: Space) -> bool {
     }
 }
 
+fn unopened(error: rocksdb::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::Corruption => StoreError::Corrupt(error.into_string()),
+        _ => StoreError::Failed(error.into_string()),
+    }
+}
+
 /// A read that the disk refuses says nothing of other records, just as damage does not.
 fn unreadable(error: rocksdb::Error) -> StoreError {
     StoreError::Corrupt(error.into_string())
 }
+
+/// Files that a store which is only looked at keeps open.
+const OPEN_TABLES_READ_ONLY: i32 = 256;
 
 /// One flush and two compactions.
 const BACKGROUND_JOBS_MAX: i32 = 3;

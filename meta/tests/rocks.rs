@@ -173,3 +173,76 @@ fn until_the_disk_refuses(folder: &Path) {
     assert_eq!(store.scan(Space::Objects, b"", &mut |_, _| Visit::Stop), Err(error));
     println!("\nanswered {answered}");
 }
+
+/// Names, lengths and times of change of all files in a folder.
+fn state(folder: &Path) -> Vec<(PathBuf, u64, std::time::SystemTime)> {
+    let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file"));
+    let mut state: Vec<_> = files
+        .map(|file| {
+            let facts = file.metadata().expect("facts");
+            (file.path(), facts.len(), facts.modified().expect("a time"))
+        })
+        .collect();
+    state.sort();
+    state
+}
+
+#[test]
+fn looking_changes_nothing_and_sees_what_only_the_log_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).expect("opens");
+    for index in 0..100 {
+        commit(&store, index).expect("committed");
+    }
+    drop(store);
+    let before = state(folder.path());
+    let look = RocksStore::open_read_only(folder.path(), CACHE_BYTES).expect("opens");
+    assert_eq!(count(&look), 100);
+    assert!(matches!(commit(&look, 100), Err(StoreError::Failed(_))));
+    drop(look);
+    assert_eq!(state(folder.path()), before);
+    let nowhere = folder.path().join("nowhere");
+    assert!(RocksStore::open_read_only(&nowhere, CACHE_BYTES).is_err());
+    assert!(!nowhere.exists());
+}
+
+#[test]
+fn a_damaged_table_is_named_and_ends_only_the_scans_that_meet_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).expect("opens");
+    for index in 0..100 {
+        commit(&store, index).expect("committed");
+    }
+    drop(store);
+    // The log becomes tables when the store is opened again.
+    drop(open(folder.path()).expect("opens"));
+    let look = RocksStore::open_read_only(folder.path(), CACHE_BYTES).expect("opens");
+    assert_eq!(count(&look), 100);
+    let tables = look.files_named_in(
+        &state(folder.path())
+            .iter()
+            .map(|(path, ..)| path.display().to_string())
+            .collect::<String>(),
+    );
+    let table = tables.iter().find(|table| table.space == "objects").expect("a table");
+    assert_eq!((table.entries, table.last.as_slice()), (100, &99_u32.to_be_bytes()[..]));
+    drop(look);
+    let path = folder.path().join(&table.name);
+    let mut bytes = fs::read(&path).expect("read");
+    bytes[10] ^= 1;
+    fs::write(&path, bytes).expect("written");
+
+    let look = RocksStore::open_read_only(folder.path(), CACHE_BYTES).expect("opens");
+    let scan = |space| {
+        let mut seen = 0;
+        let end = look.scan(space, b"", &mut |_, _| {
+            seen += 1;
+            Visit::Next
+        });
+        (seen, end)
+    };
+    assert_eq!(scan(Space::Parts), (100, Ok(())));
+    let (_, end) = scan(Space::Objects);
+    let Err(StoreError::Corrupt(what)) = end else { panic!("{end:?}") };
+    assert_eq!(look.files_named_in(&what), [table.clone()], "{what}");
+}
