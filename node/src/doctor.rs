@@ -255,7 +255,7 @@ fn file_system(facts: &Facts) -> Vec<Check> {
             ok("O_DIRECT", format!("works on a grid of {ALIGN} bytes (asks for {align})"))
         }
     });
-    checks.push(if facts.can_clone {
+    checks.push(if facts.ways.clone {
         ok("reflink", format!("{name} clones ranges"))
     } else {
         let advice = match name.as_str() {
@@ -343,10 +343,11 @@ const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::DiskWays;
 
     const XFS: fn() -> Facts = || Facts {
         file_system: "xfs".to_owned(),
-        can_clone: true,
+        ways: DiskWays { clone: true, copy_file_range: true, splice: true },
         direct: true,
         direct_align: Some(512),
     };
@@ -361,7 +362,8 @@ mod tests {
         let found = file_system(&XFS());
         assert_eq!(grades(&found), [("file system", Ok), ("O_DIRECT", Ok), ("reflink", Ok)]);
         assert_eq!(found[2].to_string(), "ok       reflink         xfs clones ranges");
-        let ext4 = Facts { file_system: "ext4".to_owned(), can_clone: false, ..XFS() };
+        let ways = DiskWays { clone: false, ..XFS().ways };
+        let ext4 = Facts { file_system: "ext4".to_owned(), ways, ..XFS() };
         assert!(grades(&file_system(&ext4)).contains(&("reflink", Warning)));
         let odd = Facts { file_system: "0x1234".to_owned(), direct: false, ..XFS() };
         assert_eq!(

@@ -134,7 +134,7 @@ impl Machine {
             copy_pool: BufferPool::new(Budget::new(share / 8)),
             get_path: path(share / 4),
             copy_path: path(share / 8),
-            copy_rules: rules(&settings, disk.can_clone()),
+            copy_rules: Rules { config: settings.copy.clone(), disk: disk.ways() },
             epochs: Epochs::new(parts.board, parts.shard),
             flush: parts.flush,
             settings,
@@ -194,16 +194,6 @@ impl Machine {
             }
         })
         .await
-    }
-}
-
-/// The copy rules of this configuration on a file system that can or cannot clone.
-fn rules(config: &Config, can_clone: bool) -> Rules {
-    Rules {
-        order: config.copy.ways.clone(),
-        share_min_fraction: config.copy.share_min_fraction,
-        share_max_blob: config.copy.share_max_blob,
-        can_clone,
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use protocol::route::Operation;
+use protocol::time::Timestamp;
 
 use crate::config::Way;
 
@@ -16,7 +17,7 @@ use crate::config::Way;
 pub struct Metrics {
     shards: Box<[ShardMetrics]>,
     copies: [CopyMetrics; Way::ALL.len()],
-    /// Bytes of a clone that no extent names: what the block grid costs.
+    /// Bytes of a clone or a copy of whole blocks that no extent names: what the block grid costs.
     pub copy_slack_bytes: Counter,
     /// Rounds of the commit stage.
     pub commit_rounds: Counter,
@@ -79,6 +80,9 @@ struct CopyMetrics {
     pieces: Counter,
     logical_bytes: Counter,
     physical_bytes: Counter,
+    refused: Counter,
+    /// When a refusal was last told, in milliseconds of the wall clock; 0 for never.
+    refusal_told: AtomicU64,
 }
 
 /// The figures of one shard's requests.
@@ -174,6 +178,17 @@ impl Metrics {
         metrics.physical_bytes.add(physical.0);
     }
 
+    /// Counts a way that was refused. Says whether the log shall hear of it: once a minute and way is enough.
+    #[must_use]
+    pub fn copy_refused(&self, way: Way, now: Timestamp) -> bool {
+        let metrics = &self.copies[way as usize];
+        metrics.refused.add(1);
+        let now = now.as_millis();
+        let due =
+            |told: u64| (told == 0 || now.abs_diff(told) >= REFUSAL_INTERVAL_MS).then_some(now);
+        metrics.refusal_told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok()
+    }
+
     /// The figures as Prometheus reads them. `access_dropped` is the number of access lines lost.
     pub fn render(&self, access_dropped: u64) -> String {
         let mut text = Text::default();
@@ -245,10 +260,11 @@ impl Metrics {
 
     fn render_copies(&self, text: &mut Text) {
         type Figure = fn(&CopyMetrics) -> &Counter;
-        let families: [(&str, Figure); 3] = [
+        let families: [(&str, Figure); 4] = [
             ("tenon_copy_pieces_total", |copy| &copy.pieces),
             ("tenon_copy_logical_bytes_total", |copy| &copy.logical_bytes),
             ("tenon_copy_physical_bytes_total", |copy| &copy.physical_bytes),
+            ("tenon_copy_refused_total", |copy| &copy.refused),
         ];
         for (name, figure) in families {
             text.family(name, "counter");
@@ -297,6 +313,9 @@ fn seconds(us: u64) -> String {
     text.strip_suffix('.').unwrap_or(text).to_owned()
 }
 
+/// How long the log is silent after a refused way.
+const REFUSAL_INTERVAL_MS: u64 = 60_000;
+
 const STATUSES: [u16; 20] = [
     200, 204, 206, 304, 307, 400, 401, 403, 404, 405, 408, 409, 411, 412, 413, 416, 500, 501, 503,
     507,
@@ -337,6 +356,25 @@ mod tests {
             "tenon_copy_pieces_total{way=\"reflink\"} 1",
             "tenon_copy_logical_bytes_total{way=\"reflink\"} 5",
             "tenon_access_lines_dropped_total 7",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn refused_ways_are_counted_and_told_once_a_minute() {
+        let metrics = Metrics::new(1);
+        let at = |millis: u64| Timestamp::from_millis(1_790_000_000_000 + millis);
+        let told: Vec<bool> = [0, 1, 59_999, 60_000, 60_001]
+            .map(|ms| metrics.copy_refused(Way::Splice, at(ms)))
+            .into();
+        assert_eq!(told, [true, false, false, true, false]);
+        assert!(metrics.copy_refused(Way::Reflink, at(60_001)), "each way has its own minute");
+        let text = metrics.render(0);
+        for line in [
+            "tenon_copy_refused_total{way=\"splice\"} 5",
+            "tenon_copy_refused_total{way=\"reflink\"} 1",
+            "tenon_copy_refused_total{way=\"copy_file_range\"} 0",
         ] {
             assert!(text.lines().any(|have| have == line), "{line} in\n{text}");
         }

@@ -19,7 +19,9 @@ use crate::bell::{self, Ear};
 use crate::catalog::{Catalog, ThreadMailbox};
 use crate::collect::{Collector, Damaged};
 use crate::config::{Config, Way};
+use crate::copy::plan::Rules;
 use crate::disk::Disk;
+use crate::disk::copier::Copiers;
 use crate::disk::glommio::GlommioDisk;
 use crate::disk::raw::{DataDirectory, Facts};
 use crate::disk::sync::FileSyncer;
@@ -79,13 +81,14 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
 
     let facts = vec![
         ("file_system", data.facts().file_system.clone()),
-        ("copy_way", preferred_way(config, data.facts()).as_str().to_owned()),
+        ("copy_way", copy_ways(config, data.facts())),
     ];
     let (closing_mailbox, closing_flush) = (mailbox.clone(), flush.clone());
     let parts = Parts {
         admission: Admission::new(config.disk_reserve, metrics.clone()),
         config: config.clone(),
         data: Arc::new(data),
+        copiers: Copiers::start().map_err(|error| error.to_string())?,
         mailbox,
         flush,
         board,
@@ -148,6 +151,7 @@ struct Parts {
     config: Arc<Config>,
     admission: Arc<Admission>,
     data: Arc<DataDirectory>,
+    copiers: Arc<Copiers>,
     mailbox: ThreadMailbox,
     flush: FlushQueue,
     board: Arc<EpochBoard>,
@@ -158,7 +162,7 @@ struct Parts {
 impl Parts {
     /// Makes one shard's machine. The first shard that gets here sweeps first and collects from then on.
     async fn seat(self, seat: Seat) -> Result<Rc<dyn Handler>, String> {
-        let disk: Rc<dyn Disk> = Rc::new(GlommioDisk::new(&self.data));
+        let disk: Rc<dyn Disk> = Rc::new(GlommioDisk::new(&self.data, self.copiers.clone()));
         let catalog = Catalog::new(Rc::new(self.mailbox.clone()));
         if let Ok(ear) = self.collector_ear.try_recv() {
             let swept = recover::sweep(&catalog, &*disk)
@@ -207,10 +211,10 @@ impl Parts {
     }
 }
 
-/// The way that a copy takes by preference, for the line that says what this node offers.
-fn preferred_way(config: &Config, facts: &Facts) -> Way {
-    let usable = |way: &&Way| facts.can_clone || **way != Way::Reflink;
-    config.copy.ways.iter().find(usable).copied().unwrap_or(Way::Rw)
+/// The ways that a copy can take here, preferred ones first, for the line that says what this node offers.
+fn copy_ways(config: &Config, facts: &Facts) -> String {
+    let rules = Rules { config: config.copy.clone(), disk: facts.ways };
+    rules.usable().map(Way::as_str).collect::<Vec<_>>().join(",")
 }
 
 /// Serves the requests of one shard.

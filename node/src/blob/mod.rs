@@ -1,10 +1,10 @@
-//! Room: blobs as streams of bytes: written, cloned, and read back verified.
+//! Room: blobs as streams of bytes: written, taken over in whole blocks, and read back verified.
 //!
 //! May touch: the `Disk` seam, the buffers, block tables. Must not: know buckets, keys or S3.
 //! Invariants: no byte leaves here unverified. Whoever reserved a blob's id unlinks its file if nobody came to
 //! name it: nothing here does.
 
-pub mod clone;
+pub mod blocks;
 pub mod read;
 pub mod table;
 #[cfg(test)]
@@ -26,6 +26,6 @@ pub struct Written {
     pub unsynced: Unsynced,
     /// The blob's record to be.
     pub blob: NewBlob,
-    /// The bytes that were written or cloned, as a piece of a part.
+    /// The bytes that were written, as a piece of a part.
     pub extent: Extent,
 }

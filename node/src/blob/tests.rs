@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use protocol::range::ByteRange;
 use protocol::time::Timestamp;
 
-use super::clone::{clone, outer_range};
+use super::blocks::{Blocks, Means, outer_range, take};
 use super::read::read_to_memory;
 use super::*;
 use crate::budget::Budget;
@@ -28,7 +28,7 @@ use crate::disk::memory::{Call, MemoryDisk};
 use crate::disk::tests::{
     FOLDER, Form, blob, block_on, give_way, in_memory, on_each_form, poll_times,
 };
-use crate::disk::{BufferPool, Disk, DiskError};
+use crate::disk::{BufferPool, Disk, DiskError, KernelCopy};
 use crate::seam::{Clock, Local};
 
 const MIB: usize = 1024 * 1024;
@@ -123,7 +123,7 @@ impl Room {
         while at < bytes.len() {
             let step = [1, 700, 4096, 65_536, 200_000, 2 * MIB][random.below(6)];
             let end = (at + 1 + random.below(step)).min(bytes.len());
-            writer.push(bytes.slice(at..end)).await?;
+            writer.push(&bytes[at..end]).await?;
             at = end;
         }
         assert_eq!(writer.len(), bytes.len() as u64);
@@ -192,7 +192,7 @@ fn inline(bytes: Bytes, start: usize, end: usize) -> PieceSlice {
 on_each_form!(
     any_range_comes_back,
     tables_of_more_than_a_page,
-    any_range_can_be_cloned_and_cloned_again,
+    any_range_can_be_taken_over_and_taken_again,
     damage_is_found_and_named,
     the_file_of_a_dropped_writer_can_be_unlinked_at_once,
     streams_share_a_small_budget,
@@ -262,10 +262,30 @@ async fn tables_of_more_than_a_page(form: Rc<Form>) {
     assert_eq!(fresh.read(all).await, Err(contradiction));
 }
 
-async fn any_range_can_be_cloned_and_cloned_again(form: Rc<Form>) {
-    if !form.disk.can_clone() {
-        return;
-    }
+/// The bytes of `part` in a new blob.
+async fn moved(
+    disk: &Rc<dyn Disk>,
+    part: Extent,
+    blob_len: u64,
+    means: Means,
+    target: BlobId,
+) -> Result<Written, DiskError> {
+    let around = Blocks::around(&part, blob_len);
+    let (unsynced, blob) = take(disk, around, means, target).await?;
+    Ok(Written { unsynced, blob, extent: around.moved(part, target) })
+}
+
+async fn any_range_can_be_taken_over_and_taken_again(form: Rc<Form>) {
+    let ways = form.disk.ways();
+    let means: Vec<Means> = [
+        (ways.clone, Means::Clone),
+        (ways.copy_file_range, Means::Copy(KernelCopy::CopyFileRange)),
+        (ways.splice, Means::Copy(KernelCopy::Splice)),
+    ]
+    .into_iter()
+    .filter_map(|(works, means)| works.then_some(means))
+    .collect();
+    assert!(means.len() >= 2, "every Linux file system copies in the kernel: {ways:?}");
     let room = Room::new(&form);
     let mut random = Random(4);
     let len = 3 * MIB + 1234;
@@ -285,7 +305,9 @@ async fn any_range_can_be_cloned_and_cloned_again(form: Rc<Form>) {
             fingerprint: Fingerprint::of(wanted),
             ..from
         };
-        let cloned = clone(&form.disk, part, blob_len, room.next_blob()).await.expect("cloned");
+        let how = means[random.below(means.len())];
+        let cloned = moved(&form.disk, part, blob_len, how, room.next_blob()).await;
+        let cloned = cloned.unwrap_or_else(|error| panic!("{how:?}: {error}"));
         room.take_over(&cloned, wanted);
         let slack = cloned.blob.len - cloned.extent.len;
         assert!(slack < 2 * u64::from(BLOCK_LEN), "at most a block on either side");
@@ -299,8 +321,11 @@ async fn any_range_can_be_cloned_and_cloned_again(form: Rc<Form>) {
         let read = room.read(vec![slice_of(extent, 0, len)]).await.expect("verified");
         assert!(read == bytes[start..start + len]);
     }
-    let gone = clone(&form.disk, source.extent, source.blob.len, room.next_blob()).await;
-    assert_eq!(gone.map(drop), Err(DiskError::Missing));
+    for how in means {
+        let (part, len) = (source.extent, source.blob.len);
+        let gone = moved(&form.disk, part, len, how, room.next_blob()).await;
+        assert_eq!(gone.map(drop), Err(DiskError::Missing), "{how:?}");
+    }
     room.assert_nothing_is_held();
 }
 
@@ -343,8 +368,8 @@ async fn the_file_of_a_dropped_writer_can_be_unlinked_at_once(form: Rc<Form>) {
     for polls in (0..60).step_by(3) {
         let writing = async {
             let mut writer = room.writer(bytes.len() as u64).await?;
-            writer.push(bytes.clone()).await?;
-            writer.push(Bytes::from_static(b"more")).await?;
+            writer.push(&bytes).await?;
+            writer.push(b"more").await?;
             // Never finished: the client went away.
             Err::<(), _>(DiskError::Missing)
         };
@@ -354,7 +379,7 @@ async fn the_file_of_a_dropped_writer_can_be_unlinked_at_once(form: Rc<Form>) {
     assert_eq!(form.disk.list_folder(FOLDER).await, Ok(vec![]));
     for polls in 0..30 {
         let mut writer = room.writer(bytes.len() as u64).await.expect("created");
-        writer.push(bytes.clone()).await.expect("taken");
+        writer.push(&bytes).await.expect("taken");
         let blob = blob(room.next_slot.get());
         poll_times(Box::pin(writer.finish()), polls).await;
         form.disk.unlink(vec![blob]).await.expect("gone for good");
@@ -391,7 +416,7 @@ fn a_failed_write_fails_the_blob() {
                 let mut writer =
                     BlobWriter::create(device, clock, Rc::clone(&pool), blob(1), 2 * MIB as u64)
                         .await?;
-                writer.push(Bytes::from(vec![1; 2 * MIB])).await?;
+                writer.push(&vec![1; 2 * MIB]).await?;
                 writer.finish().await
             };
             assert_eq!(outcome.await.map(drop), Err(DiskError::NoSpace), "{call:?}");
@@ -413,7 +438,7 @@ fn reservations_run_ahead_but_not_far() {
         let mut writer =
             BlobWriter::create(device, clock, pool, blob(1), announced).await.expect("created");
         for received in 1..=70 {
-            writer.push(Bytes::from(vec![1; MIB])).await.expect("taken");
+            writer.push(&vec![1; MIB]).await.expect("taken");
             let space = disk.free().await.expect("known");
             let used = space.total - space.free;
             let received = received * MIB as u64;

@@ -10,7 +10,6 @@
 use std::fmt;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use meta::command::{NewBlob, NewTable};
@@ -110,14 +109,14 @@ impl BlobWriter {
     ///
     /// # Panics
     /// If it is used after an error.
-    pub async fn push(&mut self, bytes: Bytes) -> Result<(), DiskError> {
+    pub async fn push(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         self.enter();
         if let Some(back) = self.take_written()?
             && self.buffer.is_none()
         {
             self.buffer = Some(back);
         }
-        let mut rest = &bytes[..];
+        let mut rest = bytes;
         while !rest.is_empty() {
             let mut buffer = match self.buffer.take() {
                 Some(buffer) => buffer,

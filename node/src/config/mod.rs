@@ -63,31 +63,35 @@ pub enum Way {
     Share,
     /// A clone of the blocks.
     Reflink,
+    /// copy_file_range(2): the kernel or a file server moves the bytes.
+    CopyFileRange,
+    /// splice(2) through a pipe: the kernel moves the bytes.
+    Splice,
     /// Read, verified, and written: the last resort, which always works.
     Rw,
 }
 
 impl Way {
     /// All ways in the order that they are tried by default.
-    pub const ALL: [Self; 3] = [Self::Share, Self::Reflink, Self::Rw];
+    pub const ALL: [Self; 5] =
+        [Self::Share, Self::Reflink, Self::CopyFileRange, Self::Splice, Self::Rw];
 
     /// The name in configuration, metrics and the access line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Share => "share",
             Self::Reflink => "reflink",
+            Self::CopyFileRange => "copy_file_range",
+            Self::Splice => "splice",
             Self::Rw => "rw",
         }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "copy_file_range" | "splice" => Err(format!("{text} is not built yet")),
-            _ => Self::ALL
-                .into_iter()
-                .find(|way| way.as_str() == text)
-                .ok_or_else(|| format!("{text:?} is not one of share, reflink, rw")),
-        }
+        let found = Self::ALL.into_iter().find(|way| way.as_str() == text);
+        found.ok_or_else(|| {
+            format!("{text:?} is not one of {}", Self::ALL.map(Self::as_str).join(", "))
+        })
     }
 }
 
@@ -317,7 +321,7 @@ const ENVIRONMENT_HELP: &str = "\
 Environment (no default for the root credential):
   TENON_ROOT_ACCESS_KEY, TENON_ROOT_SECRET_KEY or TENON_ROOT_SECRET_KEY_FILE
   TENON_ACCOUNT_ID=000000000000  TENON_REGION=us-east-1  TENON_ETAG_MD5_UP_TO=5MiB
-  TENON_COPY_ORDER=share,reflink,rw  TENON_COPY_FORBID=
+  TENON_COPY_ORDER=share,reflink,copy_file_range,splice,rw  TENON_COPY_FORBID=
   TENON_COPY_SHARE_MIN_FRACTION=0.5  TENON_COPY_SHARE_MAX_BLOB=64MiB
   TENON_MEMORY_BUFFERS=48MiB  TENON_MEMORY_ROCKSDB=64MiB  TENON_DISK_RESERVE=1%
   TENON_HTTP_HEADER_TIMEOUT=10s  TENON_HTTP_BODY_TIMEOUT=60s  TENON_HTTP_IDLE_TIMEOUT=75s

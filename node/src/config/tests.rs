@@ -112,7 +112,11 @@ fn copy_ways_lose_what_is_forbidden_and_keep_their_order() {
     let (config, _) = resolve(&[("TENON_COPY_ORDER", "reflink")]).expect("complete");
     assert_eq!(config.copy.ways, [Way::Reflink, Way::Rw]);
     assert!(refusal(&[("TENON_COPY_FORBID", "rw")]).contains("last resort"));
-    assert!(refusal(&[("TENON_COPY_ORDER", "share,splice")]).contains("not built"));
+    let all = "share, reflink, copy_file_range, splice, rw";
+    let (config, _) = resolve(&[("TENON_COPY_ORDER", all)]).expect("complete");
+    assert_eq!(config.copy.ways, Way::ALL);
+    let (config, _) = resolve(&[("TENON_COPY_FORBID", "share,splice")]).expect("complete");
+    assert_eq!(config.copy.ways, [Way::Reflink, Way::CopyFileRange, Way::Rw]);
     assert!(refusal(&[("TENON_COPY_ORDER", "telepathy")]).contains("telepathy"));
 }
 

@@ -1,18 +1,19 @@
 //! Room: a range copy, from the resolved pieces of the source to the pieces of a new part.
 //!
-//! Flow: `plan` chooses a way for each piece, `measure` finds the fingerprints of cut extents from block tables,
-//! this file carries the steps out, `etag` says what the part's ETag is.
+//! Flow: `plan` chooses the ways for each piece, `measure` finds the fingerprints of cut extents from block tables,
+//! this file carries the steps out, `blocks` makes new blobs, `etag` says what the part's ETag is.
 //! Invariants: the new pieces hold exactly the bytes of the source range; nothing here is named yet, and only what
 //! `files` does not list as unsynced is durable.
 //! Cancel: a dropped future leaves only files that `NewFiles` unlinks.
 
+pub mod blocks;
 mod etag;
 mod measure;
 pub mod plan;
 
 use std::rc::Rc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use meta::command::NewBlob;
 use meta::extent::{self, Cut, PieceSlice, Unmeasured};
 use meta::fingerprint::Fingerprint;
@@ -23,7 +24,8 @@ use protocol::range::ByteRange;
 
 pub use self::etag::{Digested, opaque_etag};
 use self::plan::{SourceSlice, Step};
-use crate::blob::{self, BlobWriter, BlockReader, ReadError, Written};
+use crate::blob::blocks::Blocks;
+use crate::blob::{BlockReader, ReadError};
 use crate::config::Way;
 use crate::disk::DiskError;
 use crate::flush::FlushError;
@@ -144,12 +146,7 @@ impl Copying<'_> {
     async fn step(&mut self, step: Step) -> Result<(), CopyError> {
         match step {
             Step::Inline(slice) => self.inline(&slice),
-            Step::Share(slice) => {
-                let extent = self.measured(&slice).await?;
-                self.share(extent);
-                Ok(())
-            }
-            Step::Reflink(slice, blob_len) => self.reflink(slice, blob_len).await,
+            Step::Extent { source, ways } => self.extent(source, ways).await,
             Step::Write(slices) => self.write(slices).await,
         }
     }
@@ -201,30 +198,38 @@ impl Copying<'_> {
         self.add(Piece::Extent(extent));
     }
 
-    async fn reflink(&mut self, slice: PieceSlice, blob_len: u64) -> Result<(), CopyError> {
-        let source = self.measured(&slice).await?;
-        let target = self.files.reserve().await.map_err(CopyError::Lease)?;
-        match blob::clone::clone(&self.machine.disk, source, blob_len, target).await {
-            Ok(written) => {
-                self.machine.metrics.copy_slack_bytes.add(written.blob.len - written.extent.len);
-                self.take(Way::Reflink, written, 0).await
+    /// Copies a range of one blob by the first of `ways` that is not refused.
+    async fn extent(&mut self, source: SourceSlice, ways: Vec<Way>) -> Result<(), CopyError> {
+        let SourceSlice { slice, blob_len } = source;
+        let mut measured = None;
+        for way in ways {
+            if way == Way::Rw {
+                break;
             }
-            Err(_refused) => {
-                // A refusal at any call takes the next way: the file system may be full or out of links.
-                self.files.give_up(target);
-                match self.machine.copy_rules.after_refused_clone() {
-                    Way::Share => self.share(source),
-                    _ => self.write(vec![slice]).await?,
-                }
-                Ok(())
+            let extent = match measured {
+                Some(extent) => extent,
+                None => *measured.insert(self.measured(&slice).await?),
+            };
+            let Some(means) = blocks::means_of(way) else {
+                self.share(extent);
+                return Ok(());
+            };
+            let around = Blocks::around(&extent, blob_len);
+            let made = blocks::by(self.machine, &mut self.files, around, way, means).await?;
+            if let Some(blob) = made {
+                self.machine.metrics.copy_slack_bytes.add(blob.len - extent.len);
+                let moved = if way == Way::Reflink { 0 } else { blob.len };
+                let extent = around.moved(extent, blob.id);
+                return self.take(way, blob, extent, moved).await;
             }
         }
+        self.write(vec![slice]).await
     }
 
     async fn write(&mut self, slices: Vec<PieceSlice>) -> Result<(), CopyError> {
         let len: u64 = slices.iter().map(PieceSlice::len).sum();
-        let mut reader = BlockReader::new(self.machine.copy_path.clone(), slices);
         if len <= limits::INLINE_LEN_MAX {
+            let mut reader = BlockReader::new(self.machine.copy_path.clone(), slices);
             let mut bytes = BytesMut::new();
             while let Some(block) = reader.next().await {
                 bytes.extend_from_slice(&block?);
@@ -234,27 +239,20 @@ impl Copying<'_> {
             self.add(Piece::Inline { bytes: bytes.freeze(), fingerprint });
             return Ok(());
         }
-        let id = self.files.reserve().await.map_err(CopyError::Lease)?;
-        let mut writer = BlobWriter::create(
-            self.machine.disk.clone(),
-            self.machine.clock.clone(),
-            self.machine.copy_pool.clone(),
-            id,
-            len,
-        )
-        .await?;
-        while let Some(block) = reader.next().await {
-            // The one copy in user space: from the read buffer to the write buffer, by way of `Bytes`.
-            writer.push(Bytes::copy_from_slice(&block?)).await?;
-        }
-        let written = writer.finish().await?;
-        self.take(Way::Rw, written, len).await
+        let written = blocks::write(self.machine, &mut self.files, slices).await?;
+        self.files.unsynced.push(written.unsynced);
+        self.take(Way::Rw, written.blob, written.extent, len).await
     }
 
-    async fn take(&mut self, way: Way, written: Written, physical: u64) -> Result<(), CopyError> {
-        let Written { unsynced, blob, extent } = written;
-        self.went(way, extent.len, physical);
-        self.files.unsynced.push(unsynced);
+    /// Takes up a new blob whose file is among the unsynced ones.
+    async fn take(
+        &mut self,
+        way: Way,
+        blob: NewBlob,
+        extent: Extent,
+        moved: u64,
+    ) -> Result<(), CopyError> {
+        self.went(way, extent.len, moved);
         self.blobs.push(blob);
         self.add(Piece::Extent(extent));
         if self.files.unsynced.len() < limits::COPY_UNSYNCED_MAX {

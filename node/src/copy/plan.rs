@@ -1,4 +1,4 @@
-//! Room: which way each piece of a copied range goes. Pure.
+//! Room: which ways each piece of a copied range may go, in order of preference. Pure.
 //!
 //! Invariants: the steps cover the range in order, without gap or overlap; they yield at most
 //! `meta::extent::pieces_max(len)` pieces, so that copies of copies of small tails do not grow without bound.
@@ -7,20 +7,17 @@
 use meta::extent::{self, PieceSlice};
 use meta::record::Piece;
 
-use crate::config::Way;
+use crate::config::{CopyConfig, Way};
+use crate::disk::DiskWays;
 
 /// What decides between the ways: configuration, and what the file system can do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
-    /// The ways that may be used, preferred ones first. `Rw` ends every order.
-    pub order: Vec<Way>,
-    /// A blob larger than `share_max_blob` is shared only by ranges of at least this fraction of it, so that a
-    /// small copy does not hold the space of a large deleted source back. 0 to 1.
-    pub share_min_fraction: f64,
-    /// Blobs up to this length are shared whatever the range.
-    pub share_max_blob: u64,
-    /// Whether the file system clones ranges.
-    pub can_clone: bool,
+    /// The ways that may be used, preferred ones first, and when sharing is worth its space: a small copy shall not
+    /// hold the space of a large deleted source back.
+    pub config: CopyConfig,
+    /// What worked when it was tried at start.
+    pub disk: DiskWays,
 }
 
 /// One piece of the source range, with the padded length of its blob (0 for inline bytes).
@@ -37,10 +34,14 @@ pub struct SourceSlice {
 pub enum Step {
     /// Bytes that live inside a record stay there.
     Inline(PieceSlice),
-    /// Name the blob once more.
-    Share(PieceSlice),
-    /// Clone the enclosing block range of a blob of this length into a new blob.
-    Reflink(PieceSlice, u64),
+    /// Copy a range of one blob by the first of these ways that is not refused. Reading and writing is what is left
+    /// when all of them are.
+    Extent {
+        /// The range and its blob.
+        source: SourceSlice,
+        /// The ways to try.
+        ways: Vec<Way>,
+    },
     /// Read these and write them into one new blob, or inline where they are few bytes.
     Write(Vec<PieceSlice>),
 }
@@ -70,27 +71,41 @@ pub fn plan(slices: Vec<SourceSlice>, rules: &Rules) -> Vec<Step> {
 }
 
 impl Rules {
-    /// The first way of the order that fits the piece.
     fn step(&self, source: SourceSlice) -> Step {
-        let SourceSlice { slice, blob_len } = source;
-        if matches!(slice.piece, Piece::Inline { .. }) {
-            return Step::Inline(slice);
+        if matches!(source.slice.piece, Piece::Inline { .. }) {
+            return Step::Inline(source.slice);
         }
-        let fits = |way: &&Way| match way {
-            Way::Share => !self.cloning() || self.is_worth_sharing(slice.len(), blob_len),
-            Way::Reflink => self.can_clone,
-            Way::Rw => true,
-        };
-        match self.order.iter().find(fits) {
-            Some(Way::Share) => Step::Share(slice),
-            Some(Way::Reflink) => Step::Reflink(slice, blob_len),
-            Some(Way::Rw) | None => Step::Write(vec![slice]),
-        }
+        let ways = self.ways(source.slice.len(), source.blob_len);
+        Step::Extent { source, ways }
     }
 
-    /// Whether a clone could take the place of sharing.
-    fn cloning(&self) -> bool {
-        self.can_clone && self.order.contains(&Way::Reflink)
+    /// The ways for a range of `len` bytes of a blob of `blob_len`, best first.
+    fn ways(&self, len: u64, blob_len: u64) -> Vec<Way> {
+        let mut ways: Vec<Way> = self.usable().collect();
+        let place = |wanted| ways.iter().position(|way| *way == wanted);
+        if !self.is_worth_sharing(len, blob_len)
+            && let (Some(share), Some(reflink)) = (place(Way::Share), place(Way::Reflink))
+            && share < reflink
+        {
+            // A share that would hold much space back is for when no clone is to be had.
+            ways[share..=reflink].rotate_left(1);
+        }
+        ways
+    }
+
+    /// The ways that make a new blob, best first.
+    pub fn ways_for_blocks(&self) -> impl Iterator<Item = Way> {
+        self.usable().filter(|way| *way != Way::Share)
+    }
+
+    /// The ways that are allowed and that the file system knows, best first.
+    pub fn usable(&self) -> impl Iterator<Item = Way> {
+        self.config.ways.iter().copied().filter(|way| match way {
+            Way::Share | Way::Rw => true,
+            Way::Reflink => self.disk.clone,
+            Way::CopyFileRange => self.disk.copy_file_range,
+            Way::Splice => self.disk.splice,
+        })
     }
 
     #[expect(
@@ -98,12 +113,8 @@ impl Rules {
         reason = "a fraction of a length; one part in 2^52 is no matter"
     )]
     fn is_worth_sharing(&self, len: u64, blob_len: u64) -> bool {
-        blob_len <= self.share_max_blob || len as f64 >= self.share_min_fraction * blob_len as f64
-    }
-
-    /// The way after a clone that the file system refused.
-    pub fn after_refused_clone(&self) -> Way {
-        if self.order.contains(&Way::Share) { Way::Share } else { Way::Rw }
+        let CopyConfig { share_max_blob, share_min_fraction, .. } = self.config;
+        blob_len <= share_max_blob || len as f64 >= share_min_fraction * blob_len as f64
     }
 
     fn settle(&self, fragments: &mut Vec<SourceSlice>, steps: &mut Vec<Step>) {
@@ -127,13 +138,14 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn rules(order: &[Way], can_clone: bool) -> Rules {
-        Rules {
-            order: order.to_vec(),
-            share_min_fraction: 0.5,
-            share_max_blob: 64 * MIB,
-            can_clone,
-        }
+    const ALL_OF_DISK: DiskWays = DiskWays { clone: true, copy_file_range: true, splice: true };
+    const NO_CLONE: DiskWays = DiskWays { clone: false, ..ALL_OF_DISK };
+    const NOTHING: DiskWays = DiskWays { clone: false, copy_file_range: false, splice: false };
+
+    fn rules(order: &[Way], disk: DiskWays) -> Rules {
+        let ways = order.to_vec();
+        let config = CopyConfig { ways, share_min_fraction: 0.5, share_max_blob: 64 * MIB };
+        Rules { config, disk }
     }
 
     fn extent(len: u64, blob_len: u64) -> SourceSlice {
@@ -157,42 +169,48 @@ mod tests {
         SourceSlice { slice, blob_len: 0 }
     }
 
-    fn way(source: SourceSlice, rules: &Rules) -> &'static str {
+    fn ways(source: SourceSlice, rules: &Rules) -> Vec<&'static str> {
         match plan(vec![source], rules).as_slice() {
-            [Step::Inline(_)] => "inline",
-            [Step::Share(_)] => "share",
-            [Step::Reflink(..)] => "reflink",
-            [Step::Write(_)] => "rw",
-            _ => "several",
+            [Step::Inline(_)] => vec!["inline"],
+            [Step::Extent { ways, .. }] => ways.iter().map(|way| way.as_str()).collect(),
+            steps => panic!("one piece is one step, not {steps:?}"),
         }
     }
 
     #[test]
-    fn the_first_way_that_fits_is_taken() {
-        const ALL: [Way; 3] = Way::ALL;
-        // (order, can clone, length, blob length, way)
-        let table: [(&[Way], bool, u64, u64, &str); 10] = [
-            (&ALL, true, MIB, 64 * MIB, "share"),
-            (&ALL, true, MIB, 64 * MIB + 1, "reflink"),
-            (&ALL, true, 512 * MIB, 1_024 * MIB, "share"),
-            (&ALL, true, 512 * MIB - 1, 1_024 * MIB, "reflink"),
-            (&ALL, false, MIB, 1_024 * MIB, "share"),
-            (&[Way::Reflink, Way::Share, Way::Rw], true, MIB, MIB, "reflink"),
-            (&[Way::Reflink, Way::Share, Way::Rw], false, MIB, MIB, "share"),
-            (&[Way::Share, Way::Rw], true, MIB, 1_024 * MIB, "share"),
-            (&[Way::Reflink, Way::Rw], false, MIB, MIB, "rw"),
-            (&[Way::Rw], true, MIB, MIB, "rw"),
+    fn ways_are_tried_in_the_order_of_configuration() {
+        use Way::{CopyFileRange, Reflink, Rw, Share, Splice};
+        const ALL: [Way; 5] = Way::ALL;
+        const GIB: u64 = 1_024 * MIB;
+        // (order, what the disk can, length, blob length, ways)
+        let table: [(&[Way], DiskWays, u64, u64, &str); 14] = [
+            (&ALL, ALL_OF_DISK, MIB, 64 * MIB, "share reflink copy_file_range splice rw"),
+            (&ALL, ALL_OF_DISK, MIB, 64 * MIB + 1, "reflink share copy_file_range splice rw"),
+            (&ALL, ALL_OF_DISK, 512 * MIB, GIB, "share reflink copy_file_range splice rw"),
+            (&ALL, ALL_OF_DISK, 512 * MIB - 1, GIB, "reflink share copy_file_range splice rw"),
+            (&ALL, NO_CLONE, MIB, GIB, "share copy_file_range splice rw"),
+            (&ALL, NOTHING, MIB, GIB, "share rw"),
+            (&[Reflink, Share, Rw], ALL_OF_DISK, MIB, MIB, "reflink share rw"),
+            (&[Reflink, Share, Rw], NO_CLONE, MIB, MIB, "share rw"),
+            (&[Share, Rw], ALL_OF_DISK, MIB, GIB, "share rw"),
+            (&[Reflink, Rw], NO_CLONE, MIB, MIB, "rw"),
+            (&[Share, Splice, Reflink, Rw], ALL_OF_DISK, MIB, GIB, "splice reflink share rw"),
+            (&[Share, Splice, Reflink, Rw], ALL_OF_DISK, MIB, MIB, "share splice reflink rw"),
+            (&[CopyFileRange, Splice, Rw], NO_CLONE, MIB, MIB, "copy_file_range splice rw"),
+            (&[Rw], ALL_OF_DISK, MIB, MIB, "rw"),
         ];
-        for (order, can_clone, len, blob_len, expected) in table {
-            let rules = rules(order, can_clone);
-            assert_eq!(way(extent(len, blob_len), &rules), expected, "{order:?} {len} {blob_len}");
+        for (order, disk, len, blob_len, expected) in table {
+            let found = ways(extent(len, blob_len), &rules(order, disk)).join(" ");
+            assert_eq!(found, expected, "{order:?} {disk:?} {len} {blob_len}");
         }
-        assert_eq!(way(inline(10), &rules(&ALL, true)), "inline");
+        assert_eq!(ways(inline(10), &rules(&ALL, ALL_OF_DISK)), ["inline"]);
+        let blocks: Vec<Way> = rules(&ALL, NO_CLONE).ways_for_blocks().collect();
+        assert_eq!(blocks, [CopyFileRange, Splice, Rw], "a share makes no blob");
     }
 
     #[test]
     fn fragments_are_rewritten_together_when_there_are_too_many() {
-        let rules = rules(&Way::ALL, true);
+        let rules = rules(&Way::ALL, ALL_OF_DISK);
         let mut slices: Vec<_> = (0..20).map(|_| extent(40_000, MIB)).collect();
         slices.insert(7, extent(2 * MIB, 2 * MIB));
         slices.push(inline(10));
@@ -201,7 +219,7 @@ mod tests {
             .iter()
             .map(|step| match step {
                 Step::Write(slices) => slices.len(),
-                Step::Inline(_) | Step::Share(_) | Step::Reflink(..) => 1,
+                Step::Inline(_) | Step::Extent { .. } => 1,
             })
             .collect();
         assert_eq!(shape, [7, 1, 14]);

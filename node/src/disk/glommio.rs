@@ -1,7 +1,7 @@
 //! Room: blob files on the host's file system, read and written by io_uring with O_DIRECT.
 //!
 //! A blob lies at `blobs/<folder, 8 hex digits>/<slot, 3 hex digits>`. Calls that the ring does not have
-//! (folders, unlink, clone) run on the executor's blocking threads.
+//! (folders, unlink, clone) run on the executor's blocking threads, copies by the kernel on those of [`Copiers`].
 //! Holds: a few open files per shard, closed when they have not been read for a moment, so that an unlinked
 //! file's space comes back; the births under way, so that an unlink does not come before a cancelled creation.
 //! Invariants: every call that leaves something behind runs to its end, whoever stops waiting for it.
@@ -13,7 +13,8 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use glommio::GlommioError;
@@ -22,9 +23,11 @@ use meta::id::{BlobId, FOLDER_SLOTS, FolderId};
 use protocol::range::ByteRange;
 use protocol::time::Timestamp;
 
+use super::copier::{Admitted, Copiers, STEP_LEN};
 use super::raw::{self, DataDirectory};
 use super::{
-    ALIGN, BlobFile, Block, Buffer, Disk, DiskError, Expired, READ_LEN_MAX, Space, Unsynced,
+    ALIGN, BlobFile, Block, Buffer, Disk, DiskError, DiskWays, Expired, KernelCopy, READ_LEN_MAX,
+    Space, Unsynced,
 };
 use crate::seam::Local;
 
@@ -37,18 +40,20 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The [`Disk`] of one shard. Made and used on the shard's thread.
 pub struct GlommioDisk {
     data: Rc<Path>,
-    can_clone: bool,
+    ways: DiskWays,
+    copiers: Arc<Copiers>,
     open: Rc<OpenFiles>,
     births: Rc<Births>,
 }
 
 impl GlommioDisk {
-    /// The files of `data` as this shard sees them.
+    /// The files of `data` as this shard sees them; `copiers` are those of all shards.
     #[must_use]
-    pub fn new(data: &DataDirectory) -> Self {
+    pub fn new(data: &DataDirectory, copiers: Arc<Copiers>) -> Self {
         Self {
             data: Rc::from(data.path()),
-            can_clone: data.facts().can_clone,
+            ways: data.facts().ways,
+            copiers,
             open: Rc::new(OpenFiles::default()),
             births: Rc::new(Births::default()),
         }
@@ -124,6 +129,39 @@ impl Disk for GlommioDisk {
                 cloned.map(|descriptor| Unsynced::of_descriptor(target, descriptor))
             };
             to_the_end(cloning).await
+        })
+    }
+
+    fn copy_range(
+        &self,
+        source: BlobId,
+        range: ByteRange,
+        target: BlobId,
+        by: KernelCopy,
+    ) -> Local<'_, Result<Unsynced, DiskError>> {
+        assert!(on_grid(range.start()) && on_grid(range.end()), "copies lie on the grid");
+        assert!(!range.is_empty(), "an empty range is nothing to copy");
+        let from = blob_path(&self.data, source);
+        let to = blob_path(&self.data, target);
+        Box::pin(async move {
+            let admitted = self.copiers.admit().ok_or(DiskError::Busy)?;
+            let birth = Births::begin(&self.births, target);
+            // Lives as long as somebody waits.
+            let waiting = Rc::new(());
+            let wanted = Rc::downgrade(&waiting);
+            let copying = async move {
+                let path = to.clone();
+                let files = admitted.step(move || open_two(&from, &to)).await.map(Arc::new)?;
+                let copied = match copy_in_steps(&admitted, &files, range, by, &wanted).await {
+                    Ok(()) => Ok(Unsynced::of_descriptor(target, Arc::clone(&files.target))),
+                    Err(error) => remove(path).await.and(Err(error)),
+                };
+                drop(birth);
+                copied
+            };
+            let copied = to_the_end(copying).await;
+            drop(waiting);
+            copied
         })
     }
 
@@ -209,8 +247,8 @@ impl Disk for GlommioDisk {
         Box::pin(blocking("ask for free space", move || raw::space(&data)))
     }
 
-    fn can_clone(&self) -> bool {
-        self.can_clone
+    fn ways(&self) -> DiskWays {
+        self.ways
     }
 }
 
@@ -418,18 +456,53 @@ const fn on_grid(position: u64) -> bool {
     position.is_multiple_of(ALIGN as u64)
 }
 
-fn clone_file(from: &Path, range: ByteRange, to: &Path) -> Result<OwnedFd, DiskError> {
+/// A file that is read, and a new one.
+struct TwoFiles {
+    source: OwnedFd,
+    target: Arc<OwnedFd>,
+}
+
+/// Opens the source, and only then creates the target.
+fn open_two(from: &Path, to: &Path) -> Result<TwoFiles, DiskError> {
     use std::os::unix::fs::OpenOptionsExt;
+    let failed = |error: io::Error| DiskError::from_io("open a blob to copy it", &error);
+    let source = fs::File::open(from).map_err(failed)?.into();
+    let mut options = fs::OpenOptions::new();
+    let target = options.write(true).create_new(true).mode(raw::FILE_MODE).open(to);
+    let target: OwnedFd = target.map_err(failed)?.into();
+    Ok(TwoFiles { source, target: Arc::new(target) })
+}
+
+/// Copies until all is copied, a call fails or nobody waits for it any more.
+async fn copy_in_steps(
+    admitted: &Admitted,
+    files: &Arc<TwoFiles>,
+    range: ByteRange,
+    by: KernelCopy,
+    wanted: &Weak<()>,
+) -> Result<(), DiskError> {
+    let mut start = range.start();
+    while start < range.end() {
+        if wanted.strong_count() == 0 {
+            let text = "nobody waits for it".to_owned();
+            return Err(DiskError::Io { action: "copy a blob", errno: None, text });
+        }
+        let end = range.end().min(start + STEP_LEN);
+        let step = ByteRange::new(start, end).expect("ascending");
+        let (files, offset) = (Arc::clone(files), start - range.start());
+        let copy =
+            move || raw::copy_range(files.source.as_fd(), step, files.target.as_fd(), offset, by);
+        admitted.step(copy).await?;
+        start = end;
+    }
+    Ok(())
+}
+
+fn clone_file(from: &Path, range: ByteRange, to: &Path) -> Result<Arc<OwnedFd>, DiskError> {
     let failed = |error: &io::Error| DiskError::from_io("clone a blob", error);
-    let source = fs::File::open(from).map_err(|error| failed(&error))?;
-    let target = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(raw::FILE_MODE)
-        .open(to)
-        .map_err(|error| failed(&error))?;
+    let TwoFiles { source, target } = open_two(from, to)?;
     match raw::clone_range(source.as_fd(), range, target.as_fd()) {
-        Ok(()) => Ok(target.into()),
+        Ok(()) => Ok(target),
         Err(error) => {
             fs::remove_file(to).map_err(|error| failed(&error))?;
             match error.raw_os_error() {

@@ -17,7 +17,8 @@ use protocol::range::ByteRange;
 use protocol::time::Timestamp;
 
 use super::{
-    ALIGN, BlobFile, Block, Buffer, Disk, DiskError, Expired, READ_LEN_MAX, Space, Syncer, Unsynced,
+    ALIGN, BlobFile, Block, Buffer, Disk, DiskError, DiskWays, Expired, KernelCopy, READ_LEN_MAX,
+    Space, Syncer, Unsynced,
 };
 use crate::seam::Local;
 
@@ -42,6 +43,10 @@ pub enum Call {
     Finish,
     /// [`Disk::clone_range`]
     Clone,
+    /// [`Disk::copy_range`] by [`KernelCopy::CopyFileRange`]
+    CopyFileRange,
+    /// [`Disk::copy_range`] by [`KernelCopy::Splice`]
+    Splice,
     /// [`Disk::read`]
     Read,
     /// [`Disk::unlink`]
@@ -59,7 +64,7 @@ struct State {
     faults: Vec<Fault>,
     total: u64,
     used: u64,
-    can_clone: bool,
+    ways: DiskWays,
 }
 
 #[derive(Debug, Default)]
@@ -86,9 +91,15 @@ struct Fault {
 }
 
 impl MemoryDisk {
-    /// An empty disk of `total` bytes that can clone.
+    /// An empty disk of `total` bytes that knows all ways.
     #[must_use]
     pub fn new(total: u64) -> Self {
+        Self::with_ways(total, DiskWays { clone: true, copy_file_range: true, splice: true })
+    }
+
+    /// The same with these ways.
+    #[must_use]
+    pub fn with_ways(total: u64, ways: DiskWays) -> Self {
         let state = State {
             folders: BTreeMap::new(),
             lost: BTreeMap::new(),
@@ -96,7 +107,7 @@ impl MemoryDisk {
             faults: Vec::new(),
             total,
             used: 0,
-            can_clone: true,
+            ways,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -104,9 +115,7 @@ impl MemoryDisk {
     /// The same, on a file system that does not clone.
     #[must_use]
     pub fn without_clone(total: u64) -> Self {
-        let disk = Self::new(total);
-        disk.lock().can_clone = false;
-        disk
+        Self::with_ways(total, DiskWays { clone: false, copy_file_range: true, splice: true })
     }
 
     /// Plays a power cut: whatever is not durable is gone, whatever was not durably removed is back. Files that
@@ -208,12 +217,45 @@ impl Disk for MemoryDisk {
         assert!(on_grid(range.start()) && on_grid(range.end()), "clones lie on the grid");
         assert!(!range.is_empty(), "an empty range is nothing to clone");
         self.call(Some(Call::Clone), move |state| {
-            if !state.can_clone {
+            if !state.ways.clone {
                 return Err(DiskError::Unsupported);
             }
             let bytes = state.file_mut(source)?.bytes.get(places(range)).map(<[u8]>::to_vec);
             let bytes = bytes.ok_or(DiskError::Unsupported)?;
             state.add(target, File { bytes, finished: true, ..File::default() })?;
+            Ok(Unsynced::of_memory(target))
+        })
+    }
+
+    fn copy_range(
+        &self,
+        source: BlobId,
+        range: ByteRange,
+        target: BlobId,
+        by: KernelCopy,
+    ) -> Local<'_, Result<Unsynced, DiskError>> {
+        assert!(on_grid(range.start()) && on_grid(range.end()), "copies lie on the grid");
+        assert!(!range.is_empty(), "an empty range is nothing to copy");
+        let call = match by {
+            KernelCopy::CopyFileRange => Call::CopyFileRange,
+            KernelCopy::Splice => Call::Splice,
+        };
+        self.call(Some(call), move |state| {
+            let can = match by {
+                KernelCopy::CopyFileRange => state.ways.copy_file_range,
+                KernelCopy::Splice => state.ways.splice,
+            };
+            if !can {
+                return Err(DiskError::Unsupported);
+            }
+            let bytes = state.file_mut(source)?.bytes.get(places(range)).map(<[u8]>::to_vec);
+            let bytes = bytes.ok_or(DiskError::Truncated)?;
+            if state.total - state.used < range.len() {
+                return Err(DiskError::NoSpace);
+            }
+            let file = File { bytes, charged: range.len(), finished: true, ..File::default() };
+            state.add(target, file)?;
+            state.used += range.len();
             Ok(Unsynced::of_memory(target))
         })
     }
@@ -287,8 +329,8 @@ impl Disk for MemoryDisk {
         self.call(None, |state| Ok(Space { free: state.total - state.used, total: state.total }))
     }
 
-    fn can_clone(&self) -> bool {
-        self.lock().can_clone
+    fn ways(&self) -> DiskWays {
+        self.lock().ways
     }
 }
 

@@ -8,6 +8,7 @@
 //! Units: offsets and lengths in bytes; writes and reads lie on a grid of [`ALIGN`].
 
 pub mod buffer;
+pub mod copier;
 pub mod glommio;
 pub mod memory;
 pub mod raw;
@@ -62,6 +63,20 @@ pub trait Disk {
         target: BlobId,
     ) -> Local<'_, Result<Unsynced, DiskError>>;
 
+    /// Creates `target` and lets the kernel copy `range` of `source` to its offset 0: the bytes move, and none of
+    /// them through this process. The same rules as for [`Disk::clone_range`].
+    ///
+    /// [`DiskError::Unsupported`] if the file system or the kernel does not do it, [`DiskError::Truncated`] if the
+    /// source ends before `range`, [`DiskError::Busy`] if too many such copies are under way. After an error there
+    /// is no `target`. Cancel: as for [`Disk::create`]; the copying ends soon.
+    fn copy_range(
+        &self,
+        source: BlobId,
+        range: ByteRange,
+        target: BlobId,
+        by: KernelCopy,
+    ) -> Local<'_, Result<Unsynced, DiskError>>;
+
     /// Reads exactly `len` bytes at `offset`; both on the grid of [`ALIGN`], `len` from 1 to [`READ_LEN_MAX`].
     /// [`DiskError::Truncated`] if the file ends before, [`DiskError::Missing`] if there is no such file.
     fn read(&self, blob: BlobId, offset: u64, len: usize) -> Local<'_, Result<Block, DiskError>>;
@@ -95,8 +110,28 @@ pub trait Disk {
     /// How much room the file system has.
     fn free(&self) -> Local<'_, Result<Space, DiskError>>;
 
-    /// Whether [`Disk::clone_range`] worked when it was tried at start.
-    fn can_clone(&self) -> bool;
+    /// What worked when it was tried at start.
+    fn ways(&self) -> DiskWays;
+}
+
+/// How the kernel copies a range of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KernelCopy {
+    /// copy_file_range(2): the file system may do it by itself, as network file systems do on their server.
+    CopyFileRange,
+    /// splice(2) from the file into a pipe and from there into the other one.
+    Splice,
+}
+
+/// What a disk can do without moving bytes through this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DiskWays {
+    /// [`Disk::clone_range`].
+    pub clone: bool,
+    /// [`Disk::copy_range`] by [`KernelCopy::CopyFileRange`].
+    pub copy_file_range: bool,
+    /// [`Disk::copy_range`] by [`KernelCopy::Splice`].
+    pub splice: bool,
 }
 
 /// A blob file while it is written.
@@ -128,8 +163,8 @@ impl Unsynced {
     /// A file behind a descriptor that shares the open file description of the one that wrote it, so that
     /// the errors of its writes are reported to it.
     #[must_use]
-    pub fn of_descriptor(blob: BlobId, descriptor: OwnedFd) -> Self {
-        Self { blob, descriptor: Some(Arc::new(descriptor)), poisoned: AtomicBool::new(false) }
+    pub fn of_descriptor(blob: BlobId, descriptor: impl Into<Arc<OwnedFd>>) -> Self {
+        Self { blob, descriptor: Some(descriptor.into()), poisoned: AtomicBool::new(false) }
     }
 
     /// A file of a disk that has no descriptors.
@@ -195,8 +230,10 @@ pub enum DiskError {
     Exists,
     /// The file system, or the quota, is full.
     NoSpace,
-    /// The file system does not do this (cloning).
+    /// The file system does not do this (cloning, copying in the kernel).
     Unsupported,
+    /// Too many calls of this kind are waiting.
+    Busy,
     /// The file ends before the end of the range that was asked for.
     Truncated,
     /// Anything else the system said.
@@ -235,6 +272,7 @@ impl fmt::Display for DiskError {
             Self::Exists => f.write_str("the file exists already"),
             Self::NoSpace => f.write_str("no space left on the file system"),
             Self::Unsupported => f.write_str("the file system does not support this"),
+            Self::Busy => f.write_str("too many copies are under way"),
             Self::Truncated => f.write_str("the file is shorter than its record says"),
             Self::Io { action, text, .. } => write!(f, "{action}: {text}"),
         }

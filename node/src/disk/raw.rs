@@ -2,20 +2,24 @@
 //!
 //! May touch: files, and block while doing so; so everything here runs at start or on a blocking thread.
 //! Must not: be called on a shard's thread.
-//! Source: ioctl_ficlonerange(2), flock(2), statfs(2), statx(2), adjtimex(2), open(2) "O_DIRECT".
+//! Source: ioctl_ficlonerange(2), copy_file_range(2), splice(2), sync_file_range(2), flock(2), statfs(2), statx(2),
+//! adjtimex(2), open(2) "O_DIRECT".
 
 #![expect(unsafe_code, reason = "this is the room of the system calls; see each SAFETY")]
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use protocol::range::ByteRange;
-use rustix::fs::{AtFlags, FlockOperation, StatxFlags};
+use rustix::fs::{Advice, AtFlags, FlockOperation, StatxFlags};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with};
 
-use super::{ALIGN, DiskError, Space};
+use super::{ALIGN, DiskError, DiskWays, KernelCopy, Space};
 
 /// The layout of `struct file_clone_range`, <linux/fs.h>.
 #[repr(C)]
@@ -46,6 +50,129 @@ pub fn clone_range(
     let outcome =
         unsafe { libc::ioctl(target.as_raw_fd(), libc::FICLONERANGE, &raw const argument) };
     if outcome == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Lets the kernel copy `range` of `source` to `offset` of `target`, and returns when the bytes have been handed
+/// to the device, so that no later sync finds much to do. A short copy is continued.
+///
+/// # Errors
+/// [`DiskError::Truncated`] if the source ends before the range, else what the system says, sorted: EINVAL, EXDEV,
+/// ENOSYS and EOPNOTSUPP mean that it does not do this. The target may hold a part of the range then.
+pub fn copy_range(
+    source: BorrowedFd<'_>,
+    range: ByteRange,
+    target: BorrowedFd<'_>,
+    offset: u64,
+    by: KernelCopy,
+) -> Result<(), DiskError> {
+    let outcome = match by {
+        KernelCopy::CopyFileRange => copy_file_range(source, range, target, offset),
+        KernelCopy::Splice => splice(source, range, target, offset),
+    };
+    let copied = outcome.and_then(|whole| {
+        if whole {
+            settle(source, range, target, offset)?;
+        }
+        Ok(whole)
+    });
+    match copied {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(DiskError::Truncated),
+        Err(Errno::INVAL | Errno::XDEV | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            Err(DiskError::Unsupported)
+        }
+        Err(error) => Err(DiskError::from_io("copy a blob", &error.into())),
+    }
+}
+
+/// False if the source ended before the range.
+fn copy_file_range(
+    source: BorrowedFd<'_>,
+    range: ByteRange,
+    target: BorrowedFd<'_>,
+    offset: u64,
+) -> Result<bool, Errno> {
+    let (mut from, mut to) = (range.start(), offset);
+    while from < range.end() {
+        let len = usize::try_from(range.end() - from).unwrap_or(usize::MAX);
+        let copied =
+            rustix::fs::copy_file_range(source, Some(&mut from), target, Some(&mut to), len);
+        match copied {
+            Ok(0) => return Ok(false),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+/// What a pipe is asked to hold: the most that a process may ask for without privileges. A smaller one does, too.
+const PIPE_LEN: usize = 1024 * 1024;
+
+/// False if the source ended before the range.
+fn splice(
+    source: BorrowedFd<'_>,
+    range: ByteRange,
+    target: BorrowedFd<'_>,
+    offset: u64,
+) -> Result<bool, Errno> {
+    // A pipe of its own for each call: what is left in it after an error goes with it.
+    let (pipe_out, pipe_in) = pipe_with(PipeFlags::CLOEXEC)?;
+    let pipe_len = fcntl_setpipe_size(&pipe_in, PIPE_LEN).unwrap_or(PIPE_LEN);
+    let (mut from, mut to) = (range.start(), offset);
+    let flags = SpliceFlags::empty();
+    while from < range.end() {
+        let len = usize::try_from(range.end() - from).map_or(pipe_len, |len| len.min(pipe_len));
+        let mut filled =
+            match rustix::pipe::splice(source, Some(&mut from), &pipe_in, None, len, flags) {
+                Ok(0) => return Ok(false),
+                Ok(filled) => filled,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error),
+            };
+        while filled > 0 {
+            match rustix::pipe::splice(&pipe_out, None, target, Some(&mut to), filled, flags) {
+                Ok(0) => return Err(Errno::IO),
+                Ok(moved) => filled -= moved,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Waits until the copied bytes are on their way out of the page cache, then lets go of them there: blobs are read
+/// past it. Durability is not meant here; that is the sync of the whole file.
+fn settle(
+    source: BorrowedFd<'_>,
+    range: ByteRange,
+    target: BorrowedFd<'_>,
+    offset: u64,
+) -> Result<(), Errno> {
+    write_out(target, offset, range.len())?;
+    for (file, start) in [(source, range.start()), (target, offset)] {
+        // Advice: a file system that does not take it keeps the pages a little longer.
+        let _ = rustix::fs::fadvise(file, start, NonZeroU64::new(range.len()), Advice::DontNeed);
+    }
+    Ok(())
+}
+
+/// Writes the dirty pages of a part of a file out and waits for them, without the file system's log.
+fn write_out(file: BorrowedFd<'_>, offset: u64, len: u64) -> Result<(), Errno> {
+    let (Ok(offset), Ok(len)) = (i64::try_from(offset), i64::try_from(len)) else {
+        return Err(Errno::FBIG);
+    };
+    let flags = libc::SYNC_FILE_RANGE_WAIT_BEFORE
+        | libc::SYNC_FILE_RANGE_WRITE
+        | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    // SAFETY: sync_file_range(2) takes no memory of ours, and the descriptor is borrowed, hence open.
+    let outcome = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, len, flags) };
+    if outcome == -1 {
+        let error = io::Error::last_os_error();
+        return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO));
+    }
+    Ok(())
 }
 
 /// The room of the file system that `path` lies on.
@@ -90,8 +217,8 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 pub struct Facts {
     /// The file system's name, or its number in hex.
     pub file_system: String,
-    /// Whether ranges of files can be cloned.
-    pub can_clone: bool,
+    /// What copies ranges of files without a byte of them in this process.
+    pub ways: DiskWays,
     /// Whether direct reads and writes on the grid of [`ALIGN`] work.
     pub direct: bool,
     /// The grid that the file system asks for in direct reads and writes, if it says so.
@@ -198,7 +325,7 @@ fn lock_as(data: &Path, how: FlockOperation) -> Result<OwnedFd, DataDirectoryErr
     let lock = OwnedFd::from(File::open(data).map_err(failed)?);
     match rustix::fs::flock(&lock, how) {
         Ok(()) => Ok(lock),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(DataDirectoryError::InUse),
+        Err(Errno::WOULDBLOCK) => Err(DataDirectoryError::InUse),
         Err(error) => Err(failed(error.into())),
     }
 }
@@ -255,8 +382,16 @@ fn probe_with(source: &Path, target: &Path) -> io::Result<Facts> {
         .ok()
         .map(|found| found.stx_dio_offset_align)
         .filter(|&align| align != 0);
-    let can_clone = probe_clone(&plain, target, &pattern).is_ok_and(|same| same);
-    Ok(Facts { file_system, can_clone, direct, direct_align })
+    let works = |copy: &dyn Fn(ByteRange, BorrowedFd<'_>) -> bool| {
+        probe_copy(target, &pattern, copy).is_ok_and(|same| same)
+    };
+    let copies = |by| works(&|range, to| copy_range(plain.as_fd(), range, to, 0, by).is_ok());
+    let ways = DiskWays {
+        clone: works(&|range, to| clone_range(plain.as_fd(), range, to).is_ok()),
+        copy_file_range: copies(KernelCopy::CopyFileRange),
+        splice: copies(KernelCopy::Splice),
+    };
+    Ok(Facts { file_system, ways, direct, direct_align })
 }
 
 fn probe_file(path: &Path, flags: i32) -> io::Result<File> {
@@ -283,12 +418,18 @@ fn probe_direct(path: &Path, pattern: &[u8]) -> io::Result<bool> {
     Ok(*aligned == pattern[..ALIGN])
 }
 
-/// Clones the second grid unit of `source` and reads it back.
-fn probe_clone(source: &File, target: &Path, pattern: &[u8]) -> io::Result<bool> {
+/// Copies the second grid unit of the pattern into a file of its own and reads it back.
+fn probe_copy(
+    target: &Path,
+    pattern: &[u8],
+    copy: impl Fn(ByteRange, BorrowedFd<'_>) -> bool,
+) -> io::Result<bool> {
     let target = probe_file(target, 0)?;
     let (start, end) = (ALIGN as u64, 2 * ALIGN as u64);
     let range = ByteRange::new(start, end).expect("ascending");
-    clone_range(source.as_fd(), range, target.as_fd())?;
+    if !copy(range, target.as_fd()) {
+        return Ok(false);
+    }
     let mut read = vec![0; ALIGN];
     target.read_exact_at(&mut read, 0)?;
     Ok(read == pattern[ALIGN..] && target.metadata()?.len() == end - start)

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use tempfile::TempDir;
 
+use super::copier::Copiers;
 use super::glommio::{GlommioDisk, folder_path, run_on_shard};
 use super::memory::{Call, MemoryDisk};
 use super::raw::{DataDirectory, DataDirectoryError};
@@ -84,7 +85,7 @@ fn on_path(path: &Path, case: Case) {
     let data = DataDirectory::open(path).expect("a data directory");
     let syncer = Arc::new(FileSyncer::start(data.path()).expect("threads"));
     run_on_shard(async move {
-        let disk = Rc::new(GlommioDisk::new(&data));
+        let disk = Rc::new(GlommioDisk::new(&data, Copiers::start().expect("threads")));
         disk.make_folder(FOLDER).await.expect("made");
         let (damaged, shortened) = (data.path().to_owned(), data.path().to_owned());
         case(Rc::new(Form {
@@ -312,7 +313,7 @@ async fn reads_say_what_is_wrong(form: Rc<Form>) {
 
 async fn clones_share_the_grid_around_them(form: Rc<Form>) {
     let disk = &form.disk;
-    if !disk.can_clone() {
+    if !disk.ways().clone {
         let none = disk.clone_range(blob(1), ByteRange::new(0, 4096).expect("ascending"), blob(2));
         assert!(none.await.is_err());
         return;
@@ -347,7 +348,7 @@ async fn clones_fail_without_a_trace(form: Rc<Form>) {
     assert!(disk.clone_range(blob(1), beyond, blob(2)).await.is_err(), "beyond its end");
     assert_eq!(disk.list_folder(FOLDER).await, Ok(vec![blob(1)]));
 
-    if disk.can_clone() {
+    if disk.ways().clone {
         write_file(&**disk, blob(3), &pattern(2 * ALIGN)).await.expect("written");
         let taken = disk.clone_range(blob(1), range, blob(3)).await;
         assert_eq!(taken.map(drop), Err(DiskError::Exists));
@@ -426,6 +427,11 @@ async fn what_is_cancelled_at_any_point_can_be_unlinked_at_once(form: Rc<Form>) 
         let range = ByteRange::new(0, ALIGN as u64).expect("ascending");
         poll_times(disk.clone_range(blob(0), range, target), polls).await;
         disk.unlink(vec![target]).await.expect("gone for good");
+        for by in [KernelCopy::CopyFileRange, KernelCopy::Splice] {
+            let target = next();
+            poll_times(disk.copy_range(blob(0), range, target, by), polls).await;
+            disk.unlink(vec![target]).await.expect("gone for good");
+        }
     }
     disk.unlink(vec![blob(0)]).await.expect("removed");
     assert_eq!(disk.list_folder(FOLDER).await, Ok(vec![]));
@@ -498,7 +504,7 @@ fn a_power_cut_takes_what_was_not_synced() {
 #[test]
 fn any_call_in_memory_can_be_made_to_fail() {
     let disk = MemoryDisk::without_clone(DISK_LEN);
-    assert!(!disk.can_clone());
+    assert!(!disk.ways().clone);
     disk.fail(Call::Create, 1, DiskError::NoSpace);
     disk.fail(Call::Sync, 0, DiskError::Missing);
     block_on(async {
@@ -533,7 +539,7 @@ fn xfs_is_known_to_clone() {
         let data = DataDirectory::open(&mounted.path()).expect("opened");
         let facts = data.facts();
         assert_eq!(
-            (facts.file_system.as_str(), facts.can_clone, facts.direct),
+            (facts.file_system.as_str(), facts.ways.clone, facts.direct),
             ("xfs", true, true)
         );
         drop(data);
@@ -554,7 +560,7 @@ fn what_was_synced_survives_a_power_cut() {
     let data = DataDirectory::open(&path).expect("opened");
     let syncer = FileSyncer::start(data.path()).expect("threads");
     run_on_shard(async {
-        let disk = GlommioDisk::new(&data);
+        let disk = GlommioDisk::new(&data, Copiers::start().expect("threads"));
         disk.make_folder(FOLDER).await.expect("made");
         let source = write_file(&disk, blob(1), &bytes).await.expect("written");
         let removed = write_file(&disk, blob(2), &bytes).await.expect("written");
@@ -570,7 +576,7 @@ fn what_was_synced_survives_a_power_cut() {
 
     let data = DataDirectory::open(&mounted.path().join("data")).expect("opened");
     run_on_shard(async {
-        let disk = GlommioDisk::new(&data);
+        let disk = GlommioDisk::new(&data, Copiers::start().expect("threads"));
         let blobs = disk.list_folder(FOLDER).await.expect("listed");
         assert_eq!(blobs, [blob(1), blob(3)], "what was synced, and nothing else");
         for at in 0..5 {

@@ -42,6 +42,7 @@ pub(super) fn catalog(error: CatalogError) -> S3Error {
 pub(super) fn disk(error: &DiskError) -> S3Error {
     match error {
         DiskError::NoSpace => S3Error::insufficient_storage(),
+        DiskError::Busy => S3Error::slow_down(),
         other => {
             log::error("disk_failed", &[("cause", other)]);
             S3Error::internal()

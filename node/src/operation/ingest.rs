@@ -109,7 +109,7 @@ impl Sink {
                 bytes.extend_from_slice(&piece);
                 Ok(())
             }
-            Self::Blob(blob) => blob.push(piece).await.map_err(|error| failure::disk(&error)),
+            Self::Blob(blob) => blob.push(&piece).await.map_err(|error| failure::disk(&error)),
         }
     }
 
