@@ -22,6 +22,7 @@ pub mod epoch;
 pub mod exchange;
 pub mod flush;
 pub mod format;
+pub mod fsck;
 pub mod host;
 pub mod http;
 pub mod lease;

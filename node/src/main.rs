@@ -13,5 +13,6 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => node::serve::run(flags, node::start::open),
         Command::Doctor(flags) => node::doctor::run(flags),
+        Command::Fsck(flags) => node::fsck::run(flags),
     }
 }

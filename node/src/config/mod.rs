@@ -16,7 +16,7 @@ use protocol::sign::Credential;
 
 use self::value::{Settings, parse_duration, parse_fraction, parse_list, parse_size};
 
-pub use self::place::{PlaceFlags, Places};
+pub use self::place::{FsckFlags, PlaceFlags, Places};
 pub use self::value::ConfigError;
 
 mod place;
@@ -278,6 +278,9 @@ pub enum Command {
     /// Say what this host offers a node, and what to change
     #[command(after_help = DOCTOR_HELP)]
     Doctor(PlaceFlags),
+    /// Check the data of a node that does not run: every record against every file
+    #[command(after_help = FSCK_HELP)]
+    Fsck(FsckFlags),
 }
 
 /// The flags of `tenon serve`. Each can come from the environment as well.
@@ -316,6 +319,10 @@ const DOCTOR_HELP: &str = "\
 Tries what a node will need: the directory (or, if it is not there yet, the folder that it would be made in), io_uring,
 limits, clock. Leaves nothing behind and may be run beside a node that serves.
 Exit codes: 0 a node can run here, 1 it cannot, 2 usage";
+
+const FSCK_HELP: &str = "\
+Nothing is changed. With --verify damaged bytes are found as well.
+Exit codes: 0 all is well, 2 usage, 4 there are problems, 8 could not check";
 
 const ENVIRONMENT_HELP: &str = "\
 Environment (no default for the root credential):

@@ -18,6 +18,20 @@ pub struct PlaceFlags {
     pub meta_dir: Option<PathBuf>,
 }
 
+/// The flags of `tenon fsck`.
+#[derive(clap::Args, Debug, Default)]
+pub struct FsckFlags {
+    /// Which data.
+    #[command(flatten)]
+    pub places: PlaceFlags,
+    /// Read every byte and compare it with its fingerprint
+    #[arg(long)]
+    pub verify: bool,
+    /// One JSON object a line instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Where a node keeps what it stores.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Places {

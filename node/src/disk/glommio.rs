@@ -398,33 +398,33 @@ impl Drop for Birth {
 }
 
 /// The folder of a lease.
-pub(super) fn folder_path(data: &Path, folder: FolderId) -> PathBuf {
+pub(crate) fn folder_path(data: &Path, folder: FolderId) -> PathBuf {
     raw::blobs(data).join(format!("{:08x}", folder.get()))
 }
 
-fn blob_path(data: &Path, blob: BlobId) -> PathBuf {
+pub(crate) fn blob_path(data: &Path, blob: BlobId) -> PathBuf {
     folder_path(data, blob.folder()).join(format!("{:03x}", blob.slot()))
 }
 
 /// The slot that a file name stands for; `None` for a name that no blob has.
-fn slot_of(name: &str) -> Option<u16> {
+pub(crate) fn slot_of(name: &str) -> Option<u16> {
     let slot = u16::from_str_radix(name, 16).ok()?;
     (slot < FOLDER_SLOTS && name == format!("{slot:03x}")).then_some(slot)
 }
 
 /// The folder that a name in the folder of folders stands for; `None` for a name that no folder has.
-fn folder_of(name: &str) -> Option<FolderId> {
+pub(crate) fn folder_of(name: &str) -> Option<FolderId> {
     let number = u64::from_str_radix(name, 16).ok()?;
     (name == format!("{number:08x}")).then(|| FolderId::new(number))
 }
 
 /// What a blob is called in the lost folder.
-fn lost_name(blob: BlobId) -> String {
+pub(crate) fn lost_name(blob: BlobId) -> String {
     format!("{:08x}-{:03x}", blob.folder().get(), blob.slot())
 }
 
 /// Whether this is the name of a blob in the lost folder.
-fn is_lost_blob(name: &str) -> bool {
+pub(crate) fn is_lost_blob(name: &str) -> bool {
     let parts = name.split_once('-');
     parts.is_some_and(|(folder, slot)| folder_of(folder).is_some() && slot_of(slot).is_some())
 }

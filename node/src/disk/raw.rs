@@ -345,12 +345,12 @@ pub fn clock_is_synchronised() -> io::Result<bool> {
 }
 
 /// The folder of the blob folders.
-pub(super) fn blobs(data: &Path) -> PathBuf {
+pub(crate) fn blobs(data: &Path) -> PathBuf {
     data.join("blobs")
 }
 
 /// The folder of files that nobody named.
-pub(super) fn lost(data: &Path) -> PathBuf {
+pub(crate) fn lost(data: &Path) -> PathBuf {
     data.join("lost")
 }
 
