@@ -306,7 +306,10 @@ impl Reader {
     }
 
     pub(crate) fn etag(&mut self) -> Result<ETag, DecodeError> {
-        ETag::from_text(&self.text("etag")?).ok_or_else(|| self.malformed("etag"))
+        let text = self.text("etag")?;
+        // What is stored is the tag itself: nothing around it that a client's tag may have.
+        let etag = ETag::from_text(&text).filter(|etag| etag.as_str() == text);
+        etag.ok_or_else(|| self.malformed("etag"))
     }
 
     pub(crate) fn part_number(&mut self) -> Result<PartNumber, DecodeError> {

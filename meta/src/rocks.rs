@@ -341,7 +341,8 @@ fn is_large(space: Space) -> bool {
         | Space::Manifests
         | Space::Blobs
         | Space::Leases
-        | Space::Garbage => false,
+        | Space::Garbage
+        | Space::Owners => false,
     }
 }
 

@@ -34,11 +34,13 @@ pub enum Space {
     Leases,
     /// What no name reaches any more and is to be let go of.
     Garbage,
+    /// Which records name a blob, by blob.
+    Owners,
 }
 
 impl Space {
     /// Every space.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::System,
         Self::Buckets,
         Self::Objects,
@@ -50,6 +52,7 @@ impl Space {
         Self::Tables,
         Self::Leases,
         Self::Garbage,
+        Self::Owners,
     ];
 
     /// The name that the space has on disk and in messages. Never changed.
@@ -67,6 +70,7 @@ impl Space {
             Self::Tables => "tables",
             Self::Leases => "leases",
             Self::Garbage => "garbage",
+            Self::Owners => "owners",
         }
     }
 

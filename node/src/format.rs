@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::disk::raw;
 
 /// The format that this program reads and writes.
-const FORMAT: &str = "tenon 1\n";
+const FORMAT: &str = "tenon 2\n";
 
 /// Checks the format of `data`, or writes it where there is none yet.
 ///
@@ -80,9 +80,12 @@ mod tests {
         check(data.path()).expect("new");
         check(data.path()).expect("ours");
         assert_eq!(read(data.path()), Ok(true));
-        fs::write(data.path().join("format"), "tenon 9\n").expect("written");
-        let message = check(data.path()).expect_err("of a later program");
-        assert!(message.contains("tenon 9") && message.contains("tenon 1"), "{message}");
+        for other in ["tenon 1", "tenon 9"] {
+            fs::write(data.path().join("format"), format!("{other}\n")).expect("written");
+            let message = check(data.path()).expect_err("of another program");
+            assert!(message.contains(other) && message.contains("tenon 2"), "{message}");
+            assert!(message.contains("use the version of Tenon that wrote it"), "{message}");
+        }
         fs::create_dir_all(data.path().join("blobs/00000001")).expect("made");
         fs::remove_file(data.path().join("format")).expect("removed");
         let message = check(data.path()).expect_err("data of an unknown format");

@@ -2,14 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 
 use bytes::Bytes;
+use protocol::name::ObjectKey;
+use protocol::part::PartNumber;
 
+use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, FolderId, ManifestId, TableId};
-use crate::key;
+use crate::key::{self, GarbageKey};
 use crate::record::{
-    BlobRecord, BucketCounters, BucketRecord, Counters, GarbageRecord, LeaseRecord, ManifestPage,
-    ObjectRecord, PartRecord, PiecePage, Record, Since, TableHead, UploadRecord,
+    BlobRecord, BucketCounters, BucketRecord, Content, Counters, GarbageRecord, LeaseRecord,
+    ManifestPage, ObjectRecord, Owner, OwnerMark, PartRecord, PieceList, PiecePage, Record, Since,
+    TableHead, UploadRecord,
 };
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
@@ -38,18 +43,20 @@ pub(super) struct Census {
     pub(super) counters: Counters,
     pub(super) buckets: BTreeMap<BucketId, String>,
     pub(super) bucket_counters: BTreeMap<BucketId, BucketCounters>,
-    pub(super) objects: Vec<(BucketId, ObjectRecord)>,
+    pub(super) objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
     pub(super) uploads: Vec<(BucketId, UploadRecord)>,
-    pub(super) parts: BTreeMap<(ManifestId, u32), PartRecord>,
+    pub(super) parts: BTreeMap<(ManifestId, PartNumber), PartRecord>,
     pub(super) manifest_pages: BTreeMap<(ManifestId, u32), ManifestPage>,
     pub(super) piece_pages: BTreeMap<(ManifestId, u32), PiecePage>,
     pub(super) blobs: BTreeMap<BlobId, BlobRecord>,
     pub(super) tables: BTreeMap<TableId, TableHead>,
-    pub(super) table_pages: BTreeSet<(TableId, u32)>,
+    pub(super) table_pages: BTreeMap<(TableId, u32), TablePageSum>,
     pub(super) leases: BTreeSet<FolderId>,
-    pub(super) garbage: Vec<GarbageRecord>,
+    pub(super) garbage: BTreeMap<GarbageKey, GarbageRecord>,
     pub(super) unreferenced: BTreeSet<BlobId>,
     pub(super) taken: BTreeSet<BlobId>,
+    pub(super) sparse: BTreeSet<BlobId>,
+    pub(super) owners: BTreeSet<(BlobId, Owner)>,
 }
 
 impl Census {
@@ -77,6 +84,25 @@ impl Census {
         Ok((census, unreadable))
     }
 
+    /// Every list of pieces that an object or a part holds.
+    pub(super) fn piece_lists(&self) -> impl Iterator<Item = &PieceList> {
+        let objects = self.objects.values().filter_map(|object| match &object.content {
+            Content::Pieces(pieces) => Some(pieces),
+            Content::Parts { .. } => None,
+        });
+        objects.chain(self.parts.values().map(|part| &part.pieces))
+    }
+
+    /// The parts that there are under a manifest.
+    pub(super) fn parts_under(
+        &self,
+        manifest: ManifestId,
+    ) -> impl Iterator<Item = (ManifestId, PartNumber)> {
+        let first = (manifest, PartNumber::MIN);
+        let parts = self.parts.range(first..).take_while(move |((of, _), _)| *of == manifest);
+        parts.map(|(part, _)| *part)
+    }
+
     fn enter(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<(), String> {
         let stored = Bytes::copy_from_slice(value);
         match space {
@@ -84,7 +110,10 @@ impl Census {
             Space::Buckets => self.enter_bucket(key, stored)?,
             Space::Objects => {
                 let bucket = BucketId::new(number(key)?);
-                self.objects.push((bucket, read::<ObjectRecord>(stored)?));
+                let name = key::object_key_of(bucket, key).and_then(Result::ok);
+                let name =
+                    name.and_then(|name| ObjectKey::parse(name).ok()).ok_or_else(malformed)?;
+                self.objects.insert((bucket, name), read::<ObjectRecord>(stored)?);
             }
             Space::Uploads => {
                 let bucket = BucketId::new(number(key)?);
@@ -93,7 +122,10 @@ impl Census {
             Space::Parts => {
                 let part = read::<PartRecord>(stored)?;
                 let manifest = ManifestId::new(number(key)?);
-                self.parts.insert((manifest, part.number.get().into()), part);
+                if key != key::part(manifest, part.number) {
+                    return Err(format!("it says that it is part {}", part.number));
+                }
+                self.parts.insert((manifest, part.number), part);
             }
             Space::Manifests => {
                 self.manifest_pages.insert(page(key)?, read::<ManifestPage>(stored)?);
@@ -111,6 +143,10 @@ impl Census {
                 self.leases.insert(FolderId::new(number(key)?));
             }
             Space::Garbage => self.enter_garbage(key, stored)?,
+            Space::Owners => {
+                read::<OwnerMark>(stored)?;
+                self.owners.insert(key::owner_of(key).ok_or_else(malformed)?);
+            }
         }
         Ok(())
     }
@@ -131,25 +167,89 @@ impl Census {
         if key == key::table_head(table) {
             self.tables.insert(table, read::<TableHead>(stored)?);
         } else {
-            TablePage::decode(&stored).map_err(|error| error.to_string())?;
-            self.table_pages.insert((table, page(key)?.1));
+            let stored = TablePage::decode(&stored).map_err(|error| error.to_string())?;
+            self.table_pages.insert((table, page(key)?.1), TablePageSum::of(&stored));
         }
         Ok(())
     }
 
     fn enter_garbage(&mut self, key: &[u8], stored: Bytes) -> Result<(), String> {
-        if key::garbage_of(key).is_some() {
-            self.garbage.push(read::<GarbageRecord>(stored)?);
+        if let Some(at) = key::garbage_of(key) {
+            self.garbage.insert(at, read::<GarbageRecord>(stored)?);
         } else if let Some(blob) = key::unreferenced_of(key) {
             read::<Since>(stored)?;
             self.unreferenced.insert(blob);
         } else if let Some(blob) = key::taken_of(key) {
             read::<Since>(stored)?;
             self.taken.insert(blob);
+        } else if let Some(blob) = key::sparse_of(key) {
+            read::<Since>(stored)?;
+            self.sparse.insert(blob);
         } else {
             return Err(malformed());
         }
         Ok(())
+    }
+}
+
+/// What a page of a block table adds to what is before it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TablePageSum {
+    /// The fingerprint of everything before it, as it says.
+    pub(super) running: Fingerprint,
+    /// The same with its own blocks.
+    pub(super) total: Fingerprint,
+    /// How many bytes it describes.
+    pub(super) len: u64,
+}
+
+impl TablePageSum {
+    fn of(page: &TablePage) -> Self {
+        let blocks = (0..).map_while(|block| page.block(block));
+        let total = blocks.fold(page.running(), |sum, (block, len)| sum.then(block, len.into()));
+        Self { running: page.running(), total, len: page.len() }
+    }
+}
+
+/// Which pages there should be. Ranges, for a damaged record may speak of billions.
+#[derive(Default)]
+pub(super) struct Pages {
+    owned: BTreeMap<u64, Vec<Range<u32>>>,
+    found: Vec<String>,
+}
+
+impl Pages {
+    pub(super) fn own(&mut self, id: u64, pages: Range<u32>) {
+        let owned = self.owned.entry(id).or_default();
+        if owned.iter().any(|other| other.start.max(pages.start) < other.end.min(pages.end)) {
+            self.found.push(format!("pages {pages:?} of {id} have two owners"));
+        }
+        owned.push(pages);
+    }
+
+    /// What does not fit between those that should be and those that are `there`.
+    pub(super) fn compare(
+        mut self,
+        what: &str,
+        there: impl Iterator<Item = (u64, u32)>,
+    ) -> Vec<String> {
+        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+        for (id, page) in there {
+            let owned = self.owned.get(&id).map_or(&[][..], Vec::as_slice);
+            if owned.iter().any(|pages| pages.contains(&page)) {
+                *counts.entry(id).or_default() += 1;
+            } else {
+                self.found.push(format!("page {page} of {what} {id} is stray"));
+            }
+        }
+        for (id, owned) in self.owned {
+            let should: u64 = owned.iter().map(|pages| pages.len() as u64).sum();
+            let there = counts.get(&id).copied().unwrap_or_default();
+            if there < should {
+                self.found.push(format!("{} pages of {what} {id} are missing", should - there));
+            }
+        }
+        self.found
     }
 }
 

@@ -11,6 +11,7 @@ use protocol::name::{BucketName, ObjectKey, UploadId};
 use protocol::part::PartNumber;
 
 use crate::id::{BlobId, BucketId, FolderId, ManifestId, Sequence, TableId};
+use crate::record::Owner;
 
 /// Where a garbage record is kept: oldest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -167,6 +168,65 @@ pub fn unreferenced_of(key: &[u8]) -> Option<BlobId> {
     blob_of(key.strip_prefix(&[UNREFERENCED])?)
 }
 
+/// Garbage: the mark of a blob of which little is named.
+pub fn sparse(blob: BlobId) -> Vec<u8> {
+    [&[SPARSE][..], &blob.get().to_be_bytes()].concat()
+}
+
+/// The blob in a key of [`sparse`]; `None` for other keys.
+pub fn sparse_of(key: &[u8]) -> Option<BlobId> {
+    blob_of(key.strip_prefix(&[SPARSE])?)
+}
+
+/// Owners: that `owner` names `blob`.
+pub fn owner(blob: BlobId, owner: &Owner) -> Vec<u8> {
+    let mut bytes = owners(blob);
+    match owner {
+        Owner::Object { bucket, key } => {
+            bytes.push(OWNER_OBJECT);
+            bytes.extend_from_slice(&object(*bucket, key));
+        }
+        Owner::Part { manifest, number } => {
+            bytes.push(OWNER_PART);
+            bytes.extend_from_slice(&part(*manifest, *number));
+        }
+        Owner::Page { list, page: number } => {
+            bytes.push(OWNER_PAGE);
+            bytes.extend_from_slice(&page(*list, *number));
+        }
+    }
+    bytes
+}
+
+/// Owners: what the keys of a blob's owners begin with.
+pub fn owners(blob: BlobId) -> Vec<u8> {
+    blob.get().to_be_bytes().to_vec()
+}
+
+/// The blob and its owner in a key of [`owner`]; `None` if it is none.
+pub fn owner_of(key: &[u8]) -> Option<(BlobId, Owner)> {
+    let (blob, rest) = key.split_first_chunk()?;
+    let (kind, rest) = rest.split_first()?;
+    let (id, rest) = rest.split_first_chunk()?;
+    let id = u64::from_be_bytes(*id);
+    let owner = match *kind {
+        OWNER_OBJECT => Owner::Object {
+            bucket: BucketId::new(id),
+            key: ObjectKey::parse(str::from_utf8(rest).ok()?).ok()?,
+        },
+        OWNER_PART => Owner::Part {
+            manifest: ManifestId::new(id),
+            number: PartNumber::new(u16::from_be_bytes(rest.try_into().ok()?))?,
+        },
+        OWNER_PAGE => Owner::Page {
+            list: ManifestId::new(id),
+            page: u32::from_be_bytes(rest.try_into().ok()?),
+        },
+        _ => return None,
+    };
+    Some((BlobId::new(u64::from_be_bytes(*blob)), owner))
+}
+
 /// The first key after all keys that begin with `prefix`; `None` if there can be none.
 pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
@@ -178,6 +238,10 @@ pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
 const BUCKET_COUNTERS: u8 = b'c';
 const BUCKET_NAME: u8 = b'n';
 const GARBAGE: u8 = b'g';
+const OWNER_OBJECT: u8 = b'o';
+const OWNER_PAGE: u8 = b'l';
+const OWNER_PART: u8 = b'p';
+const SPARSE: u8 = b's';
 const TAKEN: u8 = b't';
 const UNREFERENCED: u8 = b'u';
 

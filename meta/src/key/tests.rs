@@ -37,6 +37,25 @@ fn keys_have_these_bytes() {
     assert_eq!(garbage(at), b"g\0\0\0\0\0\0\x0a\x0b\0\0\x0c\x0d");
     assert_eq!(taken(blob_id), b"t\0\0\0\0\0\0\x05\x06");
     assert_eq!(unreferenced(blob_id), b"u\0\0\0\0\0\0\x05\x06");
+    assert_eq!(sparse(blob_id), b"s\0\0\0\0\0\0\x05\x06");
+    for (who, golden) in owners_of_each_kind().into_iter().zip([
+        &b"\0\0\0\0\0\0\x05\x06o\0\0\0\0\0\0\x01\x02a\0b"[..],
+        b"\0\0\0\0\0\0\x05\x06p\0\0\0\0\0\0\x03\x04\x07\x08",
+        b"\0\0\0\0\0\0\x05\x06l\0\0\0\0\0\0\x03\x04\0\0\0\x09",
+    ]) {
+        assert_eq!(owner(blob_id, &who), golden);
+        assert_eq!(owner_of(golden), Some((blob_id, who)));
+        assert!(golden.starts_with(&owners(blob_id)));
+    }
+}
+
+fn owners_of_each_kind() -> [Owner; 3] {
+    let manifest = ManifestId::new(0x0304);
+    [
+        Owner::Object { bucket: BucketId::new(0x0102), key: key_of("a\0b") },
+        Owner::Part { manifest, number: PartNumber::new(0x0708).expect("a part number") },
+        Owner::Page { list: manifest, page: 9 },
+    ]
 }
 
 #[test]
@@ -46,6 +65,7 @@ fn keys_are_read_back() {
     assert_eq!(garbage_of(&garbage(at)), Some(at));
     assert_eq!(taken_of(&taken(blob_id)), Some(blob_id));
     assert_eq!(unreferenced_of(&unreferenced(blob_id)), Some(blob_id));
+    assert_eq!(sparse_of(&sparse(blob_id)), Some(blob_id));
     assert_eq!(blob_of(&blob(blob_id)), Some(blob_id));
     assert_eq!(lease_of(&lease(FolderId::new(8))), Some(FolderId::new(8)));
     assert_eq!(garbage_of(&taken(blob_id)), None);
@@ -89,8 +109,10 @@ proptest! {
             taken_of(&bytes).map(taken),
             unreferenced_of(&bytes).map(unreferenced),
             blob_of(&bytes).map(blob),
+            sparse_of(&bytes).map(sparse),
+            owner_of(&bytes).map(|(blob, who)| owner(blob, &who)),
         );
-        for again in [read.0, read.1, read.2, read.3].into_iter().flatten() {
+        for again in [read.0, read.1, read.2, read.3, read.4, read.5].into_iter().flatten() {
             prop_assert_eq!(&again, &bytes);
         }
     }

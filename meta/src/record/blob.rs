@@ -9,6 +9,8 @@ use crate::id::TableId;
 pub struct BlobRecord {
     /// How many extents of stored records name it, garbage that is not released included.
     pub refs: u64,
+    /// The length of these extents together, what several of them name counted several times.
+    pub named: u64,
     /// The length of its file in bytes, padding included.
     pub len: u64,
     /// The block table that describes its bytes.
@@ -17,11 +19,28 @@ pub struct BlobRecord {
     pub first_block: u32,
 }
 
+/// Blobs up to this length are never sparse: a rewrite would not gain what it costs.
+pub const SPARSE_LEN_MIN: u64 = 256 * 1024;
+
+impl BlobRecord {
+    /// Whether it is worth asking if what is named of it should move to smaller blobs: it is held by less than a
+    /// quarter of its length.
+    pub fn is_sparse(&self) -> bool {
+        self.refs > 0 && self.len > SPARSE_LEN_MIN && self.named < self.len / 4
+    }
+
+    /// How many of its bytes are kept although no extent names them, at least; where extents overlap, more are.
+    pub fn slack(&self) -> u64 {
+        self.len.saturating_sub(self.named)
+    }
+}
+
 impl Record for BlobRecord {
     const NAME: &'static str = "blob record";
 
     fn write(&self, to: &mut Writer) {
         to.u64(self.refs);
+        to.u64(self.named);
         to.u64(self.len);
         to.u64(self.table.get());
         to.u32(self.first_block);
@@ -30,6 +49,7 @@ impl Record for BlobRecord {
     fn read(from: &mut Reader) -> Result<Self, DecodeError> {
         Ok(Self {
             refs: from.u64("references")?,
+            named: from.u64("named bytes")?,
             len: from.len("length")?,
             table: TableId::new(from.u64("table")?),
             first_block: from.u32("first block")?,

@@ -9,10 +9,10 @@ use crate::id::{BlobId, BucketId, ManifestId, Sequence, TableId};
 /// always says exactly what is left to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum GarbageRecord {
-    /// The extents of a short list: a reference of each of these blobs, once per mention.
+    /// Extents that are no more: a reference of each of these blobs, and so many named bytes, once per mention.
     Pieces {
-        /// The blobs.
-        blobs: Vec<BlobId>,
+        /// The blobs, and the length of each extent.
+        extents: Vec<(BlobId, u64)>,
     },
     /// A long list of pieces: its pages and the references in them.
     List {
@@ -60,9 +60,12 @@ impl Record for GarbageRecord {
 
     fn write(&self, to: &mut Writer) {
         match self {
-            Self::Pieces { blobs } => {
+            Self::Pieces { extents } => {
                 to.u8(0);
-                to.list(blobs, |to, blob| to.u64(blob.get()));
+                to.list(extents, |to, (blob, len)| {
+                    to.u64(blob.get());
+                    to.u64(*len);
+                });
             }
             Self::List { list, next, pages } => write_pages(to, 1, list.get(), *next, *pages),
             Self::Manifest { manifest, next, pages } => {
@@ -84,7 +87,9 @@ impl Record for GarbageRecord {
     fn read(from: &mut Reader) -> Result<Self, DecodeError> {
         Ok(match from.u8("kind")? {
             0 => Self::Pieces {
-                blobs: from.list("blobs", |from| from.u64("blob").map(BlobId::new))?,
+                extents: from.list("extents", |from| {
+                    Ok((BlobId::new(from.u64("blob")?), from.len("length")?))
+                })?,
             },
             1 => {
                 let (list, next, pages) = read_pages(from)?;
@@ -120,8 +125,8 @@ fn read_pages(from: &mut Reader) -> Result<(u64, u32, u32), DecodeError> {
     if next <= pages { Ok((id, next, pages)) } else { Err(from.malformed("next page")) }
 }
 
-/// Since which round something has been so: a blob without references, or a taken blob whose file is to be
-/// unlinked.
+/// Since which round something has been so: a blob without references, a taken blob whose file is to be unlinked,
+/// or a blob that is sparse.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Since {
     /// The round.

@@ -8,6 +8,7 @@ mod blob;
 mod bucket;
 mod garbage;
 mod object;
+mod owner;
 mod piece;
 mod system;
 mod upload;
@@ -15,13 +16,14 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
-pub use blob::{BlobRecord, LeaseRecord, TableHead};
+pub use blob::{BlobRecord, LeaseRecord, SPARSE_LEN_MIN, TableHead};
 pub use bucket::{BucketCounters, BucketRecord};
 pub use garbage::{GarbageRecord, Since};
 pub use object::{Content, ManifestEntry, ManifestPage, ObjectFacts, ObjectRecord};
+pub use owner::{Owner, OwnerMark};
 pub(crate) use piece::piece_stored_len;
 pub use piece::{Extent, Piece, PieceList, PiecePage};
-pub use system::Counters;
+pub use system::{Counters, SpaceTotals};
 pub use upload::{PartFacts, PartRecord, UploadRecord};
 
 pub use crate::codec::{DecodeError, Record};

@@ -224,20 +224,24 @@ fn buckets_are_stored_so() {
 #[test]
 fn blobs_tables_and_leases_are_stored_so() {
     golden(
-        &BlobRecord { refs: 1, len: 4096, table: TableId::new(2), first_block: 3 },
-        "0101000000000000000010000000000000020000000000000003000000",
+        &BlobRecord { refs: 1, named: 5, len: 4096, table: TableId::new(2), first_block: 3 },
+        "01010000000000000005000000000000000010000000000000020000000000000003000000",
     );
     golden(
         &TableHead { refs: 1, len: 5, pages: 1, fingerprint: FINGERPRINT },
         "0101000000000000000500000000000000010000000102030405060708090000000a000000",
     );
     golden(&LeaseRecord { shard: 7 }, "0107000000");
+    golden(&OwnerMark, "01");
 }
 
 #[test]
 fn garbage_is_stored_so() {
-    let blobs = vec![BlobId::new(1), BlobId::new(1)];
-    golden(&GarbageRecord::Pieces { blobs }, "01000200000001000000000000000100000000000000");
+    let extents = vec![(BlobId::new(1), 2), (BlobId::new(1), 3)];
+    golden(
+        &GarbageRecord::Pieces { extents },
+        "0100020000000100000000000000020000000000000001000000000000000300000000000000",
+    );
     let list = ManifestId::new(5);
     golden(
         &GarbageRecord::List { list, next: 1, pages: 2 },
@@ -262,11 +266,13 @@ fn garbage_is_stored_so() {
 
 #[test]
 fn counters_are_stored_so() {
-    let counters = Counters { sequence: 1, bucket: 2, manifest: 3, folder: 4, generation: 5 };
+    let space = SpaceTotals { blob_bytes: 6, named_bytes: 7, slack_bytes: 8 };
+    let counters =
+        Counters { sequence: 1, bucket: 2, manifest: 3, folder: 4, generation: 5, space };
     golden(
         &counters,
         "01010000000000000002000000000000000300000000000000040000000000000005000000000000\
-         00",
+         00060000000000000007000000000000000800000000000000",
     );
 }
 
@@ -324,7 +330,7 @@ fn all() -> Vec<Bytes> {
         part(long()).encode(),
         upload().encode(),
         PiecePage { pieces: vec![Piece::Extent(extent())] }.encode(),
-        GarbageRecord::Pieces { blobs: vec![BlobId::new(1)] }.encode(),
+        GarbageRecord::Pieces { extents: vec![(BlobId::new(1), 2)] }.encode(),
     ]
 }
 
@@ -348,6 +354,7 @@ fn read_as_everything(stored: &Bytes) {
     read::<GarbageRecord>(stored);
     read::<Since>(stored);
     read::<Counters>(stored);
+    read::<OwnerMark>(stored);
 }
 
 proptest! {

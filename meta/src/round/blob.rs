@@ -2,19 +2,20 @@
 //!
 //! Invariants: a blob's count is the number of extents in stored records that name it (those in garbage that is
 //! not released included). It is raised in the batch that stores the record, and lowered only by the release of
-//! garbage. A blob is marked as unreferenced exactly while its count is zero.
+//! garbage. A blob is marked as unreferenced exactly while its count is zero. What a record names, it owns: the
+//! entries of its owners come and go with the record itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::bucket::{more, one_less};
+use super::bucket::{less, more};
 use super::{Round, Stop};
 use crate::command::{NewBlob, NewTable, Refusal};
 use crate::extent::{merge, pieces_max};
 use crate::id::{BlobId, TableId};
 use crate::key;
 use crate::record::{
-    BlobRecord, Content, Extent, GarbageRecord, Piece, PieceList, PiecePage, Since, TableHead,
-    piece_stored_len,
+    BlobRecord, Content, Extent, GarbageRecord, Owner, OwnerMark, Piece, PieceList, PiecePage,
+    Since, TableHead, piece_stored_len,
 };
 use crate::store::{Space, StoreError};
 use crate::table::BlockTable;
@@ -33,16 +34,20 @@ const PAGE_BYTES_MAX: usize = 64 * 1024;
 pub(super) const RECORD_INLINE_LEN_MAX: u64 = 512;
 
 impl Round<'_> {
-    /// Takes the pieces of a new record of `len` bytes in: counts references, stores the records of new blobs and
-    /// the pages of a long list.
+    /// Takes the pieces of a new record of `len` bytes in, which `owner` will hold: counts references, stores the
+    /// records of new blobs and the pages of a long list. What `owner` held before is let go of already.
     pub(super) fn adopt(
         &mut self,
+        owner: &Owner,
         pieces: Vec<Piece>,
         blobs: Vec<NewBlob>,
         len: u64,
     ) -> Result<PieceList, Stop> {
-        assert_eq!(pieces.iter().map(Piece::len).sum::<u64>(), len, "pieces add up to their whole");
-        assert!(pieces.iter().all(|piece| !piece.is_empty()), "no piece is empty");
+        let sum = pieces.iter().try_fold(0_u64, |sum, piece| sum.checked_add(piece.len()));
+        if sum != Some(len) || pieces.iter().any(Piece::is_empty) {
+            let what = format!("the pieces of {owner:?} do not add up to its {len} bytes");
+            return Err(StoreError::Corrupt(what).into());
+        }
         let pieces = merge(pieces);
         if pieces.len() as u64 > pieces_max(len) {
             return Err(Refusal::TooFragmented.into());
@@ -59,20 +64,31 @@ impl Round<'_> {
         for (blob, named) in extents {
             self.share_blob(blob, &named)?;
         }
-        Ok(self.store_pieces(pieces))
+        Ok(self.store_pieces(owner, pieces))
     }
 
     /// Lets go of the bytes of a record that is being removed or replaced.
-    pub(super) fn discard_pieces(&mut self, pieces: &PieceList) {
-        if let Some(record) = garbage_of(pieces) {
-            self.discard(&record);
+    pub(super) fn discard_pieces(&mut self, owner: &Owner, pieces: &PieceList) {
+        match pieces {
+            PieceList::Short(pieces) => {
+                self.disown(owner, pieces);
+                let extents: Vec<_> = pieces.iter().filter_map(Piece::extent).collect();
+                if !extents.is_empty() {
+                    let extents = extents.into_iter().map(|e| (e.blob, e.len)).collect();
+                    self.discard(&GarbageRecord::Pieces { extents });
+                }
+            }
+            PieceList::Long { list, page_starts, .. } => {
+                let pages = u32::try_from(page_starts.len()).expect("pages are counted in 32 bits");
+                self.discard(&GarbageRecord::List { list: *list, next: 0, pages });
+            }
         }
     }
 
     /// Lets go of the bytes of an object that is being removed or replaced.
-    pub(super) fn discard_content(&mut self, content: &Content) {
+    pub(super) fn discard_content(&mut self, owner: &Owner, content: &Content) {
         match content {
-            Content::Pieces(pieces) => self.discard_pieces(pieces),
+            Content::Pieces(pieces) => self.discard_pieces(owner, pieces),
             Content::Parts { manifest, page_starts, .. } => {
                 let pages = u32::try_from(page_starts.len()).expect("pages are counted in 32 bits");
                 self.discard(&GarbageRecord::Manifest { manifest: *manifest, next: 0, pages });
@@ -80,17 +96,51 @@ impl Round<'_> {
         }
     }
 
-    /// Drops one reference; says whether it was the last.
-    pub(super) fn lower(&mut self, blob: BlobId) -> Result<bool, StoreError> {
-        let at = key::blob(blob);
-        let mut record: BlobRecord = self.read_named(Space::Blobs, &at)?;
-        one_less(&mut record.refs, "references of a blob")?;
-        self.write(Space::Blobs, at, &record);
+    /// Drops one reference, of an extent of `len` bytes; says whether it was the last.
+    pub(super) fn lower(&mut self, blob: BlobId, len: u64) -> Result<bool, StoreError> {
+        let before: BlobRecord = self.read_named(Space::Blobs, &key::blob(blob))?;
+        let mut record = before;
+        less(&mut record.refs, 1, "references of a blob")?;
+        less(&mut record.named, len, "named bytes of a blob")?;
+        self.set_blob(blob, Some(&before), Some(&record));
+        let since = Since { sequence: self.sequence };
         if record.refs == 0 {
-            let since = Since { sequence: self.sequence };
             self.write(Space::Garbage, key::unreferenced(blob), &since);
+        } else if record.is_sparse() {
+            self.write(Space::Garbage, key::sparse(blob), &since);
         }
         Ok(record.refs == 0)
+    }
+
+    /// Changes a blob's record, and all that is kept about it elsewhere but for what its last reference does.
+    pub(super) fn set_blob(
+        &mut self,
+        blob: BlobId,
+        before: Option<&BlobRecord>,
+        after: Option<&BlobRecord>,
+    ) {
+        self.numbers.counters.space.exchange(before, after);
+        if before.is_some_and(BlobRecord::is_sparse) && !after.is_some_and(BlobRecord::is_sparse) {
+            self.remove(Space::Garbage, key::sparse(blob));
+        }
+        match after {
+            Some(after) => self.write(Space::Blobs, key::blob(blob), after),
+            None => self.remove(Space::Blobs, key::blob(blob)),
+        }
+    }
+
+    /// Remembers that `owner` names the blobs of `pieces`.
+    pub(super) fn own(&mut self, owner: &Owner, pieces: &[Piece]) {
+        for blob in blobs_of(pieces) {
+            self.write(Space::Owners, key::owner(blob, owner), &OwnerMark);
+        }
+    }
+
+    /// Forgets that `owner` names the blobs of `pieces`.
+    pub(super) fn disown(&mut self, owner: &Owner, pieces: &[Piece]) {
+        for blob in blobs_of(pieces) {
+            self.remove(Space::Owners, key::owner(blob, owner));
+        }
     }
 
     fn add_blob(&mut self, blob: NewBlob, named: &[Extent]) -> Result<(), StoreError> {
@@ -108,29 +158,33 @@ impl Round<'_> {
                 (table, first_block, self.share_table(table)?)
             }
         };
-        let record = BlobRecord { refs: named.len() as u64, len: blob.len, table, first_block };
-        assert!(fit(&record, named), "extents of a new blob lie inside it");
+        let mut record = BlobRecord { refs: 0, named: 0, len: blob.len, table, first_block };
+        refer(&mut record, named)?;
+        if !fit(&record, named) {
+            let what = format!("an extent does not lie inside the new blob {}", blob.id);
+            return Err(StoreError::Corrupt(what));
+        }
         // Of a clone only the store knows how long the table is.
         if named.iter().any(|extent| extent.table_range().end() > table_len) {
             let what = format!("table {table} ends before the bytes of the new blob {}", blob.id);
             return Err(StoreError::Corrupt(what));
         }
-        self.write(Space::Blobs, at, &record);
+        self.set_blob(blob.id, None, Some(&record));
         Ok(())
     }
 
     /// The count may rise from zero: as long as there is a record, the file is there.
     fn share_blob(&mut self, blob: BlobId, named: &[Extent]) -> Result<(), StoreError> {
-        let at = key::blob(blob);
-        let mut record: BlobRecord = self.read_named(Space::Blobs, &at)?;
-        if !fit(&record, named) {
+        let before: BlobRecord = self.read_named(Space::Blobs, &key::blob(blob))?;
+        if !fit(&before, named) {
             return Err(StoreError::Corrupt(format!("an extent does not lie inside blob {blob}")));
         }
-        if record.refs == 0 {
+        if before.refs == 0 {
             self.remove(Space::Garbage, key::unreferenced(blob));
         }
-        more(&mut record.refs, named.len() as u64, "references of a blob")?;
-        self.write(Space::Blobs, at, &record);
+        let mut record = before;
+        refer(&mut record, named)?;
+        self.set_blob(blob, Some(&before), Some(&record));
         Ok(())
     }
 
@@ -159,10 +213,11 @@ impl Round<'_> {
         Ok(head.len)
     }
 
-    fn store_pieces(&mut self, pieces: Vec<Piece>) -> PieceList {
+    fn store_pieces(&mut self, owner: &Owner, pieces: Vec<Piece>) -> PieceList {
         let len = pieces.iter().map(Piece::len).sum();
         let inline: u64 = pieces.iter().filter(|p| p.extent().is_none()).map(Piece::len).sum();
         if pieces.len() <= SHORT_PIECES_MAX && inline <= RECORD_INLINE_LEN_MAX {
+            self.own(owner, &pieces);
             return PieceList::Short(pieces);
         }
         let list = self.next_manifest();
@@ -170,24 +225,24 @@ impl Round<'_> {
         for (page, pieces) in (0..).zip(paged(pieces)) {
             page_starts.push(at);
             at += pieces.iter().map(Piece::len).sum::<u64>();
+            self.own(&Owner::Page { list, page }, &pieces);
             self.write(Space::Pieces, key::page(list, page), &PiecePage { pieces });
         }
         PieceList::Long { list, page_starts, len }
     }
 }
 
-/// What is left to do once no name reaches `pieces`; nothing for bytes that lay in the record.
-pub(super) fn garbage_of(pieces: &PieceList) -> Option<GarbageRecord> {
-    match pieces {
-        PieceList::Short(pieces) => {
-            let blobs: Vec<_> = pieces.iter().filter_map(Piece::extent).map(|e| e.blob).collect();
-            (!blobs.is_empty()).then_some(GarbageRecord::Pieces { blobs })
-        }
-        PieceList::Long { list, page_starts, .. } => {
-            let pages = u32::try_from(page_starts.len()).expect("pages are counted in 32 bits");
-            Some(GarbageRecord::List { list: *list, next: 0, pages })
-        }
+/// Counts what the extents name of the blob.
+fn refer(blob: &mut BlobRecord, extents: &[Extent]) -> Result<(), StoreError> {
+    for extent in extents {
+        more(&mut blob.refs, 1, "references of a blob")?;
+        more(&mut blob.named, extent.len, "named bytes of a blob")?;
     }
+    Ok(())
+}
+
+fn blobs_of(pieces: &[Piece]) -> BTreeSet<BlobId> {
+    pieces.iter().filter_map(Piece::extent).map(|extent| extent.blob).collect()
 }
 
 /// Whether the extents speak of the blob as its record does.

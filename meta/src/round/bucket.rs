@@ -74,10 +74,15 @@ pub(super) fn more(count: &mut u64, by: u64, what: &str) -> Result<(), StoreErro
     Ok(())
 }
 
-/// One less of something that is counted. There is one, or the count is damaged.
+/// One less of something that is counted.
 pub(super) fn one_less(count: &mut u64, what: &str) -> Result<(), StoreError> {
+    less(count, 1, what)
+}
+
+/// So many less of something that is counted. There are as many, or the count is damaged.
+pub(super) fn less(count: &mut u64, by: u64, what: &str) -> Result<(), StoreError> {
     *count = count
-        .checked_sub(1)
+        .checked_sub(by)
         .ok_or_else(|| StoreError::Corrupt(format!("fewer {what} are counted than there are")))?;
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::command::{ForgetGarbage, ReleaseGarbage, Reply, TakeBlobs};
 use crate::id::{BlobId, BucketId, ManifestId, TableId};
 use crate::key::{self, GarbageKey};
 use crate::record::{
-    BlobRecord, GarbageRecord, PartRecord, Piece, PieceList, PiecePage, Record, Since, TableHead,
-    UploadRecord,
+    BlobRecord, GarbageRecord, Owner, PartRecord, Piece, PieceList, PiecePage, Record, Since,
+    TableHead, UploadRecord,
 };
 use crate::store::{Space, StoreError};
 use protocol::part::PartNumber;
@@ -72,7 +72,7 @@ impl Round<'_> {
             return Ok(true);
         };
         let rest = match record {
-            GarbageRecord::Pieces { blobs } => self.release_blobs(release, blobs)?,
+            GarbageRecord::Pieces { extents } => self.release_extents(release, extents)?,
             GarbageRecord::List { list, next, pages } => {
                 self.release_list(release, list, next, pages)?
             }
@@ -107,8 +107,8 @@ impl Round<'_> {
 
     /// Whether the blob could be taken.
     fn take_blob(&mut self, blob: BlobId) -> Result<bool, StoreError> {
-        let (at, mark) = (key::blob(blob), key::unreferenced(blob));
-        let Some(record) = self.read::<BlobRecord>(Space::Blobs, &at)? else {
+        let mark = key::unreferenced(blob);
+        let Some(record) = self.read::<BlobRecord>(Space::Blobs, &key::blob(blob))? else {
             return match self.get(Space::Garbage, &mark)? {
                 None => Ok(false),
                 Some(_) => Err(StoreError::Corrupt(format!("blob {blob} is marked, not there"))),
@@ -117,7 +117,7 @@ impl Round<'_> {
         if record.refs > 0 {
             return Ok(false);
         }
-        self.remove(Space::Blobs, at);
+        self.set_blob(blob, Some(&record), None);
         self.remove(Space::Garbage, mark);
         let since = Since { sequence: self.sequence };
         self.write(Space::Garbage, key::taken(blob), &since);
@@ -135,22 +135,41 @@ impl Round<'_> {
         Ok(Reply::Done)
     }
 
-    fn release_blobs(
+    fn release_extents(
         &mut self,
         release: &mut Release,
-        mut blobs: Vec<BlobId>,
+        mut extents: Vec<(BlobId, u64)>,
     ) -> Result<Option<GarbageRecord>, StoreError> {
         while release.left > 0 {
-            let Some(blob) = blobs.pop() else { break };
-            self.release_blob(release, blob)?;
+            let Some((blob, len)) = extents.pop() else { break };
+            self.release_extent(release, blob, len)?;
         }
-        Ok((!blobs.is_empty()).then_some(GarbageRecord::Pieces { blobs }))
+        Ok((!extents.is_empty()).then_some(GarbageRecord::Pieces { extents }))
     }
 
-    fn release_blob(&mut self, release: &mut Release, blob: BlobId) -> Result<(), StoreError> {
+    fn release_extent(
+        &mut self,
+        release: &mut Release,
+        blob: BlobId,
+        len: u64,
+    ) -> Result<(), StoreError> {
         release.step();
-        if self.lower(blob)? {
+        if self.lower(blob, len)? {
             release.unreferenced.push(blob);
+        }
+        Ok(())
+    }
+
+    /// Pieces of a record that is gone.
+    fn release_pieces(
+        &mut self,
+        release: &mut Release,
+        owner: &Owner,
+        pieces: &[Piece],
+    ) -> Result<(), StoreError> {
+        self.disown(owner, pieces);
+        for extent in pieces.iter().filter_map(Piece::extent) {
+            self.release_extent(release, extent.blob, extent.len)?;
         }
         Ok(())
     }
@@ -166,9 +185,7 @@ impl Round<'_> {
             release.step();
             let at = key::page(list, next);
             let page: PiecePage = self.read_named(Space::Pieces, &at)?;
-            for extent in page.pieces.iter().filter_map(Piece::extent) {
-                self.release_blob(release, extent.blob)?;
-            }
+            self.release_pieces(release, &Owner::Page { list, page: next }, &page.pieces)?;
             self.remove(Space::Pieces, at);
             next += 1;
         }
@@ -193,7 +210,7 @@ impl Round<'_> {
                 if release.left == 0 {
                     return Ok(Some(rest(next)));
                 }
-                self.release_part(release, at, &PartRecord::decode(part)?)?;
+                self.release_part(release, manifest, at, &PartRecord::decode(part)?)?;
             }
         }
         while release.left > 0 && next < pages {
@@ -216,7 +233,7 @@ impl Round<'_> {
             let at = key::part(manifest, number);
             // The whole manifest may have become garbage, and been released, before this record's turn.
             match self.read(Space::Parts, &at)? {
-                Some(part) => self.release_part(release, at, &part)?,
+                Some(part) => self.release_part(release, manifest, at, &part)?,
                 None => release.step(),
             }
         }
@@ -226,18 +243,16 @@ impl Round<'_> {
     fn release_part(
         &mut self,
         release: &mut Release,
+        manifest: ManifestId,
         at: Vec<u8>,
         part: &PartRecord,
     ) -> Result<(), StoreError> {
         release.step();
         self.remove(Space::Parts, at);
+        let owner = Owner::Part { manifest, number: part.number };
         match &part.pieces {
-            PieceList::Short(pieces) => {
-                for extent in pieces.iter().filter_map(Piece::extent) {
-                    self.release_blob(release, extent.blob)?;
-                }
-            }
-            long @ PieceList::Long { .. } => self.discard_pieces(long),
+            PieceList::Short(pieces) => self.release_pieces(release, &owner, pieces)?,
+            long @ PieceList::Long { .. } => self.discard_pieces(&owner, long),
         }
         Ok(())
     }

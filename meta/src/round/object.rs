@@ -7,7 +7,7 @@ use crate::command::{
 };
 use crate::id::{BucketId, Generation};
 use crate::key;
-use crate::record::{Content, ObjectRecord};
+use crate::record::{Content, ObjectRecord, Owner};
 use crate::store::Space;
 use protocol::name::{ObjectKey, UploadId};
 use protocol::tagging::TagSet;
@@ -18,8 +18,11 @@ impl Round<'_> {
         self.bucket_counters(bucket)?;
         let old = self.read(Space::Objects, &key::object(bucket, &key))?;
         check(&condition, old.as_ref())?;
-        let content = Content::Pieces(self.adopt(pieces, blobs, object.len)?);
-        self.replace_object(bucket, &key, old, object, content, None)
+        let owner = Owner::Object { bucket, key: key.clone() };
+        // First what goes: the new pieces may name the same blobs, and the owner is the same.
+        self.vacate(&owner, bucket, old.as_ref())?;
+        let content = Content::Pieces(self.adopt(&owner, pieces, blobs, object.len)?);
+        Ok(self.write_object(bucket, &key, object, content, None))
     }
 
     /// S3: DeleteObject of a key that names nothing succeeds.
@@ -30,7 +33,8 @@ impl Round<'_> {
             return Ok(Reply::ObjectDeleted { existed: false });
         };
         self.remove(Space::Objects, at);
-        self.discard_content(&old.content);
+        let owner = Owner::Object { bucket: command.bucket, key: command.key.clone() };
+        self.discard_content(&owner, &old.content);
         one_less(&mut counters.objects, "objects of a bucket")?;
         self.set_bucket_counters(command.bucket, counters);
         Ok(Reply::ObjectDeleted { existed: true })
@@ -46,24 +50,33 @@ impl Round<'_> {
         self.change_tags(bucket, &key, expected, TagSet::default())
     }
 
-    /// Puts a record in place of `old`, whose bytes are let go of.
-    pub(super) fn replace_object(
+    /// Makes room for an object: lets go of the bytes of the `old` one, or counts one more.
+    pub(super) fn vacate(
         &mut self,
+        owner: &Owner,
         bucket: BucketId,
-        key: &ObjectKey,
-        old: Option<ObjectRecord>,
-        object: NewObject,
-        content: Content,
-        upload: Option<UploadId>,
-    ) -> Result<Reply, Stop> {
+        old: Option<&ObjectRecord>,
+    ) -> Result<(), Stop> {
         match old {
-            Some(old) => self.discard_content(&old.content),
+            Some(old) => self.discard_content(owner, &old.content),
             None => {
                 let mut counters = self.bucket_counters(bucket)?;
                 more(&mut counters.objects, 1, "objects of a bucket")?;
                 self.set_bucket_counters(bucket, counters);
             }
         }
+        Ok(())
+    }
+
+    /// Stores an object where there is room for it.
+    pub(super) fn write_object(
+        &mut self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        object: NewObject,
+        content: Content,
+        upload: Option<UploadId>,
+    ) -> Reply {
         let generation = self.next_generation();
         let NewObject { modified, len, etag, md5, fingerprint, checksum, metadata, tags } = object;
         let record = ObjectRecord {
@@ -80,7 +93,7 @@ impl Round<'_> {
             content,
         };
         self.write(Space::Objects, key::object(bucket, key), &record);
-        Ok(Reply::ObjectPut { generation })
+        Reply::ObjectPut { generation }
     }
 
     fn change_tags(

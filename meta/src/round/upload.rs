@@ -11,7 +11,8 @@ use crate::command::{
 use crate::id::ManifestId;
 use crate::key;
 use crate::record::{
-    Content, GarbageRecord, ManifestEntry, ManifestPage, ObjectRecord, PartRecord, UploadRecord,
+    Content, GarbageRecord, ManifestEntry, ManifestPage, ObjectRecord, Owner, PartRecord,
+    UploadRecord,
 };
 use crate::store::{Space, StoreError};
 
@@ -54,11 +55,13 @@ impl Round<'_> {
         let mut upload = upload.ok_or(Refusal::NoSuchUpload)?;
         let at = key::part(upload.manifest, part.number);
         let old: Option<PartRecord> = self.read(Space::Parts, &at)?;
-        let pieces = self.adopt(pieces, blobs, part.len)?;
+        let owner = Owner::Part { manifest: upload.manifest, number: part.number };
+        // First what goes: the new pieces may name the same blobs, and the owner is the same.
         match old {
-            Some(old) => self.discard_pieces(&old.pieces),
+            Some(old) => self.discard_pieces(&owner, &old.pieces),
             None => upload.parts = upload.parts.checked_add(1).ok_or_else(miscounted)?,
         }
+        let pieces = self.adopt(&owner, pieces, blobs, part.len)?;
         let generation = self.next_generation();
         upload.generation = generation;
         self.write(Space::Uploads, upload_at, &upload);
@@ -103,14 +106,16 @@ impl Round<'_> {
         if listed.len() + unlisted.len() != upload.parts as usize {
             return Err(miscounted().into());
         }
-        let content = self.write_manifest(upload.manifest, &listed, object.len);
+        let content = self.write_manifest(upload.manifest, &listed, object.len)?;
         if !unlisted.is_empty() {
             self.discard(&GarbageRecord::Parts { manifest: upload.manifest, numbers: unlisted });
         }
         self.remove(Space::Uploads, upload_at);
         one_less(&mut counters.uploads, "uploads of a bucket")?;
         self.set_bucket_counters(bucket, counters);
-        self.replace_object(bucket, &key, old, object, content, Some(upload_id))
+        let owner = Owner::Object { bucket, key: key.clone() };
+        self.vacate(&owner, bucket, old.as_ref())?;
+        Ok(self.write_object(bucket, &key, object, content, Some(upload_id)))
     }
 
     pub(super) fn abort_upload(&mut self, command: &AbortUpload) -> Result<Reply, Stop> {
@@ -137,9 +142,13 @@ impl Round<'_> {
         manifest: ManifestId,
         listed: &[(PartNumber, u64)],
         len: u64,
-    ) -> Content {
+    ) -> Result<Content, StoreError> {
         assert!(!listed.is_empty(), "an object is made of one part at least");
-        assert!(listed.is_sorted_by(|(a, _), (b, _)| a < b), "parts are listed once and in order");
+        let sum = listed.iter().try_fold(0_u64, |sum, (_, len)| sum.checked_add(*len));
+        if sum != Some(len) || !listed.is_sorted_by(|(a, _), (b, _)| a < b) {
+            let what = format!("the parts of manifest {manifest} are no object of {len} bytes");
+            return Err(StoreError::Corrupt(what));
+        }
         let (mut page_starts, mut start) = (Vec::new(), 0_u64);
         for (page, parts) in (0..).zip(listed.chunks(PAGE_PARTS)) {
             page_starts.push(start);
@@ -150,9 +159,8 @@ impl Round<'_> {
             }
             self.write(Space::Manifests, key::page(manifest, page), &ManifestPage { entries });
         }
-        assert_eq!(start, len, "parts add up to their object");
         let parts = u32::try_from(listed.len()).expect("an upload has at most 10,000 parts");
-        Content::Parts { manifest, parts, page_starts }
+        Ok(Content::Parts { manifest, parts, page_starts })
     }
 }
 

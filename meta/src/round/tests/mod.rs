@@ -266,7 +266,7 @@ fn a_blob_goes_step_by_step() {
     done(&store, put(bucket, "key", vec![inline(b"x")], &[]));
     let [(at, record)] = garbage(&store).try_into().expect("one record");
     assert_eq!(at, GarbageKey { sequence: last(&store), index: 0 });
-    assert_eq!(record, GarbageRecord::Pieces { blobs: vec![known.blob; 2] });
+    assert_eq!(record, GarbageRecord::Pieces { extents: vec![(known.blob, 10); 2] });
     assert_eq!(refs(&store, known), 2);
 
     let take = TakeBlobs { blobs: vec![known.blob] };
@@ -790,7 +790,7 @@ fn many_garbage_records_go_at_once_and_in_steps() {
         other => panic!("{other:?}"),
     };
     assert_eq!(release(5), (2, 2));
-    assert_eq!(garbage(&store)[0].1, GarbageRecord::Pieces { blobs: vec![BlobId::new(3)] });
+    assert_eq!(garbage(&store)[0].1, GarbageRecord::Pieces { extents: vec![(BlobId::new(3), 1)] });
     assert_eq!(release(1), (3, 1));
     assert_eq!(release(100), (5, 2));
     assert_eq!(garbage(&store), []);

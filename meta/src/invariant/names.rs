@@ -1,0 +1,132 @@
+//! Room: predicates on who owns what: buckets, uploads, parts, pages; and on numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::part::PartNumber;
+
+use super::census::{Census, Pages};
+use crate::id::{BucketId, ManifestId};
+use crate::record::{BucketCounters, Content, GarbageRecord, PieceList};
+
+/// A bucket's counters are what is in it: else one that is empty could not be deleted, or a full one could.
+/// Nothing lies in a bucket that is gone, but uploads that garbage speaks of.
+pub(super) fn buckets_are_counted(census: &Census) -> Vec<String> {
+    let mut found = Vec::new();
+    if !census.buckets.keys().eq(census.bucket_counters.keys()) {
+        found.push("buckets and counters do not pair up".to_owned());
+    }
+    let mut there: BTreeMap<BucketId, BucketCounters> = BTreeMap::new();
+    for (bucket, _) in census.objects.keys() {
+        there.entry(*bucket).or_default().objects += 1;
+    }
+    for (bucket, _) in &census.uploads {
+        there.entry(*bucket).or_default().uploads += 1;
+    }
+    for (bucket, counters) in &census.bucket_counters {
+        let there = there.get(bucket).copied().unwrap_or_default();
+        if *counters != there {
+            found.push(format!("bucket {bucket}: {counters:?}, there are {there:?}"));
+        }
+    }
+    let going = |bucket: &BucketId| {
+        let garbage = GarbageRecord::Bucket { bucket: *bucket };
+        census.garbage.values().any(|record| *record == garbage)
+    };
+    for (bucket, there) in there.iter().filter(|(id, _)| !census.buckets.contains_key(id)) {
+        if there.objects > 0 {
+            found.push(format!("objects in bucket {bucket}, which is gone"));
+        }
+        if there.uploads > 0 && !going(bucket) {
+            found.push(format!("uploads in bucket {bucket}, which is gone"));
+        }
+    }
+    found
+}
+
+/// Each part belongs to an upload (which counts it), to an object, or to garbage: else it would never go.
+pub(super) fn parts_have_an_owner(census: &Census) -> Vec<String> {
+    let mut owned: BTreeSet<(ManifestId, PartNumber)> = BTreeSet::new();
+    let mut found = Vec::new();
+    for (_, upload) in &census.uploads {
+        owned.extend(census.parts_under(upload.manifest));
+        if census.parts_under(upload.manifest).count() != upload.parts as usize {
+            found.push(format!("upload of manifest {} counts {}", upload.manifest, upload.parts));
+        }
+    }
+    for object in census.objects.values() {
+        let Content::Parts { manifest, .. } = &object.content else { continue };
+        let pages = census.manifest_pages.range((*manifest, 0)..=(*manifest, u32::MAX));
+        let entries = pages.flat_map(|(_, page)| &page.entries);
+        owned.extend(entries.map(|entry| (*manifest, entry.number)));
+    }
+    for garbage in census.garbage.values() {
+        match garbage {
+            GarbageRecord::Manifest { manifest, .. } => owned.extend(census.parts_under(*manifest)),
+            GarbageRecord::Parts { manifest, numbers } => {
+                owned.extend(numbers.iter().map(|number| (*manifest, *number)));
+            }
+            GarbageRecord::Pieces { .. }
+            | GarbageRecord::List { .. }
+            | GarbageRecord::Bucket { .. }
+            | GarbageRecord::Table { .. } => {}
+        }
+    }
+    let stray = census.parts.keys().filter(|part| !owned.contains(part));
+    found.extend(stray.map(|(manifest, part)| format!("part {part} of manifest {manifest}")));
+    found
+}
+
+/// Each page belongs to exactly one record, which counts it, or to garbage.
+pub(super) fn pages_have_an_owner(census: &Census) -> Vec<String> {
+    let (mut manifests, mut lists) = (Pages::default(), Pages::default());
+    let count = |starts: &[u64]| u32::try_from(starts.len()).unwrap_or(u32::MAX);
+    for object in census.objects.values() {
+        if let Content::Parts { manifest, page_starts, .. } = &object.content {
+            manifests.own(manifest.get(), 0..count(page_starts));
+        }
+    }
+    for pieces in census.piece_lists() {
+        if let PieceList::Long { list, page_starts, .. } = pieces {
+            lists.own(list.get(), 0..count(page_starts));
+        }
+    }
+    for garbage in census.garbage.values() {
+        match garbage {
+            GarbageRecord::Manifest { manifest, next, pages } => {
+                manifests.own(manifest.get(), *next..*pages);
+            }
+            GarbageRecord::List { list, next, pages } => lists.own(list.get(), *next..*pages),
+            GarbageRecord::Pieces { .. }
+            | GarbageRecord::Parts { .. }
+            | GarbageRecord::Bucket { .. }
+            | GarbageRecord::Table { .. } => {}
+        }
+    }
+    let there = |(id, page): &(ManifestId, u32)| (id.get(), *page);
+    let mut found = manifests.compare("manifest", census.manifest_pages.keys().map(there));
+    found.extend(lists.compare("list", census.piece_pages.keys().map(there)));
+    found
+}
+
+/// No number in use is above the last one that was handed out, or it would be handed out again.
+pub(super) fn numbers_are_below_their_counters(census: &Census) -> Vec<String> {
+    let counters = &census.counters;
+    let manifests = census.uploads.iter().map(|(_, upload)| upload.manifest.get());
+    let manifests = manifests.chain(census.parts.keys().map(|(manifest, _)| manifest.get()));
+    let manifests = manifests.chain(census.piece_pages.keys().map(|(list, _)| list.get()));
+    let generations = census.objects.values().map(|object| object.generation.get());
+    let generations = generations.chain(census.parts.values().map(|part| part.generation.get()));
+    let buckets = census.buckets.keys().map(|bucket| bucket.get());
+    let folders = census.leases.iter().map(|folder| folder.get());
+    let numbers = [
+        ("manifest", manifests.max(), counters.manifest),
+        ("generation", generations.max(), counters.generation),
+        ("bucket", buckets.max(), counters.bucket),
+        ("folder", folders.max(), counters.folder),
+    ];
+    numbers
+        .into_iter()
+        .filter(|(_, used, counter)| used.is_some_and(|used| used > *counter))
+        .map(|(what, used, counter)| format!("{what} {used:?} is above {counter}"))
+        .collect()
+}
