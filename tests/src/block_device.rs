@@ -37,8 +37,9 @@ impl BlockDevice {
     /// The device under the file system mounted at `mount_point`.
     pub fn of_mount(mount_point: &Path) -> Self {
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("proc is mounted");
-        let numbers = device_numbers(&mounts, mount_point).expect("something is mounted there");
-        Self { stat: PathBuf::from(format!("/sys/dev/block/{numbers}/stat")) }
+        let source = mount_source(&mounts, mount_point).expect("something is mounted there");
+        let name = Path::new(source).file_name().expect("a device has a name");
+        Self { stat: Path::new("/sys/class/block").join(name).join("stat") }
     }
 
     /// The present counters. What is still in the page cache is not in them: sync the file system first.
@@ -48,13 +49,15 @@ impl BlockDevice {
     }
 }
 
-/// The third word of a line is `major:minor`, the fifth the mount point (proc_pid_mountinfo(5)).
-fn device_numbers<'a>(mounts: &'a str, mount_point: &Path) -> Option<&'a str> {
+/// The fifth word of a line is the mount point; behind a dash that stands alone come the kind of file system and the
+/// device (proc_pid_mountinfo(5)). The device's number in the third word would not do: btrfs has one of its own there.
+fn mount_source<'a>(mounts: &'a str, mount_point: &Path) -> Option<&'a str> {
     let mut found = None;
     for line in mounts.lines() {
         let words: Vec<&str> = line.split(' ').collect();
         if words.len() > 4 && Path::new(words[4]) == mount_point {
-            found = Some(words[2]);
+            let dash = words.iter().position(|word| *word == "-");
+            found = dash.and_then(|dash| words.get(dash + 2).copied());
         }
     }
     found
@@ -84,7 +87,7 @@ mod tests {
     fn the_last_mount_at_a_place_counts() {
         let mounts = "1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 7:3 / /mnt/x rw shared:1 - xfs /dev/loop3 rw\n\
                       3 2 7:4 / /mnt/x rw - xfs /dev/loop4 rw\n";
-        assert_eq!(device_numbers(mounts, Path::new("/mnt/x")), Some("7:4"));
-        assert_eq!(device_numbers(mounts, Path::new("/mnt")), None);
+        assert_eq!(mount_source(mounts, Path::new("/mnt/x")), Some("/dev/loop4"));
+        assert_eq!(mount_source(mounts, Path::new("/mnt")), None);
     }
 }

@@ -24,6 +24,8 @@ pub enum FileSystem {
     Xfs,
     /// ext4: no reflink.
     Ext4,
+    /// btrfs with its defaults: reflink, checksums, copy on write. Not every kernel has it.
+    Btrfs,
 }
 
 impl fmt::Display for FileSystem {
@@ -31,6 +33,7 @@ impl fmt::Display for FileSystem {
         formatter.write_str(match self {
             Self::Xfs => "xfs",
             Self::Ext4 => "ext4",
+            Self::Btrfs => "btrfs",
         })
     }
 }
@@ -63,6 +66,7 @@ impl LoopMount {
         match kind {
             FileSystem::Xfs => run("mkfs.xfs", &["-q", "-m", "reflink=1"], &[&image])?,
             FileSystem::Ext4 => run("mkfs.ext4", &["-q", "-F"], &[&image])?,
+            FileSystem::Btrfs => run("mkfs.btrfs", &["-q", "-f"], &[&image])?,
         }
         let mount_point = scratch.path().join("mounted");
         fs::create_dir(&mount_point).map_err(|error| error.to_string())?;
@@ -141,10 +145,10 @@ mod tests {
 
     #[test]
     fn a_device_counts_what_its_file_system_writes() {
-        for kind in [FileSystem::Xfs, FileSystem::Ext4] {
+        for kind in [FileSystem::Xfs, FileSystem::Ext4, FileSystem::Btrfs] {
             let mount = match LoopMount::new(kind, IMAGE_LEN_MIN) {
                 Ok(mount) => mount,
-                Err(why) => return skip("loop mounts", &why),
+                Err(why) => return skip(&format!("loop mounts of {kind}"), &why),
             };
             let (device, point) = (mount.device(), mount.path().to_path_buf());
             mount.sync();
