@@ -1,20 +1,24 @@
 //! Room: letting go. Garbage records are expanded in chunks, blobs that nothing refers to are taken, their files
-//! unlinked, the folders synced, and only then the last trace of them is forgotten.
+//! unlinked, the folders synced, and only then the last trace of them is forgotten. A folder that is empty then
+//! goes too, if its lease is closed.
 //!
 //! Runs as one task of one shard, on the same seams as the operations.
-//! Holds: what was found damaged, so that it is told once and passed over until the next start.
+//! Holds: what was found damaged, so that it is told once and passed over until the next start; files that could
+//! not be unlinked, so that they are tried again after a while.
 //! Invariants: nothing is let go of that an operation which still lives may have read (epochs); a file is unlinked
 //! only after its record is durably gone, and forgotten only after its folder is synced; what is damaged holds
 //! nothing else up.
 //! Cancel: any step can be cut off; the records say how far it got.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use meta::command::{Command, ForgetGarbage, ReleaseGarbage, Reply, TakeBlobs};
 use meta::id::{BlobId, Sequence};
 use meta::key::GarbageKey;
@@ -22,8 +26,9 @@ use meta::query;
 
 use crate::bell::Ear;
 use crate::catalog::{Catalog, CatalogError};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskError};
 use crate::epoch::EpochBoard;
+use crate::housekeeping::remove_empty;
 use crate::limits;
 use crate::log;
 use crate::metrics::Metrics;
@@ -32,7 +37,7 @@ use crate::seam::Clock;
 /// How long garbage gathers before it is worth a round, and before held-back garbage is looked at again.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// How long to wait after a pass that failed.
+/// How long to wait after a pass that failed, and before a file is unlinked again that could not be.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// The collector.
@@ -51,11 +56,13 @@ pub struct Collector {
     pub damaged: Damaged,
 }
 
-/// What was found damaged since the start, at most [`limits::DAMAGED_MAX`] things of each kind.
+/// What could not be let go of since the start, at most [`limits::DAMAGED_MAX`] things of each kind.
 #[derive(Debug, Default)]
 pub struct Damaged {
     garbage: RefCell<BTreeSet<GarbageKey>>,
     blobs: RefCell<BTreeSet<BlobId>>,
+    /// Files that could not be unlinked, and when they are to be tried again.
+    files: RefCell<BTreeMap<BlobId, Duration>>,
 }
 
 impl Collector {
@@ -64,7 +71,7 @@ impl Collector {
         loop {
             match self.pass().await {
                 Ok(held_back) => {
-                    if !held_back && !committed.hear().await {
+                    if !held_back && !self.something_to_do(committed).await {
                         return;
                     }
                     self.clock.sleep(GATHER).await;
@@ -75,6 +82,17 @@ impl Collector {
                     self.clock.sleep(RETRY).await;
                 }
             }
+        }
+    }
+
+    /// Waits until something was committed, or files are to be tried again; false when nobody can commit any more.
+    async fn something_to_do(&self, committed: &Ear) -> bool {
+        if self.damaged.files.borrow().is_empty() {
+            return committed.hear().await;
+        }
+        match select(pin!(committed.hear()), self.clock.sleep(RETRY)).await {
+            Either::Left((more, _)) => more,
+            Either::Right(_) => true,
         }
     }
 
@@ -172,17 +190,26 @@ impl Collector {
                 .await?;
             let Some((last, _)) = found.last() else { return Ok(()) };
             after = Some(*last);
-            let mut blobs = self.sound(found.into_iter().map(|(blob, _)| blob));
+            let mut blobs = self.due(found.into_iter().map(|(blob, _)| blob));
+            if blobs.is_empty() {
+                continue;
+            }
             if self.disk.unlink(blobs.clone()).await.is_err() {
                 blobs = self.unlink_each(blobs).await;
             }
             if blobs.is_empty() {
                 continue;
             }
+            self.damaged.files.borrow_mut().retain(|blob, _| !blobs.contains(blob));
             let count = blobs.len() as u64;
+            let folders: BTreeSet<_> = blobs.iter().map(|blob| blob.folder()).collect();
             let forgotten = self.catalog.commit(Command::from(ForgetGarbage { blobs })).await?;
             debug_assert_eq!(forgotten, Reply::Done, "forgetting has nothing to say");
             self.metrics.files_unlinked.add(count);
+            if let Err(error) = remove_empty(&self.catalog, &*self.disk, folders).await {
+                // They are looked through again within the hour.
+                log::warn("folders_not_removed", &[("cause", &format!("{error:?}"))]);
+            }
         }
     }
 
@@ -192,10 +219,28 @@ impl Collector {
         for blob in blobs {
             match self.disk.unlink(vec![blob]).await {
                 Ok(()) => gone.push(blob),
-                Err(error) => self.pass_over(&self.damaged.blobs, blob, &error.to_string()),
+                Err(error) => self.try_again(blob, &error),
             }
         }
         gone
+    }
+
+    /// Tells once of a file that cannot be unlinked, and has it tried again later.
+    fn try_again(&self, blob: BlobId, error: &DiskError) {
+        let mut files = self.damaged.files.borrow_mut();
+        let room = files.len() < limits::DAMAGED_MAX;
+        if !files.contains_key(&blob) {
+            log::error("unlink_failed", &[("blob", &blob), ("cause", error)]);
+        }
+        if room || files.contains_key(&blob) {
+            files.insert(blob, self.clock.monotonic() + RETRY);
+        }
+    }
+
+    /// Those that are not to be tried later.
+    fn due(&self, blobs: impl Iterator<Item = BlobId>) -> Vec<BlobId> {
+        let (files, now) = (self.damaged.files.borrow(), self.clock.monotonic());
+        blobs.filter(|blob| files.get(blob).is_none_or(|when| *when <= now)).collect()
     }
 
     fn sound(&self, blobs: impl Iterator<Item = BlobId>) -> Vec<BlobId> {

@@ -24,6 +24,7 @@ pub mod flush;
 pub mod format;
 pub mod fsck;
 pub mod host;
+pub mod housekeeping;
 pub mod http;
 pub mod lease;
 pub mod limits;

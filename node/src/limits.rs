@@ -52,6 +52,9 @@ pub const TAKE_BLOBS_MAX: usize = 256;
 /// Files that are unlinked before their folders are synced.
 pub const UNLINK_BATCH_MAX: usize = 256;
 
+/// Folders whose leases are asked for together.
+pub const FOLDERS_AT_ONCE: usize = 256;
+
 /// Damaged garbage of one kind that the collector keeps in mind and passes over without a word; what is found
 /// beyond that is told in every pass.
 pub const DAMAGED_MAX: usize = 4096;

@@ -33,6 +33,10 @@ pub struct Metrics {
     pub files_unlinked: Counter,
     /// Garbage that could not be let go of, because it or what it names is damaged.
     pub garbage_damaged: Counter,
+    /// Files in the lost folder, as last looked through.
+    pub lost_files: Counter,
+    /// Bytes that those take.
+    pub lost_bytes: Counter,
     /// Free bytes of the data directory's file system, as last measured.
     pub free_bytes: Counter,
     /// Size of that file system in bytes.
@@ -155,6 +159,8 @@ impl Metrics {
             corrupt_blocks: Counter::default(),
             files_unlinked: Counter::default(),
             garbage_damaged: Counter::default(),
+            lost_files: Counter::default(),
+            lost_bytes: Counter::default(),
             free_bytes: Counter::default(),
             total_bytes: Counter::default(),
             connections: Counter::default(),
@@ -202,6 +208,8 @@ impl Metrics {
         text.single("tenon_corrupt_blocks_total", "counter", &self.corrupt_blocks);
         text.single("tenon_files_unlinked_total", "counter", &self.files_unlinked);
         text.single("tenon_garbage_damaged_total", "counter", &self.garbage_damaged);
+        text.single("tenon_lost_files", "gauge", &self.lost_files);
+        text.single("tenon_lost_bytes", "gauge", &self.lost_bytes);
         text.single("tenon_disk_free_bytes", "gauge", &self.free_bytes);
         text.single("tenon_disk_total_bytes", "gauge", &self.total_bytes);
         text.single("tenon_connections_total", "counter", &self.connections);

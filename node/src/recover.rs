@@ -2,7 +2,8 @@
 //!
 //! Only folders of open leases can hold files that nobody names; each such file is moved to `lost/`, where an
 //! operator can look at it. What was taken by the collector but may not be unlinked yet is left to the collector.
-//! Invariant: a file that a record names is never touched.
+//! Invariants: a file that a record names is never touched; what was unlinked before the start is durably gone
+//! before its lease is closed, or a power cut could bring it back where nobody looks any more.
 
 use meta::command::CloseLease;
 use meta::id::FolderId;

@@ -29,6 +29,7 @@ use crate::epoch::EpochBoard;
 use crate::exchange::{Request, Response};
 use crate::flush::FlushQueue;
 use crate::format;
+use crate::housekeeping::Housekeeping;
 use crate::limits;
 use crate::log;
 use crate::machine::{Machine, MachineParts};
@@ -179,6 +180,13 @@ impl Parts {
                 damaged: Damaged::default(),
             };
             seat.bulk.spawn(Box::pin(async move { collector.run(&ear).await }));
+            let housekeeping = Housekeeping {
+                catalog: catalog.clone(),
+                disk: disk.clone(),
+                clock: seat.clock.clone(),
+                metrics: seat.metrics.clone(),
+            };
+            seat.bulk.spawn(Box::pin(async move { housekeeping.run().await }));
         }
         Ok(Rc::new(Server { machine: self.machine(seat, disk, catalog) }))
     }

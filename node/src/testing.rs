@@ -32,6 +32,7 @@ use crate::disk::{Disk, DiskError, Syncer, Unsynced};
 use crate::epoch::EpochBoard;
 use crate::exchange::{BodyError, BodySource, Request, Response, ResponseBody};
 use crate::flush::{Flush, FlushError};
+use crate::housekeeping::Housekeeping;
 use crate::machine::{Machine, MachineParts};
 use crate::metrics::Metrics;
 use crate::operation;
@@ -82,6 +83,15 @@ impl TestNode {
 
     /// A node on this disk, with a changed configuration.
     pub(crate) fn with(disk: MemoryDisk, change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_slots(disk, FOLDER_SLOTS, change)
+    }
+
+    /// The same, with so few ids a folder that leases come and go.
+    pub(crate) fn with_slots(
+        disk: MemoryDisk,
+        folder_slots: u16,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let root = Credential { access_key: "test".into(), secret_key: "test-secret".into() };
         let mut config = Config::new("unused".into(), root);
         change(&mut config);
@@ -91,12 +101,15 @@ impl TestNode {
         let metrics = Arc::new(Metrics::new(1));
         let time = Rc::new(TestTime { millis: Cell::new(1_790_000_000_000) });
         let tasks = Rc::new(Tasks::default());
-        let mailbox = DirectMailbox { store: store.clone(), board: board.clone() };
+        let mailbox = DirectMailbox {
+            stage: Rc::new(DirectStage { store: store.clone(), board: board.clone() }),
+            tasks: tasks.clone(),
+        };
         let catalog = Catalog::new(Rc::new(mailbox));
         let shared: Rc<dyn Disk> = Rc::new(disk.clone());
         let machine = Machine::assemble(MachineParts {
             admission: Admission::new(config.disk_reserve, metrics.clone()),
-            flush: Rc::new(DirectFlush { syncer: disk.clone() }),
+            flush: Rc::new(DirectFlush { syncer: disk.clone(), tasks: tasks.clone() }),
             settings: config,
             disk: shared,
             catalog,
@@ -107,7 +120,7 @@ impl TestNode {
             board: board.clone(),
             shard: 0,
             shards: 1,
-            folder_slots: FOLDER_SLOTS,
+            folder_slots,
         });
         Self { machine, store, disk, time, board, tasks }
     }
@@ -124,6 +137,28 @@ impl TestNode {
             self.tasks.poll_all(&mut context);
         }
         panic!("nothing will ever wake this request");
+    }
+
+    /// Polls `future` so many times, and all tasks after each; says whether it is done.
+    pub(crate) fn poll<T>(&self, future: &mut Local<'_, T>, times: usize) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..times {
+            if future.as_mut().poll(&mut context).is_ready() {
+                return true;
+            }
+            self.tasks.poll_all(&mut context);
+        }
+        false
+    }
+
+    /// Takes all tasks away, so that nothing of what is under way goes on.
+    pub(crate) fn set_tasks_aside(&self) -> Vec<Local<'static, ()>> {
+        std::mem::take(&mut *self.tasks.waiting.borrow_mut())
+    }
+
+    /// Lets them go on.
+    pub(crate) fn put_tasks_back(&self, tasks: Vec<Local<'static, ()>>) {
+        self.tasks.waiting.borrow_mut().extend(tasks);
     }
 
     /// Drives the tasks until none is left.
@@ -240,6 +275,15 @@ impl TestNode {
         self.run(collector.run(&ear));
     }
 
+    pub(crate) fn housekeeping(&self) -> Housekeeping {
+        Housekeeping {
+            catalog: self.machine.catalog.clone(),
+            disk: self.machine.disk.clone(),
+            clock: self.machine.clock.clone(),
+            metrics: self.machine.metrics.clone(),
+        }
+    }
+
     pub(crate) fn collector(&self) -> Collector {
         Collector {
             catalog: self.machine.catalog.clone(),
@@ -347,12 +391,18 @@ impl Spawn for Tasks {
     }
 }
 
+/// Commands are rounds of their own, on a task each: whoever waits may go away.
 struct DirectMailbox {
+    stage: Rc<DirectStage>,
+    tasks: Rc<Tasks>,
+}
+
+struct DirectStage {
     store: Arc<MemoryStore>,
     board: Arc<EpochBoard>,
 }
 
-impl DirectMailbox {
+impl DirectStage {
     fn round(&self, command: Command) -> Result<Reply, CatalogError> {
         let sequence = self.board.committed().next();
         let mut round = Round::begin(&*self.store, sequence)?;
@@ -368,25 +418,34 @@ impl DirectMailbox {
 
 impl Mailbox for DirectMailbox {
     fn commit(&self, command: Command) -> Local<'static, Result<Reply, CatalogError>> {
-        let verdict = self.round(command);
-        Box::pin(async move { verdict })
+        let (reply, answer) = flume::bounded(1);
+        let stage = self.stage.clone();
+        self.tasks.spawn(Box::pin(async move { drop(reply.send(stage.round(command))) }));
+        Box::pin(async move { answer.recv_async().await.expect("every command is answered") })
     }
 
     fn ask(&self, question: Question) -> Result<(), CatalogError> {
-        question(&*self.store);
+        question(&*self.stage.store);
         Ok(())
     }
 }
 
+/// Every flush is a round of its own, on a task: whoever waits may go away.
 struct DirectFlush {
     syncer: MemoryDisk,
+    tasks: Rc<Tasks>,
 }
 
 impl Flush for DirectFlush {
     fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), FlushError>> {
-        let borrowed: Vec<&Unsynced> = files.iter().collect();
-        let verdict: Result<(), DiskError> = self.syncer.sync(&borrowed).into_iter().collect();
-        Box::pin(async move { verdict.map_err(FlushError::Disk) })
+        let (done, verdict) = flume::bounded(1);
+        let syncer = self.syncer.clone();
+        self.tasks.spawn(Box::pin(async move {
+            let borrowed: Vec<&Unsynced> = files.iter().collect();
+            let synced: Result<(), DiskError> = syncer.sync(&borrowed).into_iter().collect();
+            drop(done.send(synced.map_err(FlushError::Disk)));
+        }));
+        Box::pin(async move { verdict.recv_async().await.expect("every flush is answered") })
     }
 }
 

@@ -196,6 +196,7 @@ impl Disk for GlommioDisk {
     fn list_folder(&self, folder: FolderId) -> Local<'_, Result<Vec<BlobId>, DiskError>> {
         let path = folder_path(&self.data, folder);
         Box::pin(blocking("list a folder", move || {
+            raw::sync_folder(&path)?;
             let mut blobs = Vec::new();
             for entry in fs::read_dir(path)? {
                 let name = entry?.file_name();

@@ -285,7 +285,8 @@ impl Disk for MemoryDisk {
 
     fn list_folder(&self, folder: FolderId) -> Local<'_, Result<Vec<BlobId>, DiskError>> {
         self.call(None, move |state| {
-            let folder = state.folders.get(&folder).ok_or(DiskError::Missing)?;
+            let folder = state.folders.get_mut(&folder).ok_or(DiskError::Missing)?;
+            folder.ghosts.clear();
             Ok(folder.files.keys().copied().collect())
         })
     }

@@ -88,7 +88,8 @@ pub trait Disk {
     /// Cancel: runs to its end unseen.
     fn unlink(&self, blobs: Vec<BlobId>) -> Local<'_, Result<(), DiskError>>;
 
-    /// The blobs of a folder, ascending; [`DiskError::Missing`] if there is no such folder.
+    /// The blobs of a folder, ascending; [`DiskError::Missing`] if there is no such folder. What is not listed
+    /// is durably gone: a removal that was not durable yet is from here on.
     fn list_folder(&self, folder: FolderId) -> Local<'_, Result<Vec<BlobId>, DiskError>>;
 
     /// Moves a file that nobody names out of the way, into the lost folder, durably.

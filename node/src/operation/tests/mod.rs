@@ -4,6 +4,7 @@ mod copies;
 mod damage;
 mod objects;
 mod rules;
+mod space;
 
 use crate::testing::TestNode;
 
