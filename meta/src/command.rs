@@ -9,13 +9,14 @@ use protocol::etag::ETag;
 use protocol::metadata::ObjectMetadata;
 use protocol::name::{AccountId, BucketName, ObjectKey, UploadId};
 use protocol::part::PartNumber;
+use protocol::range::ByteRange;
 use protocol::tagging::TagSet;
 use protocol::time::Timestamp;
 
 use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
 use crate::key::GarbageKey;
-use crate::record::Piece;
+use crate::record::{Owner, Piece};
 use crate::table::BlockTable;
 
 macro_rules! commands {
@@ -65,6 +66,10 @@ commands! {
     TakeBlobs,
     /// Removes what is remembered of blobs whose files are durably gone.
     ForgetGarbage,
+    /// Moves what is still named of a blob to smaller ones.
+    RewriteBlob,
+    /// Removes the marks of sparse blobs that a rewrite would not make smaller.
+    SettleSparse,
 }
 
 /// What a write demands of the object that its key names before it.
@@ -332,6 +337,47 @@ pub struct ForgetGarbage {
     pub blobs: Vec<BlobId>,
 }
 
+/// The most owners that one [`RewriteBlob`] may change: each may hold as many pieces as a page does.
+pub const REWRITE_OWNERS_MAX: usize = 64;
+
+/// Moves what records name of a blob to other blobs that hold the same bytes. Every extent of `owners` that names
+/// `from` and lies wholly in the range of a target names that target afterwards; others stay. Owners that are gone,
+/// or were overwritten, are passed over. Nothing else of the records changes, so whoever has prepared a command on
+/// what they were may go on.
+///
+/// A blob with many owners is rewritten in several commands: each brings the new blobs that its own owners name
+/// first, and later ones name them again without `new`.
+/// Reply: [`Reply::Rewritten`]. Refused: `NothingToRewrite`, if the blob is gone, or a target that was made before,
+/// or if no extent of these owners has moved to one of the new blobs.
+#[derive(Debug, Clone)]
+pub struct RewriteBlob {
+    /// The blob.
+    pub from: BlobId,
+    /// Records that name it, at most [`REWRITE_OWNERS_MAX`].
+    pub owners: Vec<Owner>,
+    /// Where the bytes are from now on; each another blob. Of ranges that overlap the first one counts.
+    pub targets: Vec<Target>,
+}
+
+/// A blob that holds the bytes of a range of another one.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The range of the other blob. It begins on the grid of blocks, and ends on it or where the other blob ends.
+    pub range: ByteRange,
+    /// The blob, in which these bytes begin at 0.
+    pub to: BlobId,
+    /// Its file; `None`: an earlier command has brought it.
+    pub new: Option<NewBlob>,
+}
+
+/// Removes the marks of sparse blobs: there is nothing to gain. They are marked again when the next of their
+/// references is released. Reply: [`Reply::Done`]. Never refused.
+#[derive(Debug, Clone)]
+pub struct SettleSparse {
+    /// The blobs.
+    pub blobs: Vec<BlobId>,
+}
+
 /// The answer to a command that was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
@@ -367,6 +413,11 @@ pub enum Reply {
     },
     /// These blobs have no record any more: unlink their files.
     BlobsTaken(Vec<BlobId>),
+    /// Extents name other blobs than before.
+    Rewritten {
+        /// How many.
+        extents: u64,
+    },
 }
 
 /// Why a command was not applied. It has left no trace.
@@ -395,4 +446,6 @@ pub enum Refusal {
     UploadChanged,
     /// The bytes lie in more extents than their length allows: rewrite them.
     TooFragmented,
+    /// Nobody would name what a rewrite has brought.
+    NothingToRewrite,
 }

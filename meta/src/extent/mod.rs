@@ -1,8 +1,9 @@
 //! Room: arithmetic on runs of bytes: cutting pieces by a range, merging neighbours, how many may be.
 //!
 //! Must not: read the store; what cannot be known without it is handed back as [`Unmeasured`].
-//! Invariants: bytes keep their order and their number. No list of pieces that is stored has two extents that
-//! could be one, nor more pieces than [`pieces_max`] allows.
+//! Invariants: bytes keep their order and their number. No list of pieces is stored anew with two extents that
+//! could be one, nor with more pieces than [`pieces_max`] allows. (A rewrite of a blob may bring extents together
+//! that were apart, and leaves them two.)
 //! Units: bytes, half-open ranges.
 
 use protocol::range::ByteRange;

@@ -92,6 +92,6 @@ pub fn blob_states(store: &dyn Store, blobs: &[BlobId]) -> Result<Vec<BlobState>
 }
 
 /// Since when a mark is there. One that cannot be read is as good as one made in the `last` round.
-fn since(value: &[u8], last: Sequence) -> Sequence {
+pub(super) fn since(value: &[u8], last: Sequence) -> Sequence {
     Since::decode(Bytes::copy_from_slice(value)).map_or(last, |since| since.sequence)
 }

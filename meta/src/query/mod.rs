@@ -7,6 +7,7 @@
 mod garbage;
 mod list;
 mod resolve;
+mod space;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use protocol::part::PartNumber;
 pub use garbage::{BlobState, blob_states, garbage, lease, open_leases, to_unlink, unreferenced};
 pub use list::{ListEntry, ListFrom, ListObjects, ListPage, list_objects};
 pub use resolve::{exact_part, manifest_entries, resolve, resolve_pieces};
+pub use space::{named_ranges, owners, space_totals, sparse};
 
 use crate::id::{BlobId, BucketId, ManifestId, Sequence, TableId};
 use crate::key;

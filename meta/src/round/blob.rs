@@ -143,7 +143,7 @@ impl Round<'_> {
         }
     }
 
-    fn add_blob(&mut self, blob: NewBlob, named: &[Extent]) -> Result<(), StoreError> {
+    pub(super) fn add_blob(&mut self, blob: NewBlob, named: &[Extent]) -> Result<(), StoreError> {
         let at = key::blob(blob.id);
         let known =
             self.get(Space::Blobs, &at)?.or(self.get(Space::Garbage, &key::taken(blob.id))?);
@@ -174,7 +174,7 @@ impl Round<'_> {
     }
 
     /// The count may rise from zero: as long as there is a record, the file is there.
-    fn share_blob(&mut self, blob: BlobId, named: &[Extent]) -> Result<(), StoreError> {
+    pub(super) fn share_blob(&mut self, blob: BlobId, named: &[Extent]) -> Result<(), StoreError> {
         let before: BlobRecord = self.read_named(Space::Blobs, &key::blob(blob))?;
         if !fit(&before, named) {
             return Err(StoreError::Corrupt(format!("an extent does not lie inside blob {blob}")));
@@ -246,7 +246,7 @@ fn blobs_of(pieces: &[Piece]) -> BTreeSet<BlobId> {
 }
 
 /// Whether the extents speak of the blob as its record does.
-fn fit(blob: &BlobRecord, extents: &[Extent]) -> bool {
+pub(super) fn fit(blob: &BlobRecord, extents: &[Extent]) -> bool {
     extents.iter().all(|extent| {
         extent.table == blob.table
             && extent.first_block == blob.first_block

@@ -11,6 +11,7 @@ mod bucket;
 mod garbage;
 mod object;
 mod overlay;
+mod rewrite;
 mod upload;
 
 #[cfg(test)]
@@ -132,6 +133,8 @@ impl<'s> Round<'s> {
             Command::ReleaseGarbage(command) => self.release_garbage(&command),
             Command::TakeBlobs(command) => self.take_blobs(&command),
             Command::ForgetGarbage(command) => self.forget_garbage(&command),
+            Command::RewriteBlob(command) => self.rewrite_blob(*command),
+            Command::SettleSparse(command) => self.settle_sparse(&command),
         }
     }
 
