@@ -1,0 +1,85 @@
+//! Room: the node in simulation: the real operations, stages, collector, leases and sweep on simulated disk, store
+//! and time, with requests, faults and crashes that a seed draws.
+//!
+//! `TENON_TEST_SIM_SEEDS` says how many seeds, `TENON_TEST_SEED` which is the first of them; so a failure is replayed by
+//! `TENON_TEST_SEED=… TENON_TEST_SIM_SEEDS=1`, with everything that happened if `TENON_TEST_SIM_TRACE` is set.
+
+mod client;
+mod clock;
+mod doors;
+mod executor;
+mod failure;
+mod history;
+mod oracle;
+mod plan;
+mod predicates;
+mod story;
+mod trace;
+mod workload;
+mod world;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use crate::failure::{Run, run};
+use crate::plan::Plan;
+use crate::trace::Seen;
+
+/// Seeds that are run unless somebody says otherwise.
+const SEEDS: u64 = 5_000;
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
+}
+
+#[test]
+fn nothing_is_lost_whatever_happens() {
+    node::log::start_into(std::io::sink());
+    let first = number("TENON_TEST_SEED").unwrap_or(0);
+    let seeds = number("TENON_TEST_SIM_SEEDS").unwrap_or(SEEDS);
+    let next = AtomicU64::new(first);
+    let (steps, seen) = (AtomicU64::new(0), Mutex::new(Seen::new()));
+    let failures = Mutex::new(Vec::new());
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds || !failures.lock().expect("no panic").is_empty() {
+                        return;
+                    }
+                    let Run { steps: made, failure, seen: things, .. } = run(&Plan::of(seed));
+                    steps.fetch_add(made, Ordering::Relaxed);
+                    let mut seen = seen.lock().expect("no panic");
+                    for (thing, times) in things {
+                        *seen.entry(thing).or_default() += times;
+                    }
+                    drop(seen);
+                    if let Some(failure) = failure {
+                        failures.lock().expect("no panic").push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("no panic");
+    if let Some(failure) = failures.first() {
+        panic!("{}", failure.story());
+    }
+    for (thing, times) in seen.into_inner().expect("no panic") {
+        println!("{times:8} {thing}");
+    }
+    println!("{seeds} seeds from {first} on, {} steps", steps.into_inner());
+}
+
+#[test]
+fn a_seed_is_a_run() {
+    for seed in 0..40 {
+        let (one, other) = (run(&Plan::of(seed)), run(&Plan::of(seed)));
+        assert_eq!((one.hash, one.steps), (other.hash, other.steps), "seed {seed}");
+    }
+    assert_ne!(run(&Plan::of(1)).hash, run(&Plan::of(2)).hash);
+}

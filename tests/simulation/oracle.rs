@@ -1,0 +1,783 @@
+//! Room: what clients may be told. Every answer is held against the histories of what it speaks of.
+//!
+//! Holds: every value that was ever sent (unique bytes, so that a read tells which write it saw), per key and per
+//! upload its history, and what the clients know, for the workload to choose from.
+//! Invariants it asserts: an acknowledged write is never lost, a refused one never seen; a condition has one winner;
+//! a reader sees one whole value; an error needs a fault that excuses it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use md5::{Digest, Md5};
+use protocol::etag::ETag;
+use tenon_tests::content::Content;
+
+use crate::client::Answered;
+use crate::history::{Begun, History};
+use crate::story::{Cond, KeyEvent, Keys, KeysState, UploadEvent, UploadState, Uploads};
+
+/// A value of a key: an index of [`Oracle::values`].
+pub(crate) type Value = u32;
+
+/// A writing of a part: an index of [`Oracle::parts`].
+pub(crate) type Part = u32;
+
+/// The buckets: two that stay, and one that comes and goes.
+pub(crate) const BUCKETS: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// Which bucket comes and goes.
+pub(crate) const PASSING: usize = 2;
+
+/// Keys: which bucket, which name.
+pub(crate) const KEYS: [(usize, &str); 8] = [
+    (0, "a"),
+    (0, "b/c"),
+    (0, "b/d"),
+    (1, "a"),
+    (1, "large"),
+    (1, "z"),
+    (PASSING, "x"),
+    (PASSING, "y"),
+];
+
+/// What a request is meant to do, with what the oracle has numbered.
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    /// PutObject.
+    Put { key: usize, value: Value, cond: Cond },
+    /// GetObject, of all or of a range.
+    Get { key: usize, range: Option<Range<u64>> },
+    /// HeadObject.
+    Head { key: usize },
+    /// DeleteObject.
+    Delete { key: usize },
+    /// ListObjectsV2.
+    List { bucket: usize },
+    /// CreateBucket of the passing bucket.
+    MakeBucket,
+    /// DeleteBucket of the passing bucket.
+    DropBucket,
+    /// CreateMultipartUpload.
+    CreateUpload { key: usize },
+    /// UploadPart.
+    PutPart { upload: usize, number: u16, part: Part },
+    /// UploadPartCopy; `pinned` is the only value of the source that is wanted.
+    CopyPart {
+        upload: usize,
+        number: u16,
+        source: usize,
+        range: Option<Range<u64>>,
+        pinned: Option<Value>,
+        part: Part,
+    },
+    /// CompleteMultipartUpload.
+    Complete { upload: usize, list: Vec<(u16, Part)>, value: Value, cond: Cond },
+    /// AbortMultipartUpload.
+    Abort { upload: usize },
+    /// ListParts.
+    ListParts { upload: usize },
+}
+
+/// A value that some write carries.
+pub(crate) struct Stored {
+    /// Its ETag without quotes.
+    pub(crate) etag: String,
+    /// Its bytes.
+    pub(crate) content: Content,
+}
+
+/// One writing of a part.
+pub(crate) struct StoredPart {
+    /// Its ETag, once somebody has been told.
+    pub(crate) etag: Option<String>,
+    /// Its bytes, where they can be known.
+    pub(crate) content: Option<Content>,
+}
+
+/// What clients know of an upload.
+pub(crate) struct Upload {
+    /// What the node called it.
+    pub(crate) id: String,
+    /// Its key.
+    pub(crate) key: usize,
+    /// The parts that were acknowledged last.
+    pub(crate) parts: BTreeMap<u16, Part>,
+    /// Nobody has been told yet that it is over.
+    pub(crate) open: bool,
+}
+
+/// What may go wrong without anybody being to blame.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Excuses {
+    /// Calls of the disk or the store were made to fail: 500 is an answer.
+    pub(crate) faults: bool,
+    /// The disk may be full: 507 is an answer.
+    pub(crate) full: bool,
+}
+
+/// A request under way, as the histories know it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    action: Action,
+    key: Option<(usize, Begun)>,
+    others: Vec<(usize, usize, Begun)>,
+    upload: Option<(usize, Begun)>,
+}
+
+impl Ticket {
+    /// What was asked.
+    pub(crate) fn action(&self) -> &Action {
+        &self.action
+    }
+}
+
+/// The judge.
+pub(crate) struct Oracle {
+    /// Every value that was ever sent.
+    pub(crate) values: Vec<Stored>,
+    /// Every part that was ever sent.
+    pub(crate) parts: Vec<StoredPart>,
+    /// Every upload that a client knows of.
+    pub(crate) uploads: Vec<Upload>,
+    /// What each key was last known to name.
+    pub(crate) likely: [Option<Value>; KEYS.len()],
+    /// Whether the passing bucket was last known to exist.
+    pub(crate) bucket_likely: bool,
+    by_etag: BTreeMap<String, Value>,
+    keys: Vec<History<Keys>>,
+    upload_histories: Vec<History<Uploads>>,
+    md5_up_to: u64,
+}
+
+/// The history that a key belongs to, and its place there.
+fn place(key: usize) -> (usize, usize) {
+    let (bucket, _) = KEYS[key];
+    let first_passing =
+        KEYS.iter().position(|(bucket, _)| *bucket == PASSING).expect("it has keys");
+    if bucket == PASSING { (first_passing, key - first_passing) } else { (key, 0) }
+}
+
+impl Oracle {
+    /// Nothing exists but the two buckets that stay.
+    pub(crate) fn new(md5_up_to: u64) -> Self {
+        let stays = KEYS.iter().filter(|(bucket, _)| *bucket != PASSING);
+        let mut keys: Vec<_> =
+            stays.map(|_| History::new(KeysState { bucket: true, keys: vec![None] })).collect();
+        keys.push(History::new(KeysState {
+            bucket: false,
+            keys: vec![None; KEYS.len() - keys.len()],
+        }));
+        Self {
+            values: Vec::new(),
+            parts: Vec::new(),
+            uploads: Vec::new(),
+            likely: [None; KEYS.len()],
+            bucket_likely: false,
+            by_etag: BTreeMap::new(),
+            keys,
+            upload_histories: Vec::new(),
+            md5_up_to,
+        }
+    }
+
+    /// Numbers a value that is about to be sent. Equal values (the same parts once more) have one number.
+    pub(crate) fn value(&mut self, etag: String, content: Content) -> Value {
+        if let Some(value) = self.by_etag.get(&etag) {
+            return *value;
+        }
+        let value = u32::try_from(self.values.len()).expect("few values");
+        self.by_etag.insert(etag.clone(), value);
+        self.values.push(Stored { etag, content });
+        value
+    }
+
+    /// Numbers a part that is about to be sent.
+    pub(crate) fn part(&mut self, etag: Option<String>, content: Option<Content>) -> Part {
+        self.parts.push(StoredPart { etag, content });
+        u32::try_from(self.parts.len() - 1).expect("few parts")
+    }
+
+    /// A value by its number.
+    pub(crate) fn stored(&self, value: Value) -> &Stored {
+        &self.values[value as usize]
+    }
+
+    /// The value that an object made of these parts has; `None` if a part is not known well enough.
+    pub(crate) fn completed(&mut self, list: &[(u16, Part)]) -> Option<Value> {
+        let mut content = Content::default();
+        let mut digests = Vec::new();
+        for (_, part) in list {
+            let part = &self.parts[*part as usize];
+            digests.push(ETag::from_text(part.etag.as_ref()?)?.digest()?);
+            content = content.then(part.content.clone()?);
+        }
+        let etag = ETag::multipart(digests.into_iter());
+        Some(self.value(etag.as_str().to_owned(), content))
+    }
+
+    /// Whether another operation on this key can be judged.
+    pub(crate) fn has_room(&self, key: usize) -> bool {
+        self.keys[place(key).0].has_room()
+    }
+
+    /// Whether another operation on this upload can be judged.
+    pub(crate) fn upload_has_room(&self, upload: usize) -> bool {
+        self.upload_histories[upload].has_room()
+    }
+
+    /// A request goes out.
+    pub(crate) fn begin(&mut self, now: u64, action: Action) -> Ticket {
+        let mut ticket = Ticket { action, key: None, others: Vec::new(), upload: None };
+        let (mut on_key, mut on_upload) = (None, None);
+        match &ticket.action {
+            Action::Put { key, value, cond } => {
+                on_key = Some((*key, Some(write(*key, Some(*value), *cond))));
+            }
+            Action::Delete { key } => on_key = Some((*key, Some(write(*key, None, Cond::None)))),
+            Action::Get { key, .. } | Action::Head { key } | Action::CreateUpload { key } => {
+                on_key = Some((*key, None));
+            }
+            Action::CopyPart { source, upload, number, part, .. } => {
+                on_key = Some((*source, None));
+                on_upload = Some((*upload, Some(UploadEvent::Put(*number, *part))));
+            }
+            Action::List { bucket } => {
+                for key in (0..KEYS.len()).filter(|key| KEYS[*key].0 == *bucket) {
+                    let (history, _) = place(key);
+                    let begun = self.keys[history].begin(now, None);
+                    ticket.others.push((key, history, begun));
+                }
+            }
+            Action::MakeBucket => on_key = Some((KEYS.len() - 1, Some(KeyEvent::BucketMade))),
+            Action::DropBucket => on_key = Some((KEYS.len() - 1, Some(KeyEvent::BucketDropped))),
+            Action::PutPart { upload, number, part } => {
+                on_upload = Some((*upload, Some(UploadEvent::Put(*number, *part))));
+            }
+            Action::Complete { upload, list, value, cond } => {
+                let key = self.uploads[*upload].key;
+                on_key = Some((key, Some(write(key, Some(*value), *cond))));
+                on_upload = Some((*upload, Some(UploadEvent::Complete(list.clone()))));
+            }
+            Action::Abort { upload } => on_upload = Some((*upload, Some(UploadEvent::Abort))),
+            Action::ListParts { upload } => on_upload = Some((*upload, None)),
+        }
+        if let Some((key, unheard)) = on_key {
+            let (history, _) = place(key);
+            ticket.key = Some((history, self.keys[history].begin(now, unheard)));
+        }
+        if let Some((upload, unheard)) = on_upload {
+            ticket.upload = Some((upload, self.upload_histories[upload].begin(now, unheard)));
+        }
+        ticket
+    }
+
+    /// The client has gone away, or the node: nobody will know the answer.
+    pub(crate) fn lost(&mut self, ticket: &Ticket) {
+        if let Some((history, begun)) = ticket.key {
+            self.keys[history].lost(begun);
+        }
+        for (_, history, begun) in &ticket.others {
+            self.keys[*history].lost(*begun);
+        }
+        if let Some((upload, begun)) = ticket.upload {
+            self.upload_histories[upload].lost(begun);
+        }
+    }
+
+    /// The node is gone: every history is told to its end.
+    ///
+    /// # Errors
+    /// What cannot be told.
+    pub(crate) fn end_of_life(&mut self) -> Result<(), String> {
+        for (key, history) in self.keys.iter_mut().enumerate() {
+            history.end_of_life().map_err(|story| format!("key {:?}: {story}", KEYS[key]))?;
+        }
+        for (upload, history) in self.upload_histories.iter_mut().enumerate() {
+            history.end_of_life().map_err(|story| format!("upload {upload}: {story}"))?;
+        }
+        Ok(())
+    }
+
+    /// An answer has come.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub(crate) fn answered(
+        &mut self,
+        now: u64,
+        ticket: Ticket,
+        answer: &Answered,
+        excuses: Excuses,
+    ) -> Result<(), String> {
+        let Ticket { action, key, others, upload } = ticket;
+        let verdict = self.meaning(&action, answer, excuses).map_err(|why| {
+            let Answered { status, code, cut, body, .. } = answer;
+            format!("{action:?}: {why} ({status} {code:?}, {} bytes, cut: {cut})", body.len())
+        })?;
+        if let Some((history, begun)) = key {
+            close(&mut self.keys[history], begun, now, verdict.key);
+            self.keys[history].pause().map_err(|story| format!("key of {action:?}: {story}"))?;
+        }
+        let mut listed = verdict.listed.into_iter();
+        for (_, history, begun) in others {
+            let meaning = listed.next().unwrap_or(Meaning::Nothing);
+            close(&mut self.keys[history], begun, now, meaning);
+            self.keys[history].pause().map_err(|story| format!("key of {action:?}: {story}"))?;
+        }
+        if let Some((upload, begun)) = upload {
+            close(&mut self.upload_histories[upload], begun, now, verdict.upload);
+            let told = self.upload_histories[upload].pause();
+            told.map_err(|story| format!("upload of {action:?}: {story}"))?;
+        }
+        Ok(())
+    }
+
+    fn meaning(
+        &mut self,
+        action: &Action,
+        answer: &Answered,
+        excuses: Excuses,
+    ) -> Result<Verdict, String> {
+        match (answer.status, answer.code) {
+            (500, _) if excuses.faults => return Ok(Verdict::unknown()),
+            (500, _) => return Err("an error although nothing has failed".into()),
+            (507, _) if excuses.full => return Ok(Verdict::nothing()),
+            (503, Some("SlowDown")) if matches!(action, Action::Complete { .. }) => {
+                return Ok(Verdict::nothing());
+            }
+            (409, Some("OperationAborted")) if self.may_pass(action) => {
+                return Ok(Verdict::nothing());
+            }
+            (404, Some("NoSuchBucket")) if self.may_pass(action) => {
+                self.bucket_likely = false;
+                return Ok(self.bucket_missing(action));
+            }
+            // A broken connection is noticed before the answer would be, or the answer did not need the body.
+            (400, Some("IncompleteBody")) => return Ok(Verdict::nothing()),
+            _ => {}
+        }
+        match action {
+            Action::Put { key, value, cond } => self.put(*key, *value, *cond, answer),
+            Action::Get { key, range } => self.read(*key, range.as_ref(), answer, excuses),
+            Action::Head { key } => self.head(*key, answer),
+            Action::Delete { key } => match answer.status {
+                204 => {
+                    self.likely[*key] = None;
+                    Ok(Verdict::of_key(write(*key, None, Cond::None)))
+                }
+                _ => Err("a delete that is not done".into()),
+            },
+            Action::List { bucket } => self.listed(*bucket, answer),
+            Action::MakeBucket | Action::DropBucket => self.bucket(action, answer),
+            Action::CreateUpload { key } => self.upload_created(*key, answer),
+            Action::PutPart { upload, number, part } => {
+                self.part_put(*upload, *number, *part, answer)
+            }
+            Action::CopyPart { .. } => self.part_copied(action, answer),
+            Action::Complete { .. } => self.upload_completed(action, answer),
+            Action::Abort { upload } => match (answer.status, answer.code) {
+                (204, _) => {
+                    self.uploads[*upload].open = false;
+                    Ok(Verdict::of_upload(UploadEvent::Abort))
+                }
+                (404, Some("NoSuchUpload")) => Ok(self.upload_is_over(*upload)),
+                _ => Err("an abort that is not done".into()),
+            },
+            Action::ListParts { upload } => self.parts_listed(*upload, answer),
+        }
+    }
+
+    /// Whether the action speaks of the bucket that comes and goes.
+    fn may_pass(&self, action: &Action) -> bool {
+        let key = match action {
+            Action::Put { key, .. }
+            | Action::Get { key, .. }
+            | Action::Head { key }
+            | Action::Delete { key }
+            | Action::CreateUpload { key } => *key,
+            Action::CopyPart { source, upload, .. } => {
+                return KEYS[*source].0 == PASSING || self.in_passing_bucket(*upload);
+            }
+            Action::List { bucket } => return *bucket == PASSING,
+            Action::MakeBucket => return false,
+            Action::DropBucket => return true,
+            Action::PutPart { upload, .. }
+            | Action::Complete { upload, .. }
+            | Action::Abort { upload }
+            | Action::ListParts { upload } => return self.in_passing_bucket(*upload),
+        };
+        KEYS[key].0 == PASSING
+    }
+
+    fn in_passing_bucket(&self, upload: usize) -> bool {
+        KEYS[self.uploads[upload].key].0 == PASSING
+    }
+
+    fn bucket_missing(&self, action: &Action) -> Verdict {
+        match action {
+            // Which of the two buckets is missing the code does not say.
+            Action::CopyPart { .. } | Action::Complete { .. } => Verdict::nothing(),
+            Action::List { .. } => Verdict {
+                listed: vec![Meaning::Event(KeyEvent::BucketMissing)],
+                ..Verdict::nothing()
+            },
+            _ => Verdict::of_key(KeyEvent::BucketMissing),
+        }
+    }
+
+    fn put(
+        &mut self,
+        key: usize,
+        value: Value,
+        cond: Cond,
+        answer: &Answered,
+    ) -> Result<Verdict, String> {
+        let etag = &self.stored(value).etag;
+        match (answer.status, answer.code) {
+            (200, _) if answer.etag().as_ref() != Some(etag) => Err("another ETag".into()),
+            (200, _) => {
+                self.likely[key] = Some(value);
+                Ok(Verdict::of_key(write(key, Some(value), cond)))
+            }
+            _ => lost_condition(key, cond, answer),
+        }
+    }
+
+    fn read(
+        &mut self,
+        key: usize,
+        range: Option<&Range<u64>>,
+        answer: &Answered,
+        excuses: Excuses,
+    ) -> Result<Verdict, String> {
+        if let Some(verdict) = self.absent(key, answer) {
+            return Ok(verdict);
+        }
+        if answer.status == 416 && range.is_some() {
+            // The object is another one than was expected, and shorter.
+            return Ok(Verdict::nothing());
+        }
+        if !matches!(answer.status, 200 | 206) {
+            return Err("neither bytes nor a reason".into());
+        }
+        let value = self.known(key, answer)?;
+        let content = &self.stored(value).content;
+        let expected = match range {
+            Some(range) => content.slice(range.start..range.end.min(content.len())),
+            None => content.clone(),
+        };
+        if answer.cut {
+            if excuses.faults {
+                return Ok(Verdict::of_key(self.seen(key, Some(value))));
+            }
+            return Err("the body was cut off although nothing has failed".into());
+        }
+        if let Some(at) = expected.first_difference(&answer.body) {
+            return Err(format!("wrong bytes from {at} on, of {}", expected.len()));
+        }
+        Ok(Verdict::of_key(self.seen(key, Some(value))))
+    }
+
+    fn head(&mut self, key: usize, answer: &Answered) -> Result<Verdict, String> {
+        if let Some(verdict) = self.absent(key, answer) {
+            return Ok(verdict);
+        }
+        if answer.status != 200 {
+            return Err("neither a head nor a reason".into());
+        }
+        let value = self.known(key, answer)?;
+        let len = self.stored(value).content.len().to_string();
+        if answer.header("content-length") != Some(&len) {
+            return Err(format!("another length than {len}"));
+        }
+        Ok(Verdict::of_key(self.seen(key, Some(value))))
+    }
+
+    fn absent(&mut self, key: usize, answer: &Answered) -> Option<Verdict> {
+        // HEAD has no body, but the operations say the code all the same.
+        let absent = answer.status == 404 && answer.code == Some("NoSuchKey");
+        absent.then(|| Verdict::of_key(self.seen(key, None)))
+    }
+
+    fn known(&self, key: usize, answer: &Answered) -> Result<Value, String> {
+        let etag = answer.etag().ok_or("no ETag")?;
+        let value = self.by_etag.get(&etag).copied();
+        value.ok_or_else(|| format!("{:?} names {etag}, which nobody wrote", KEYS[key]))
+    }
+
+    fn seen(&mut self, key: usize, value: Option<Value>) -> KeyEvent {
+        self.likely[key] = value;
+        KeyEvent::Read { slot: place(key).1, value }
+    }
+
+    fn listed(&mut self, bucket: usize, answer: &Answered) -> Result<Verdict, String> {
+        if answer.status != 200 {
+            return Err("no listing".into());
+        }
+        let names = answer.elements("Key");
+        let etags = answer.elements("ETag");
+        if names.len() != etags.len() || !names.is_sorted_by(|a, b| a < b) {
+            return Err(format!("a listing out of order: {names:?}"));
+        }
+        let mut listed = Vec::new();
+        for key in (0..KEYS.len()).filter(|key| KEYS[*key].0 == bucket) {
+            let found = names.iter().position(|name| name == KEYS[key].1);
+            let value = match found {
+                None => None,
+                Some(at) => {
+                    let value = self.by_etag.get(&etags[at]).copied();
+                    Some(
+                        value
+                            .ok_or_else(|| format!("{:?} is listed as {}", KEYS[key], etags[at]))?,
+                    )
+                }
+            };
+            listed.push(Meaning::Event(self.seen(key, value)));
+        }
+        Ok(Verdict { listed, ..Verdict::nothing() })
+    }
+
+    fn bucket(&mut self, action: &Action, answer: &Answered) -> Result<Verdict, String> {
+        let event = match (action, answer.status, answer.code) {
+            (Action::MakeBucket, 200, _) => KeyEvent::BucketMade,
+            (Action::MakeBucket, 409, Some("BucketAlreadyOwnedByYou")) => KeyEvent::BucketThere,
+            (Action::DropBucket, 204, _) => KeyEvent::BucketDropped,
+            (Action::DropBucket, 409, Some("BucketNotEmpty")) => KeyEvent::BucketFull,
+            _ => return Err("a bucket that is neither there nor not".into()),
+        };
+        self.bucket_likely = !matches!(event, KeyEvent::BucketDropped);
+        Ok(Verdict::of_key(event))
+    }
+
+    fn upload_created(&mut self, key: usize, answer: &Answered) -> Result<Verdict, String> {
+        if answer.status != 200 {
+            return Err("no upload".into());
+        }
+        let id = answer.elements("UploadId").pop().ok_or("an upload without an id")?;
+        self.uploads.push(Upload { id, key, parts: BTreeMap::new(), open: true });
+        let open = UploadState::Open(BTreeMap::new());
+        let passing = KEYS[key].0 == PASSING;
+        let state = if passing { UploadState::Passing } else { open };
+        self.upload_histories.push(History::new(state));
+        Ok(Verdict::nothing())
+    }
+
+    fn part_put(
+        &mut self,
+        upload: usize,
+        number: u16,
+        part: Part,
+        answer: &Answered,
+    ) -> Result<Verdict, String> {
+        match (answer.status, answer.code) {
+            (200, _) if answer.etag() != self.parts[part as usize].etag => {
+                Err("another ETag".into())
+            }
+            (200, _) => Ok(self.part_is_there(upload, number, part)),
+            (404, Some("NoSuchUpload")) => Ok(self.upload_is_over(upload)),
+            _ => Err("a part that is neither put nor refused".into()),
+        }
+    }
+
+    fn part_is_there(&mut self, upload: usize, number: u16, part: Part) -> Verdict {
+        self.uploads[upload].parts.insert(number, part);
+        Verdict::of_upload(UploadEvent::Put(number, part))
+    }
+
+    fn upload_is_over(&mut self, upload: usize) -> Verdict {
+        self.uploads[upload].open = false;
+        Verdict::of_upload(UploadEvent::Over)
+    }
+
+    fn part_copied(&mut self, action: &Action, answer: &Answered) -> Result<Verdict, String> {
+        let Action::CopyPart { upload, number, source, range, pinned, part } = action else {
+            return Err("no copy".into());
+        };
+        let slot = place(*source).1;
+        match (answer.status, answer.code) {
+            (200, _) => {}
+            (404, Some("NoSuchUpload")) => return Ok(self.upload_is_over(*upload)),
+            (404, Some("NoSuchKey")) => return Ok(Verdict::of_key(self.seen(*source, None))),
+            (412, _) => {
+                let value = pinned.ok_or("a condition that nobody made")?;
+                return Ok(Verdict::of_key(KeyEvent::Differs { slot, value }));
+            }
+            // The source is another one than was expected, and shorter.
+            (400 | 416, Some("InvalidArgument" | "InvalidRange" | "InvalidRequest"))
+                if pinned.is_none() =>
+            {
+                return Ok(Verdict::nothing());
+            }
+            _ => return Err("a copy that is neither made nor refused".into()),
+        }
+        let etag = answer.elements("ETag").pop().ok_or("a part without an ETag")?;
+        let found = match pinned {
+            Some(value) => {
+                let content = cut(&self.stored(*value).content, range.as_ref());
+                let content = content.ok_or("a range beyond the source")?;
+                if content.len() <= self.md5_up_to && md5_of(&content) != etag {
+                    return Err(format!("the ETag {etag} is not that of the range"));
+                }
+                Some((vec![*value], content))
+            }
+            None => self.sources_of(&etag, range.as_ref()),
+        };
+        // The same range of the same source once more is the same part.
+        let same = self.parts.iter().position(|one| one.etag.as_ref() == Some(&etag));
+        let part = same.map_or(*part, |same| u32::try_from(same).expect("few parts"));
+        self.parts[part as usize].etag = Some(etag);
+        let mut verdict = self.part_is_there(*upload, *number, part);
+        if let Some((values, content)) = found {
+            self.parts[part as usize].content = Some(content);
+            verdict.key = Meaning::Event(KeyEvent::ReadOne { slot, values });
+        }
+        Ok(verdict)
+    }
+
+    /// The values whose `range` has this MD5, and that range: several, if one was copied from the other.
+    fn sources_of(&self, etag: &str, range: Option<&Range<u64>>) -> Option<(Vec<Value>, Content)> {
+        let (mut values, mut found) = (Vec::new(), None);
+        for (value, stored) in (0..).zip(&self.values) {
+            if let Some(content) = cut(&stored.content, range).filter(|cut| md5_of(cut) == etag) {
+                values.push(value);
+                found = Some(content);
+            }
+        }
+        found.map(|content| (values, content))
+    }
+
+    fn upload_completed(&mut self, action: &Action, answer: &Answered) -> Result<Verdict, String> {
+        let Action::Complete { upload, list, value, cond } = action else {
+            return Err("no completion".into());
+        };
+        let key = self.uploads[*upload].key;
+        match (answer.status, answer.code) {
+            (200, _) => {
+                let etag = answer.elements("ETag").pop();
+                if etag.as_ref() != Some(&self.stored(*value).etag) {
+                    return Err(format!("another ETag: {etag:?}"));
+                }
+                self.uploads[*upload].open = false;
+                self.likely[key] = Some(*value);
+                Ok(Verdict {
+                    key: Meaning::Event(write(key, Some(*value), *cond)),
+                    ..Verdict::of_upload(UploadEvent::Complete(list.clone()))
+                })
+            }
+            (404, Some("NoSuchUpload")) => Ok(self.upload_is_over(*upload)),
+            (400, Some("InvalidPart")) => {
+                Ok(Verdict::of_upload(UploadEvent::Mismatch(list.clone())))
+            }
+            (400, Some("EntityTooSmall")) if list.len() > 1 => Ok(Verdict::nothing()),
+            (409, Some("ConditionalRequestConflict")) if *cond != Cond::None => {
+                Ok(Verdict::nothing())
+            }
+            _ => lost_condition(key, *cond, answer),
+        }
+    }
+
+    fn parts_listed(&mut self, upload: usize, answer: &Answered) -> Result<Verdict, String> {
+        match (answer.status, answer.code) {
+            (200, _) => {}
+            (404, Some("NoSuchUpload")) => return Ok(self.upload_is_over(upload)),
+            _ => return Err("no list of parts".into()),
+        }
+        let numbers = answer.elements("PartNumber");
+        let etags = answer.elements("ETag");
+        let mut seen = BTreeMap::new();
+        for (number, etag) in numbers.iter().zip(etags) {
+            let number: u16 = number.parse().map_err(|_| format!("part {number:?}"))?;
+            let same = |part: &&StoredPart| part.etag.as_ref() == Some(&etag);
+            let parts: Vec<Part> = (0..)
+                .zip(&self.parts)
+                .filter(|(_, part)| same(part) || part.etag.is_none())
+                .map(|(part, _)| part)
+                .collect();
+            if parts.is_empty() {
+                return Err(format!("part {number} is {etag}, which nobody wrote"));
+            }
+            seen.insert(number, parts);
+        }
+        Ok(Verdict::of_upload(UploadEvent::Parts(seen)))
+    }
+}
+
+/// What an answer says of one history.
+enum Meaning<E> {
+    /// This has happened, or was seen.
+    Event(E),
+    /// Nothing has happened, and nothing is said of the state.
+    Nothing,
+    /// The operation may have happened or not.
+    Unknown,
+}
+
+struct Verdict {
+    key: Meaning<KeyEvent>,
+    listed: Vec<Meaning<KeyEvent>>,
+    upload: Meaning<UploadEvent>,
+}
+
+impl Verdict {
+    fn nothing() -> Self {
+        Self { key: Meaning::Nothing, listed: Vec::new(), upload: Meaning::Nothing }
+    }
+
+    fn unknown() -> Self {
+        Self { key: Meaning::Unknown, listed: Vec::new(), upload: Meaning::Unknown }
+    }
+
+    fn of_key(event: KeyEvent) -> Self {
+        Self { key: Meaning::Event(event), ..Self::nothing() }
+    }
+
+    fn of_upload(event: UploadEvent) -> Self {
+        Self { upload: Meaning::Event(event), ..Self::nothing() }
+    }
+}
+
+fn close<M: crate::history::Model>(
+    history: &mut History<M>,
+    begun: Begun,
+    now: u64,
+    meaning: Meaning<M::Event>,
+) {
+    match meaning {
+        Meaning::Event(event) => history.answered(begun, now, event),
+        Meaning::Nothing => history.without_effect(begun),
+        Meaning::Unknown => history.lost(begun),
+    }
+}
+
+fn write(key: usize, value: Option<Value>, cond: Cond) -> KeyEvent {
+    KeyEvent::Write { slot: place(key).1, value, cond }
+}
+
+fn lost_condition(key: usize, cond: Cond, answer: &Answered) -> Result<Verdict, String> {
+    let slot = place(key).1;
+    match (answer.status, answer.code, cond) {
+        (412, _, Cond::Absent) => Ok(Verdict::of_key(KeyEvent::Present { slot })),
+        (412, _, Cond::Matches(value)) => Ok(Verdict::of_key(KeyEvent::Differs { slot, value })),
+        (404, Some("NoSuchKey"), Cond::Matches(_)) => {
+            Ok(Verdict::of_key(KeyEvent::Read { slot, value: None }))
+        }
+        _ => Err("a write that is neither done nor refused".into()),
+    }
+}
+
+fn cut(content: &Content, range: Option<&Range<u64>>) -> Option<Content> {
+    match range {
+        None => Some(content.clone()),
+        Some(range) => (range.end <= content.len()).then(|| content.slice(range.clone())),
+    }
+}
+
+/// The ETag of content that is sent as it is.
+pub(crate) fn md5_of(content: &Content) -> String {
+    md5_of_bytes(&content.bytes())
+}
+
+/// The ETag of bytes that are sent as they are.
+pub(crate) fn md5_of_bytes(bytes: &[u8]) -> String {
+    ETag::from_md5(&Md5::digest(bytes).into()).as_str().to_owned()
+}

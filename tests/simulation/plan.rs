@@ -1,0 +1,157 @@
+//! Room: what one seed stands for: how the node is set up, what is likely to happen, and which faults there are.
+//!
+//! Every seed draws its own likelihoods, so that some starve the flush stage, some the collector, some crash all the
+//! time and some never (Groce et al., "Swarm testing", 2012).
+//! Invariant: a plan is all that a run depends on.
+
+use node::config::{Config, Reserve, Way};
+use protocol::sign::Credential;
+use tenon_tests::random::{Random, mix};
+
+/// Something that is made wrong on purpose, for the simulation to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Planted {
+    /// The flush stage says that files are durable and does nothing.
+    AnswerBeforeSync,
+    /// Files are named first and made durable afterwards.
+    NameBeforeData,
+    /// Unlinking is not made durable before the record goes.
+    RecordGoneBeforeUnlink,
+    /// The sweep takes files that records name.
+    SweepTooEager,
+    /// The collector takes no notice of operations that live.
+    CollectorIgnoresEpochs,
+}
+
+/// How likely each kind of step is, against the others.
+#[derive(Debug, Clone)]
+pub(crate) struct Weights {
+    pub(crate) task: u64,
+    pub(crate) commit: u64,
+    pub(crate) flush: u64,
+    pub(crate) read: u64,
+    pub(crate) time: u64,
+    pub(crate) request: u64,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    /// Steps before the run is brought to its end.
+    pub(crate) steps: u64,
+    pub(crate) shards: usize,
+    /// Requests under way at a time.
+    pub(crate) clients: usize,
+    /// Requests in all.
+    pub(crate) requests: usize,
+    /// Ids that are given out of each folder.
+    pub(crate) folder_slots: u16,
+    pub(crate) weights: Weights,
+    /// In ten thousand steps.
+    pub(crate) crashes: u64,
+    /// In ten thousand steps: a client goes away.
+    pub(crate) departures: u64,
+    /// In a hundred bodies: the connection breaks.
+    pub(crate) broken_bodies: u64,
+    /// In a thousand commits.
+    pub(crate) store_faults: u64,
+    /// In ten thousand calls of the disk.
+    pub(crate) disk_faults: u64,
+    /// Bytes.
+    pub(crate) disk_total: u64,
+    pub(crate) can_clone: bool,
+    pub(crate) ways: Vec<Way>,
+    pub(crate) share_max_blob: u64,
+    pub(crate) share_min_fraction: f64,
+    pub(crate) etag_md5_up_to: u64,
+    /// One object is large enough to make several parts of.
+    pub(crate) large: bool,
+    /// Whether the run ends with a restart.
+    pub(crate) restart_at_end: bool,
+    pub(crate) planted: Option<Planted>,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut random = Random::from_seed(mix(seed ^ 0x7465_6e6f_6e00_0000));
+        let random = &mut random;
+        let faulty = random.chance(35);
+        let small = random.chance(15);
+        let md5_limits = [0, 4 << 10, 64 << 10, 5 << 20];
+        let share_max = [0, 64 << 10, 256 << 10, 64 << 20];
+        Self {
+            seed,
+            steps: random.within(150..1500),
+            shards: 1 + usize::from(random.chance(40)),
+            clients: at_most(random, 1, 7),
+            requests: at_most(random, 8, 60),
+            folder_slots: *random.pick(&[1, 2, 3, 5, 12, 64]),
+            weights: Weights {
+                task: *random.pick(&[10, 30, 60]),
+                commit: *random.pick(&[1, 5, 20, 60]),
+                flush: *random.pick(&[1, 5, 20, 60]),
+                read: *random.pick(&[3, 20, 60]),
+                time: *random.pick(&[0, 1, 1, 5, 20]),
+                request: *random.pick(&[1, 5, 20]),
+            },
+            crashes: *random.pick(&[0, 0, 10, 30, 100]),
+            departures: *random.pick(&[0, 0, 20, 100]),
+            broken_bodies: *random.pick(&[0, 0, 5, 20]),
+            store_faults: if faulty { *random.pick(&[0, 10, 50]) } else { 0 },
+            disk_faults: if faulty { *random.pick(&[0, 20, 100, 400]) } else { 0 },
+            disk_total: if small { random.within(1 << 20..4 << 20) } else { 1 << 30 },
+            can_clone: random.chance(75),
+            ways: ways(random),
+            share_max_blob: *random.pick(&share_max),
+            share_min_fraction: *random.pick(&[0.0, 0.5, 2.0]),
+            etag_md5_up_to: *random.pick(&md5_limits),
+            large: !small && random.chance(15),
+            restart_at_end: random.chance(50),
+            planted: None,
+        }
+    }
+
+    /// The node's configuration.
+    pub(crate) fn config(&self) -> Config {
+        let root = Credential { access_key: "test".into(), secret_key: "test-secret".into() };
+        let mut config = Config::new("unused".into(), root);
+        config.copy.ways.clone_from(&self.ways);
+        config.copy.share_max_blob = self.share_max_blob;
+        config.copy.share_min_fraction = self.share_min_fraction;
+        config.etag_md5_up_to = self.etag_md5_up_to;
+        config.memory_buffers = 8 << 20;
+        config.disk_reserve = Reserve::Bytes(64 << 10);
+        config
+    }
+
+    /// Whether the disk may run full.
+    pub(crate) fn is_small(&self) -> bool {
+        self.disk_total < 1 << 30
+    }
+
+    /// Whether calls are made to fail.
+    pub(crate) fn is_faulty(&self) -> bool {
+        self.store_faults > 0 || self.disk_faults > 0
+    }
+}
+
+fn at_most(random: &mut Random, low: u64, high: u64) -> usize {
+    usize::try_from(random.within(low..high + 1)).expect("few")
+}
+
+/// Some of the ways, in some order; the last resort ends each of them.
+fn ways(random: &mut Random) -> Vec<Way> {
+    let mut all: Vec<Way> = Way::ALL.into_iter().filter(|way| *way != Way::Rw).collect();
+    let mut ways = Vec::new();
+    while !all.is_empty() {
+        let place = usize::try_from(random.within(0..all.len() as u64)).expect("few");
+        let way = all.remove(place);
+        if random.chance(70) {
+            ways.push(way);
+        }
+    }
+    ways.push(Way::Rw);
+    ways
+}

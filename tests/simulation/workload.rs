@@ -1,0 +1,338 @@
+//! Room: what clients do. Chosen by the seed from what they know, so that most requests meet something.
+//!
+//! Contents are unique, so that a read tells which write it saw. Sizes are few and telling: nothing, inline, just
+//! above inline, some blocks, and now and then one object that is large enough to be made of parts.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use tenon_tests::content::Content;
+use tenon_tests::random::Random;
+
+use crate::client::Sent;
+use crate::oracle::{Action, BUCKETS, KEYS, Oracle, PASSING, Value, md5_of_bytes};
+use crate::plan::Plan;
+use crate::story::Cond;
+
+/// The key of the large object.
+const LARGE: usize = 4;
+
+/// What an object made of several parts needs of all but the last.
+const PART_LEN_MIN: u64 = 5 << 20;
+
+const KIB: u64 = 1 << 10;
+
+/// Makes requests.
+pub(crate) struct Workload {
+    random: Random,
+    next_content: u64,
+    /// How many of the keys are asked for most.
+    hot: usize,
+}
+
+impl Workload {
+    /// The requests of a seed.
+    pub(crate) fn new(mut random: Random) -> Self {
+        let hot = usize::try_from(random.within(1..5)).expect("few");
+        Self { random, next_content: 1, hot }
+    }
+
+    /// The next request; `None` if nothing comes to mind just now.
+    pub(crate) fn next(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+        let mut drawn = self.random.within(0..100);
+        let known = oracle.likely.iter().flatten().count();
+        if known < 2 && (23..45).contains(&drawn) || known == 0 && (63..80).contains(&drawn) {
+            drawn = if self.random.chance(85) { 0 } else { drawn };
+        }
+        let (action, mut sent) = match drawn {
+            0..23 => self.put(plan, oracle)?,
+            23..36 => self.get(oracle),
+            36..38 => {
+                let key = self.known_key(oracle);
+                (Action::Head { key }, to_key("HEAD", key))
+            }
+            38..45 => {
+                let key = self.known_key(oracle);
+                (Action::Delete { key }, to_key("DELETE", key))
+            }
+            45..47 => {
+                let bucket = self.below(BUCKETS.len());
+                let target = format!("/{}?list-type=2", BUCKETS[bucket]);
+                (Action::List { bucket }, Sent { method: "GET", target, ..Sent::default() })
+            }
+            47..50 => Self::bucket(oracle),
+            50..56 => {
+                let key = self.key(oracle);
+                let mut sent = to_key("POST", key);
+                sent.target.push_str("?uploads");
+                (Action::CreateUpload { key }, sent)
+            }
+            56..63 => self.put_part(oracle)?,
+            63..80 => self.copy_part(plan, oracle)?,
+            80..94 => self.complete(oracle)?,
+            94..97 => self.abort(oracle)?,
+            _ => self.list_parts(oracle)?,
+        };
+        if !sent.body.is_empty() && self.random.chance(plan.broken_bodies) {
+            sent.cut_after = Some(self.below(sent.body.len()));
+        }
+        room_for(&action, oracle).then_some((action, sent))
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        usize::try_from(self.random.within(0..count as u64)).expect("a count fits")
+    }
+
+    /// A key, rarely one in a bucket that is not there.
+    fn key(&mut self, oracle: &Oracle) -> usize {
+        let key = self.below(KEYS.len());
+        if KEYS[key].0 == PASSING && !oracle.bucket_likely && self.random.chance(90) {
+            return self.below(self.hot);
+        }
+        key
+    }
+
+    /// A key, mostly one that names something.
+    fn known_key(&mut self, oracle: &Oracle) -> usize {
+        let known: Vec<usize> =
+            (0..KEYS.len()).filter(|key| oracle.likely[*key].is_some()).collect();
+        if known.is_empty() || self.random.chance(10) {
+            return self.key(oracle);
+        }
+        *self.random.pick(&known)
+    }
+
+    fn content(&mut self, len: u64) -> (Content, Bytes, String) {
+        let content = Content::new(self.next_content, len);
+        self.next_content += 1;
+        let bytes = Bytes::from(content.bytes());
+        let etag = md5_of_bytes(&bytes);
+        (content, bytes, etag)
+    }
+
+    fn len(&mut self) -> u64 {
+        match self.random.within(0..100) {
+            0..3 => 0,
+            3..25 => self.random.within(1..2 * KIB),
+            25..30 => self.random.within(30 * KIB..32 * KIB + 1),
+            30..40 => 32 * KIB + 1,
+            40..75 => self.random.within(33 * KIB..130 * KIB),
+            _ => self.random.within(300 * KIB..600 * KIB),
+        }
+    }
+
+    fn condition(&mut self, key: usize, oracle: &Oracle) -> Cond {
+        match self.random.within(0..10) {
+            0..6 => Cond::None,
+            6..8 => Cond::Absent,
+            _ => oracle.likely[key].map_or(Cond::Absent, Cond::Matches),
+        }
+    }
+
+    fn put(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+        let large = plan.large && oracle.likely[LARGE].is_none_or(|value| is_small(oracle, value));
+        let (key, len) = if large && self.random.chance(60) {
+            (LARGE, PART_LEN_MIN + self.random.within(0..200 * KIB))
+        } else {
+            (self.key(oracle), self.len())
+        };
+        let (content, body, etag) = self.content(len);
+        // All empty objects are the same, and those that were written twice tell nothing.
+        let value = oracle.value(etag, content);
+        let cond = self.condition(key, oracle);
+        let sent = Sent { body, headers: conditions(cond, oracle), ..to_key("PUT", key) };
+        Some((Action::Put { key, value, cond }, sent))
+    }
+
+    fn get(&mut self, oracle: &Oracle) -> (Action, Sent) {
+        let key = self.known_key(oracle);
+        let mut sent = to_key("GET", key);
+        let range = self.range_of(oracle, oracle.likely[key]);
+        if let Some(range) = &range {
+            sent.headers.push(("range", format!("bytes={}-{}", range.start, range.end - 1)));
+        }
+        (Action::Get { key, range }, sent)
+    }
+
+    /// A range of the value, more often than not one that lies on no grid; or all of it.
+    fn range_of(&mut self, oracle: &Oracle, value: Option<Value>) -> Option<Range<u64>> {
+        let len = oracle.stored(value?).content.len();
+        if len == 0 || self.random.chance(50) {
+            return None;
+        }
+        let start = self.random.within(0..len);
+        let end = self.random.within(start..len) + 1;
+        match self.random.within(0..4) {
+            0 => Some(0..end),
+            1 => Some(start..len),
+            2 => {
+                let start = start / (64 * KIB) * (64 * KIB);
+                Some(start..end.max(start + 1))
+            }
+            _ => Some(start..end),
+        }
+    }
+
+    fn bucket(oracle: &Oracle) -> (Action, Sent) {
+        let target = format!("/{}", BUCKETS[PASSING]);
+        if oracle.bucket_likely {
+            (Action::DropBucket, Sent { method: "DELETE", target, ..Sent::default() })
+        } else {
+            (Action::MakeBucket, Sent { method: "PUT", target, ..Sent::default() })
+        }
+    }
+
+    fn upload(&mut self, oracle: &Oracle) -> Option<usize> {
+        let count = oracle.uploads.len();
+        let open: Vec<usize> = (0..count).filter(|at| oracle.uploads[*at].open).collect();
+        // Now and then one that is over.
+        if count > 0 && self.random.chance(5) {
+            return Some(self.below(count));
+        }
+        (!open.is_empty()).then(|| *self.random.pick(&open))
+    }
+
+    fn put_part(&mut self, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+        let upload = self.upload(oracle)?;
+        let number = self.part_number();
+        let len = self.len();
+        let (content, body, etag) = self.content(len);
+        let part = oracle.part(Some(etag), Some(content));
+        let sent = Sent { body, ..to_part(oracle, upload, number) };
+        Some((Action::PutPart { upload, number, part }, sent))
+    }
+
+    fn part_number(&mut self) -> u16 {
+        u16::try_from(self.random.within(1..4)).expect("small")
+    }
+
+    fn copy_part(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+        let upload = self.upload(oracle)?;
+        let number = self.part_number();
+        let source =
+            if plan.large && self.random.chance(60) { LARGE } else { self.known_key(oracle) };
+        let likely = oracle.likely[source];
+        let whole_part = plan.large && self.random.chance(50);
+        let range = match likely {
+            Some(value) if whole_part && !is_small(oracle, value) => {
+                let slack = oracle.stored(value).content.len() - PART_LEN_MIN;
+                let start = self.random.within(0..slack + 1);
+                Some(start..start + PART_LEN_MIN)
+            }
+            _ => self.range_of(oracle, likely),
+        };
+        let pinned = likely.filter(|_| self.random.chance(70));
+        let mut sent = to_part(oracle, upload, number);
+        let (bucket, name) = KEYS[source];
+        sent.headers.push(("x-amz-copy-source", format!("{}/{name}", BUCKETS[bucket])));
+        if let Some(range) = &range {
+            let text = format!("bytes={}-{}", range.start, range.end - 1);
+            sent.headers.push(("x-amz-copy-source-range", text));
+        }
+        if let Some(value) = pinned {
+            sent.headers.push(("x-amz-copy-source-if-match", oracle.stored(value).etag.clone()));
+        }
+        let part = oracle.part(None, None);
+        Some((Action::CopyPart { upload, number, source, range, pinned, part }, sent))
+    }
+
+    fn complete(&mut self, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+        let upload = self.upload(oracle)?;
+        let known = &oracle.uploads[upload];
+        let key = known.key;
+        let mut list: Vec<_> = known.parts.iter().map(|(number, part)| (*number, *part)).collect();
+        let long_enough = |(_, part): &(u16, u32)| {
+            let content = &oracle.parts[*part as usize].content;
+            content.as_ref().is_some_and(|content| content.len() >= PART_LEN_MIN)
+        };
+        // Only the last part may be short: mostly the list is made so that it fits.
+        if self.random.chance(90) {
+            let last = list.pop()?;
+            list.retain(long_enough);
+            list.push(last);
+        }
+        if list.is_empty() {
+            return None;
+        }
+        let value = oracle.completed(&list)?;
+        let mut document = String::from("<CompleteMultipartUpload>");
+        for (number, part) in &list {
+            let etag = oracle.parts[*part as usize].etag.clone()?;
+            document.push_str(&format!(
+                "<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
+            ));
+        }
+        document.push_str("</CompleteMultipartUpload>");
+        let cond = self.condition(key, oracle);
+        let sent = Sent {
+            body: Bytes::from(document),
+            headers: conditions(cond, oracle),
+            ..to_upload("POST", oracle, upload)
+        };
+        Some((Action::Complete { upload, list, value, cond }, sent))
+    }
+
+    fn abort(&mut self, oracle: &Oracle) -> Option<(Action, Sent)> {
+        let upload = self.upload(oracle)?;
+        Some((Action::Abort { upload }, to_upload("DELETE", oracle, upload)))
+    }
+
+    fn list_parts(&mut self, oracle: &Oracle) -> Option<(Action, Sent)> {
+        let upload = self.upload(oracle)?;
+        Some((Action::ListParts { upload }, to_upload("GET", oracle, upload)))
+    }
+}
+
+/// Whether the histories of what the action touches can take it.
+fn room_for(action: &Action, oracle: &Oracle) -> bool {
+    let upload_has_room = |upload: usize| {
+        oracle.upload_has_room(upload) && oracle.has_room(oracle.uploads[upload].key)
+    };
+    match action {
+        Action::Put { key, .. }
+        | Action::Get { key, .. }
+        | Action::Head { key }
+        | Action::Delete { key }
+        | Action::CreateUpload { key } => oracle.has_room(*key),
+        Action::List { .. } => (0..KEYS.len()).all(|key| oracle.has_room(key)),
+        Action::MakeBucket | Action::DropBucket => oracle.has_room(KEYS.len() - 1),
+        Action::CopyPart { upload, source, .. } => {
+            upload_has_room(*upload) && oracle.has_room(*source)
+        }
+        Action::PutPart { upload, .. }
+        | Action::Complete { upload, .. }
+        | Action::Abort { upload }
+        | Action::ListParts { upload } => upload_has_room(*upload),
+    }
+}
+
+fn is_small(oracle: &Oracle, value: Value) -> bool {
+    oracle.stored(value).content.len() < PART_LEN_MIN
+}
+
+fn conditions(cond: Cond, oracle: &Oracle) -> Vec<(&'static str, String)> {
+    match cond {
+        Cond::None => Vec::new(),
+        Cond::Absent => vec![("if-none-match", "*".to_owned())],
+        Cond::Matches(value) => vec![("if-match", format!("\"{}\"", oracle.stored(value).etag))],
+    }
+}
+
+fn to_key(method: &'static str, key: usize) -> Sent {
+    let (bucket, name) = KEYS[key];
+    Sent { method, target: format!("/{}/{name}", BUCKETS[bucket]), ..Sent::default() }
+}
+
+fn to_upload(method: &'static str, oracle: &Oracle, upload: usize) -> Sent {
+    let upload = &oracle.uploads[upload];
+    let mut sent = to_key(method, upload.key);
+    sent.target.push_str(&format!("?uploadId={}", upload.id));
+    sent
+}
+
+fn to_part(oracle: &Oracle, upload: usize, number: u16) -> Sent {
+    let upload = &oracle.uploads[upload];
+    let mut sent = to_key("PUT", upload.key);
+    sent.target.push_str(&format!("?partNumber={number}&uploadId={}", upload.id));
+    sent
+}

@@ -1,0 +1,504 @@
+//! Room: a node from one crash to the next, on the disk and store that outlive it, and the steps that it goes.
+//!
+//! A step is one of: one task polled, one turn of a stage, time moved to the next timer, a request sent, a client gone,
+//! a crash. Which one is drawn from the seed.
+//! Holds: disk, store, time and oracle for the whole run; tasks, stages and machines for one life of the node.
+//! Invariant: nothing that a node does after the moment of a crash reaches disk or store.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use meta::memory::{Fate, MemoryStore};
+use meta::query;
+use node::admission::Admission;
+use node::bell;
+use node::catalog::{Catalog, CommitStage, ReadStage, ThreadMailbox};
+use node::collect::{Collector, Damaged};
+use node::disk::Disk;
+use node::disk::memory::MemoryDisk;
+use node::epoch::EpochBoard;
+use node::flush::{FlushQueue, FlushStage};
+use node::machine::{Machine, MachineParts};
+use node::metrics::Metrics;
+use node::recover;
+use node::stage::Turn;
+use tenon_tests::random::{Random, mix};
+
+use crate::client::{Answered, exchange};
+use crate::clock::{SeededBytes, VirtualClock};
+use crate::doors::{NotedFlush, NotedMailbox, Waiting};
+use crate::executor::{Executor, TaskId};
+use crate::oracle::{BUCKETS, Excuses, Oracle, PASSING, Ticket};
+use crate::plan::Plan;
+use crate::predicates::{self, Broken, broken};
+use crate::trace::{Kind, Trace};
+use crate::workload::Workload;
+
+/// Steps in which a node must come to rest once nobody asks for anything any more.
+const STEPS_TO_REST_MAX: u64 = 400_000;
+
+/// Virtual time in which everything that takes its time must have had it.
+const REST_MS_MAX: u64 = 60_000;
+
+/// Everything of one run.
+pub(crate) struct World {
+    plan: Plan,
+    random: Random,
+    disk: MemoryDisk,
+    store: Arc<MemoryStore>,
+    clock: VirtualClock,
+    oracle: Oracle,
+    workload: Workload,
+    life: Option<Life>,
+    requests: Vec<Pending>,
+    requests_left: usize,
+    step: u64,
+    pub(crate) trace: Trace,
+}
+
+/// A node from its start to its end.
+struct Life {
+    tasks: Rc<Executor>,
+    machines: Rc<RefCell<Vec<Rc<Machine>>>>,
+    started: Rc<RefCell<Option<Result<(), String>>>>,
+    commit: CommitStage,
+    flush: FlushStage,
+    read: ReadStage,
+    board: Arc<EpochBoard>,
+    waiting: Rc<Waiting>,
+    /// Steps until the process is gone, once its store has failed.
+    doomed: Option<u64>,
+}
+
+/// A request under way.
+struct Pending {
+    task: TaskId,
+    ticket: Ticket,
+    answer: Rc<RefCell<Option<Answered>>>,
+}
+
+/// What a step may be.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Task(TaskId),
+    Commit,
+    Flush,
+    Read,
+    Time,
+    Request,
+}
+
+impl World {
+    /// The world of a plan, before its first step: an empty disk, two buckets to be made.
+    pub(crate) fn new(plan: &Plan, trace: Trace) -> Self {
+        let seeded = |stream: u64| Random::from_seed(mix(plan.seed) ^ mix(stream));
+        let disk = match plan.can_clone {
+            true => MemoryDisk::new(plan.disk_total),
+            false => MemoryDisk::without_clone(plan.disk_total),
+        };
+        Self {
+            random: seeded(1),
+            workload: Workload::new(seeded(2)),
+            disk,
+            store: Arc::new(MemoryStore::new()),
+            clock: VirtualClock::new(),
+            oracle: Oracle::new(plan.etag_md5_up_to),
+            life: None,
+            requests: Vec::new(),
+            requests_left: plan.requests,
+            step: 0,
+            trace,
+            plan: plan.clone(),
+        }
+    }
+
+    /// Runs the plan to its end.
+    ///
+    /// # Errors
+    /// What did not hold.
+    pub(crate) fn run(&mut self) -> Result<(), Broken> {
+        self.make_buckets()?;
+        self.start();
+        while self.step < self.plan.steps {
+            self.one_step()?;
+        }
+        self.come_to_rest()
+    }
+
+    /// The step that the world is at.
+    pub(crate) fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Makes the buckets that stay, before anything may fail.
+    fn make_buckets(&mut self) -> Result<(), Broken> {
+        use meta::command::CreateBucket;
+        use meta::id::Sequence;
+        use meta::round::Round;
+        use meta::store::Store;
+        let failed = |error: meta::store::StoreError| broken("store", error.to_string());
+        let mut round = Round::begin(&*self.store, Sequence::new(1)).map_err(failed)?;
+        let config = self.plan.config();
+        for (_, name) in BUCKETS.iter().enumerate().filter(|(at, _)| *at != PASSING) {
+            let command = CreateBucket {
+                name: protocol::name::BucketName::parse(name).expect("a bucket name"),
+                created: node::seam::Clock::now(&self.clock),
+                owner: config.account.clone(),
+            };
+            let made = round.apply(command.into()).map_err(failed)?;
+            made.expect("a new store has no buckets");
+        }
+        self.store.commit(round.finish()).map_err(failed)
+    }
+
+    /// The node starts: its stages, its machines, the sweep, the background tasks; then it serves.
+    fn start(&mut self) {
+        let plan = &self.plan;
+        let last = query::last_sequence(&*self.store).expect("the store was opened anew");
+        let board = EpochBoard::new(plan.shards, last);
+        let metrics = Arc::new(Metrics::new(plan.shards));
+        let (ring, ear) = bell::bell();
+        let store = self.store.clone();
+        let (mailbox, commit, read) =
+            ThreadMailbox::new(store, board.clone(), metrics.clone(), ring);
+        let (flush, flush_stage) = FlushQueue::new(Arc::new(self.disk.clone()), metrics.clone());
+        let (tasks, waiting) = (Executor::new(), Rc::new(Waiting::default()));
+        let catalog = Catalog::new(Rc::new(NotedMailbox { mailbox, waiting: waiting.clone() }));
+        let disk: Rc<dyn Disk> = Rc::new(self.disk.clone());
+        let flush = Rc::new(NotedFlush {
+            queue: flush,
+            waiting: waiting.clone(),
+            tasks: tasks.clone(),
+            planted: plan.planted,
+        });
+        let settings = Arc::new(plan.config());
+        let admission = Admission::new(settings.disk_reserve, metrics.clone());
+        let clock = Rc::new(self.clock.clone());
+        let machines = (0..plan.shards).map(|shard| {
+            Machine::assemble(MachineParts {
+                settings: settings.clone(),
+                disk: disk.clone(),
+                catalog: catalog.clone(),
+                admission: admission.clone(),
+                flush: flush.clone(),
+                clock: clock.clone(),
+                random: Rc::new(SeededBytes(RefCell::new(Random::from_seed(
+                    self.random.next_u64(),
+                )))),
+                spawn: tasks.clone(),
+                metrics: metrics.clone(),
+                board: board.clone(),
+                shard,
+                shards: plan.shards,
+                folder_slots: plan.folder_slots,
+            })
+        });
+        let machines = Rc::new(RefCell::new(machines.collect()));
+        let started = Rc::new(RefCell::new(None));
+        let collector = Collector {
+            catalog: catalog.clone(),
+            disk: disk.clone(),
+            clock: clock.clone(),
+            board: board.clone(),
+            metrics,
+            damaged: Damaged::default(),
+        };
+        let (say, spawn) = (started.clone(), tasks.clone());
+        tasks.add(Box::pin(async move {
+            if let Err(error) = recover::sweep(&catalog, &*disk).await {
+                *say.borrow_mut() = Some(Err(format!("the sweep failed: {error:?}")));
+                return;
+            }
+            if let Err(error) = admission.measure(&*disk).await {
+                *say.borrow_mut() = Some(Err(format!("the disk cannot be measured: {error}")));
+                return;
+            }
+            spawn.add(Box::pin(async move { collector.run(&ear).await }));
+            spawn.add(Box::pin(async move { admission.keep_measuring(&*disk, &*clock).await }));
+            *say.borrow_mut() = Some(Ok(()));
+        }));
+        self.trace.step(self.step, Kind::Start, 0);
+        self.life = Some(Life {
+            tasks,
+            machines,
+            started,
+            commit,
+            flush: flush_stage,
+            read,
+            board,
+            waiting,
+            doomed: None,
+        });
+    }
+
+    fn life(&mut self) -> &mut Life {
+        self.life.as_mut().expect("the node lives between steps")
+    }
+
+    /// One step, of whatever kind.
+    fn one_step(&mut self) -> Result<(), Broken> {
+        if self.random.within(0..10_000) < self.plan.crashes {
+            return self.crash();
+        }
+        if self.random.within(0..10_000) < self.plan.departures && !self.requests.is_empty() {
+            self.step += 1;
+            let at = self.below(self.requests.len());
+            let gone = self.requests.remove(at);
+            self.trace.note("a client gone");
+            self.trace.step(self.step, Kind::Departure, gone.task.0);
+            self.life().tasks.drop_task(gone.task);
+            self.oracle.lost(&gone.ticket);
+            return Ok(());
+        }
+        let may_ask = self.requests_left > 0;
+        if !self.work(may_ask)? {
+            // Only requests could go on, and none comes to mind: the run ends early.
+            self.step = self.plan.steps;
+        }
+        Ok(())
+    }
+
+    /// A step that the node or a client makes; false if there is none.
+    fn work(&mut self, may_ask: bool) -> Result<bool, Broken> {
+        self.step += 1;
+        if let Some(left) = self.life().doomed {
+            if left == 0 {
+                return self.crash().map(|()| true);
+            }
+            self.life().doomed = Some(left - 1);
+        }
+        let failed = match &*self.life().started.borrow() {
+            Some(Err(why)) => Some(why.clone()),
+            _ => None,
+        };
+        if let Some(why) = failed {
+            if !self.excuses().faults && !self.plan.is_small() {
+                return Err(broken("a_healthy_node_starts", why));
+            }
+            return self.crash().map(|()| true);
+        }
+        let Some(step) = self.draw(may_ask) else {
+            return match self.life().doomed {
+                Some(_) => self.crash().map(|()| true),
+                None => Ok(false),
+            };
+        };
+        self.take(step)?;
+        Ok(true)
+    }
+
+    fn draw(&mut self, may_ask: bool) -> Option<Step> {
+        let weights = self.plan.weights.clone();
+        let clients = self.plan.clients;
+        let asking = may_ask && self.requests.len() < clients;
+        let life = self.life.as_ref().expect("the node lives between steps");
+        let serving = matches!(*life.started.borrow(), Some(Ok(()))) && life.doomed.is_none();
+        let runnable = life.tasks.runnable();
+        let stage = |waits: &Cell<bool>| life.doomed.is_none() && waits.get();
+        let choices = [
+            (weights.task * u64::from(!runnable.is_empty()), Step::Task(TaskId(0))),
+            (weights.commit * u64::from(stage(&life.waiting.commit)), Step::Commit),
+            (weights.flush * u64::from(stage(&life.waiting.flush)), Step::Flush),
+            (weights.read * u64::from(stage(&life.waiting.read)), Step::Read),
+            (weights.time * u64::from(self.clock.is_awaited()), Step::Time),
+            (weights.request * u64::from(asking && serving), Step::Request),
+        ];
+        let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
+        if total == 0 {
+            return self.clock.is_awaited().then_some(Step::Time);
+        }
+        let mut drawn = self.random.within(0..total);
+        for (weight, step) in choices {
+            if drawn < weight {
+                return Some(match step {
+                    Step::Task(_) => Step::Task(*self.random.pick(&runnable)),
+                    other => other,
+                });
+            }
+            drawn -= weight;
+        }
+        None
+    }
+
+    fn take(&mut self, step: Step) -> Result<(), Broken> {
+        match step {
+            Step::Task(id) => {
+                self.trace.step(self.step, Kind::Task, id.0);
+                self.life().tasks.poll(id);
+                self.take_answers()?;
+            }
+            Step::Commit => self.commit()?,
+            Step::Flush => {
+                let turn = self.life().flush.turn();
+                self.turned(Kind::Flush, turn);
+            }
+            Step::Read => {
+                let turn = self.life().read.turn();
+                self.turned(Kind::Read, turn);
+            }
+            Step::Time => {
+                self.clock.advance();
+                self.trace.step(self.step, Kind::Time, self.clock.elapsed_ms());
+            }
+            Step::Request => self.send(),
+        }
+        Ok(())
+    }
+
+    fn turned(&mut self, kind: Kind, turn: Turn) {
+        let waiting = &self.life().waiting;
+        let waits = match kind {
+            Kind::Commit => &waiting.commit,
+            Kind::Flush => &waiting.flush,
+            _ => &waiting.read,
+        };
+        waits.set(turn == Turn::Worked);
+        self.trace.step(self.step, kind, u64::from(turn == Turn::Worked));
+    }
+
+    fn commit(&mut self) -> Result<(), Broken> {
+        if self.random.within(0..1_000) < self.plan.store_faults {
+            let fate = if self.random.chance(50) { Fate::Lost } else { Fate::Kept };
+            self.store.fail_next_commit(fate);
+        }
+        let before = self.life().board.committed();
+        match self.life().commit.turn() {
+            Ok(turn) => self.turned(Kind::Commit, turn),
+            Err(_failed) => {
+                let left = self.random.within(0..20);
+                self.life().doomed = Some(left);
+                self.trace.step(self.step, Kind::Failed, left);
+                self.trace.note("a failed commit");
+                return Ok(());
+            }
+        }
+        if self.life().board.committed() != before {
+            predicates::always(&*self.store, &self.disk)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) {
+        let Some((action, sent)) = self.workload.next(&self.plan, &mut self.oracle) else { return };
+        self.requests_left -= 1;
+        self.trace.request(self.step, &action);
+        let ticket = self.oracle.begin(self.step, action);
+        let answer = Rc::new(RefCell::new(None));
+        let random = Random::from_seed(self.random.next_u64());
+        let shard = self.below(self.plan.shards);
+        let (clock, slot) = (self.clock.clone(), answer.clone());
+        let life = self.life();
+        let machine = life.machines.borrow()[shard].clone();
+        let task = life.tasks.add(Box::pin(async move {
+            let answered = exchange(machine, clock, sent, random).await;
+            *slot.borrow_mut() = Some(answered);
+        }));
+        self.trace.step(self.step, Kind::Request, task.0);
+        self.requests.push(Pending { task, ticket, answer });
+    }
+
+    fn take_answers(&mut self) -> Result<(), Broken> {
+        let Some(at) = self.requests.iter().position(|one| one.answer.borrow().is_some()) else {
+            return Ok(());
+        };
+        let Pending { task, ticket, answer } = self.requests.remove(at);
+        let answered = answer.borrow_mut().take().expect("just seen");
+        self.trace.answer(self.step, task.0, ticket.action(), &answered);
+        let excuses = self.excuses();
+        let judged = self.oracle.answered(self.step, ticket, &answered, excuses);
+        judged.map_err(|why| broken("answers_are_true", why))
+    }
+
+    fn excuses(&self) -> Excuses {
+        Excuses {
+            faults: self.plan.is_faulty(),
+            full: self.plan.is_small() || self.plan.is_faulty(),
+        }
+    }
+
+    /// The node is gone between two steps, and starts again on what is left.
+    fn crash(&mut self) -> Result<(), Broken> {
+        self.step += 1;
+        self.trace.step(self.step, Kind::Crash, 0);
+        self.trace.note("a crash");
+        for pending in self.requests.drain(..) {
+            self.oracle.lost(&pending.ticket);
+        }
+        let life = self.life.take().expect("the node lives between steps");
+        life.tasks.drop_all();
+        drop(life);
+        self.disk.crash();
+        self.store.reopen();
+        self.oracle.end_of_life().map_err(|why| broken("answers_are_true", why))?;
+        predicates::always(&*self.store, &self.disk)?;
+        self.start();
+        Ok(())
+    }
+
+    /// No further requests and no further faults: those under way end, and everything has its time.
+    fn come_to_rest(&mut self) -> Result<(), Broken> {
+        let must_restart = self.plan.is_faulty() || self.life().doomed.is_some();
+        self.plan.store_faults = 0;
+        self.plan.disk_faults = 0;
+        self.plan.weights.time = 0;
+        if self.plan.restart_at_end || must_restart {
+            self.crash()?;
+        }
+        let (begun, mut moved) = (self.step, 0);
+        loop {
+            if self.step - begun > STEPS_TO_REST_MAX {
+                return Err(broken(
+                    "a_node_comes_to_rest",
+                    format!("{} wait", self.requests.len()),
+                ));
+            }
+            let before = self.clock.elapsed_ms();
+            if self.clock_is_all_there_is() {
+                let rest = self.at_rest();
+                if rest.is_ok() {
+                    break;
+                }
+                if moved > REST_MS_MAX {
+                    return rest;
+                }
+            }
+            if !self.work(false)? && !self.requests.is_empty() {
+                let waiting = self.requests.iter().map(|one| format!("{:?}", one.ticket));
+                let waiting = waiting.collect::<Vec<_>>().join("\n");
+                return Err(broken("every_request_is_answered", waiting));
+            }
+            moved += self.clock.elapsed_ms() - before;
+        }
+        self.oracle.end_of_life().map_err(|why| broken("answers_are_true", why))
+    }
+
+    /// Whether only the passing of time could change anything.
+    fn clock_is_all_there_is(&self) -> bool {
+        let life = self.life.as_ref().expect("the node lives between steps");
+        let Waiting { commit, flush, read } = &*life.waiting;
+        !commit.get() && !flush.get() && !read.get() && life.tasks.runnable().is_empty()
+    }
+
+    fn at_rest(&self) -> Result<(), Broken> {
+        if let Some(pending) = self.requests.first() {
+            let what = format!("{:?} waits", pending.ticket);
+            return Err(broken("every_request_is_answered", what));
+        }
+        let life = self.life.as_ref().expect("the node lives between steps");
+        predicates::at_rest(&*self.store, &self.disk, &life.board, self.plan.shards)
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        usize::try_from(self.random.within(0..count as u64)).expect("a count fits")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Tasks hold their executor: without this a world would never be freed.
+        if let Some(life) = self.life.take() {
+            life.tasks.drop_all();
+        }
+    }
+}
