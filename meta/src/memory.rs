@@ -1,13 +1,14 @@
 //! Room: the simulated store: the promises of `store` without a disk.
 //!
-//! Holds: the committed entries, shared with the scans that look at them; and the failure that a test
-//! has asked for. Since every commit is durable when it returns, a crash takes nothing away.
+//! Holds: the committed entries, shared with the scans and snapshots that look at them; and the failures
+//! that a test has asked for. Since every commit is durable when it returns, a crash takes nothing away,
+//! unless a lie was planted.
 //! Invariants: a commit that fails leaves either all of its batch or none, and the store refuses
 //! everything until [`MemoryStore::reopen`], as the real one does.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 
@@ -31,12 +32,42 @@ pub enum Fate {
     Kept,
 }
 
-#[derive(Clone, Copy, Default, Debug)]
-enum Ahead {
-    #[default]
-    Well,
-    FailNext(Fate),
-    Failed,
+/// A promise of [`Store`] that is not kept, for tests that must notice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lie {
+    /// A commit is answered before it is synced: a power cut takes the last one away.
+    ForgetsAtRestart,
+}
+
+/// What the next commits will meet.
+#[derive(Default, Debug)]
+struct Ahead {
+    failed: bool,
+    next: Option<Fate>,
+    chance: Option<Chance>,
+    lie: Option<Lie>,
+    /// What a power cut goes back to, where that was planted.
+    before_last: Option<Arc<Entries>>,
+}
+
+/// Failures by chance, repeated by their seed.
+#[derive(Debug)]
+struct Chance {
+    one_in: u64,
+    state: u64,
+}
+
+impl Chance {
+    /// The fate of the next commit, if it fails.
+    fn roll(&mut self) -> Option<Fate> {
+        // The generator `splitmix64`.
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let mixed = mixed ^ (mixed >> 31);
+        let fate = if mixed >> 63 == 0 { Fate::Lost } else { Fate::Kept };
+        mixed.is_multiple_of(self.one_in).then_some(fate)
+    }
 }
 
 impl MemoryStore {
@@ -49,21 +80,53 @@ impl MemoryStore {
     /// Makes the next commit that changes something fail, and with it everything up to
     /// [`reopen`](Self::reopen).
     pub fn fail_next_commit(&self, fate: Fate) {
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Ahead::FailNext(fate);
+        self.ahead().next = Some(fate);
     }
 
-    /// Opens the store anew, after a failure or a crash. What was committed is there.
+    /// Lets one commit in `one_in` fail by chance, and its fate be either; 0 is none. The same seed makes
+    /// the same choices.
+    pub fn set_fault_rate(&self, one_in: u64, seed: u64) {
+        self.ahead().chance = (one_in > 0).then_some(Chance { one_in, state: seed });
+    }
+
+    /// Breaks a promise from now on.
+    pub fn plant(&self, lie: Lie) {
+        self.ahead().lie = Some(lie);
+    }
+
+    /// Opens the store anew, after a failure or the end of the process. What was committed is there. Lies
+    /// and the fault rate stay, the failure that was asked for goes.
     pub fn reopen(&self) {
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Ahead::Well;
+        let mut ahead = self.ahead();
+        (ahead.failed, ahead.next) = (false, None);
+    }
+
+    /// Opens the store anew after a power cut: the same, but for what a planted [`Lie`] takes away.
+    pub fn restart(&self) {
+        let before_last = self.ahead().before_last.take();
+        if let Some(before_last) = before_last {
+            *self.committed.write().unwrap_or_else(PoisonError::into_inner) = before_last;
+        }
+        self.reopen();
+    }
+
+    /// Everything that is committed now, as a store of its own that no failure was asked of. Shares all
+    /// entries, so it costs nothing until one of the two changes.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        let committed = self.committed.read().unwrap_or_else(PoisonError::into_inner);
+        Self { committed: RwLock::new(Arc::clone(&committed)), ahead: Mutex::default() }
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Ahead> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn moment(&self) -> Result<Arc<Entries>, StoreError> {
-        match *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) {
-            Ahead::Failed => Err(failed()),
-            Ahead::Well | Ahead::FailNext(_) => {
-                Ok(Arc::clone(&self.committed.read().unwrap_or_else(PoisonError::into_inner)))
-            }
+        if self.ahead().failed {
+            return Err(failed());
         }
+        Ok(Arc::clone(&self.committed.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
     fn apply(&self, batch: Batch) {
@@ -117,22 +180,103 @@ impl Store for MemoryStore {
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         // Held until the batch is in: a read begins before it or after it.
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
-        match *ahead {
-            Ahead::Failed => return Err(failed()),
-            _ if batch.is_empty() => return Ok(()),
-            Ahead::Well => {
-                self.apply(batch);
-                return Ok(());
-            }
-            Ahead::FailNext(Fate::Lost) => {}
-            Ahead::FailNext(Fate::Kept) => self.apply(batch),
+        let mut ahead = self.ahead();
+        if ahead.failed {
+            return Err(failed());
         }
-        *ahead = Ahead::Failed;
-        Err(failed())
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let by_chance = ahead.chance.as_mut().and_then(Chance::roll);
+        let fate = ahead.next.take().or(by_chance);
+        if fate != Some(Fate::Lost) {
+            if ahead.lie == Some(Lie::ForgetsAtRestart) {
+                let committed = self.committed.read().unwrap_or_else(PoisonError::into_inner);
+                ahead.before_last = Some(Arc::clone(&committed));
+            }
+            self.apply(batch);
+        }
+        ahead.failed = fate.is_some();
+        if ahead.failed { Err(failed()) } else { Ok(()) }
     }
 }
 
 fn failed() -> StoreError {
     StoreError::Failed("a commit failed as the test had asked".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(store: &MemoryStore, key: &'static str) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        batch.put(Space::System, key, "x");
+        store.commit(batch)
+    }
+
+    fn has(store: &MemoryStore, key: &str) -> bool {
+        store.get(Space::System, key.as_bytes()).expect("open").is_some()
+    }
+
+    #[test]
+    fn a_planted_store_forgets_what_it_answered_last() {
+        let store = MemoryStore::new();
+        store.plant(Lie::ForgetsAtRestart);
+        put(&store, "one").expect("committed");
+        put(&store, "two").expect("committed");
+        store.reopen();
+        assert!(has(&store, "two"), "the end of a process takes nothing");
+        store.restart();
+        assert!(has(&store, "one") && !has(&store, "two"));
+        store.restart();
+        assert!(has(&store, "one"), "once is enough");
+    }
+
+    #[test]
+    fn a_power_cut_takes_nothing_from_an_honest_store() {
+        let store = MemoryStore::new();
+        put(&store, "one").expect("committed");
+        for (fate, kept) in [(Fate::Lost, false), (Fate::Kept, true)] {
+            store.fail_next_commit(fate);
+            put(&store, "two").expect_err("asked for");
+            store.restart();
+            assert!(has(&store, "one") && has(&store, "two") == kept, "{fate:?}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_a_store_of_its_own() {
+        let store = MemoryStore::new();
+        put(&store, "one").expect("committed");
+        store.fail_next_commit(Fate::Kept);
+        put(&store, "two").expect_err("asked for");
+        let snapshot = store.snapshot();
+        assert!(
+            has(&snapshot, "one") && has(&snapshot, "two"),
+            "it shows what a restart will find"
+        );
+        put(&snapshot, "three").expect("well");
+        store.restart();
+        assert!(!has(&store, "three"));
+    }
+
+    #[test]
+    fn chance_repeats_itself() {
+        let fates = |seed| {
+            let store = MemoryStore::new();
+            store.set_fault_rate(4, seed);
+            let mut fates = Vec::new();
+            for key in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"] {
+                fates.push((put(&store, key).is_ok(), has(&store.snapshot(), key)));
+                store.restart();
+            }
+            fates
+        };
+        assert_eq!(fates(1), fates(1));
+        let seen: Vec<_> = (0..20).flat_map(fates).collect();
+        for fate in [(true, true), (false, true), (false, false)] {
+            assert!(seen.contains(&fate), "{fate:?}");
+        }
+    }
 }
