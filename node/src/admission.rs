@@ -3,22 +3,18 @@
 //! Below `disk.reserve` whatever stores bytes or names is refused before it begins, so that reads, deletes, aborts
 //! and the metadata that they write go on. Completing an upload goes on too: it stores no bytes, and it is what
 //! lets space come back.
-//! Holds: how many bytes may still be let in. One shard measures once a second; in between every write is taken
-//! off by the length it announces, so that a burst cannot eat the reserve between two measurements.
+//! Holds: how many bytes may still be let in, of the data directory's file system and, if it is another one, of the
+//! metadata's. They are measured now and then; in between every write is taken off by the length it announces, so
+//! that a burst cannot eat the reserve between two measurements.
 //! Must not: ask the file system when a request comes in.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use crate::config::Reserve;
 use crate::disk::{Disk, DiskError, Space};
-use crate::log;
+use crate::limits;
 use crate::metrics::Metrics;
-use crate::seam::Clock;
-
-/// How old the figures may get.
-const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The room of one data directory, known to all shards.
 pub struct Admission {
@@ -26,44 +22,58 @@ pub struct Admission {
     metrics: Arc<Metrics>,
     /// Bytes that may be written before only the reserve is left.
     left: AtomicU64,
+    /// The same of the metadata's file system, if it is another one.
+    meta_left: AtomicU64,
 }
 
 impl Admission {
     /// Lets everything in until it is measured for the first time.
     #[must_use]
     pub fn new(reserve: Reserve, metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { reserve, metrics, left: AtomicU64::new(u64::MAX) })
+        let unknown = || AtomicU64::new(u64::MAX);
+        Arc::new(Self { reserve, metrics, left: unknown(), meta_left: unknown() })
     }
 
     /// Lets a write of `len` bytes in; false if that would touch the reserve. Of a write that moves no bytes `len`
     /// is 0: it is let in as long as there is anything beside the reserve.
     #[must_use]
     pub fn admit(&self, len: u64) -> bool {
-        let take = |left: u64| left.checked_sub(len).filter(|_| left > 0);
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+        // What is longer lies in a blob, and its record is shorter than that.
+        let meta_len = len.min(limits::INLINE_LEN_MAX);
+        take(&self.meta_left, meta_len) && take(&self.left, len)
     }
 
-    /// Asks the file system once.
+    /// The data directory's file system was measured.
+    pub fn note(&self, space: Space) {
+        self.metrics.free_bytes.set(space.free);
+        self.metrics.total_bytes.set(space.total);
+        self.left.store(self.beside_reserve(space), Ordering::Relaxed);
+    }
+
+    /// The metadata's file system, which is another one, was measured.
+    pub fn note_meta(&self, space: Space) {
+        self.metrics.meta_free_bytes.set(space.free);
+        self.metrics.meta_total_bytes.set(space.total);
+        self.meta_left.store(self.beside_reserve(space), Ordering::Relaxed);
+    }
+
+    /// Asks the disk how much room there is.
     ///
     /// # Errors
     /// What the disk says; the figures stay as they were.
     pub async fn measure(&self, disk: &dyn Disk) -> Result<(), DiskError> {
-        let Space { free, total } = disk.free().await?;
-        self.metrics.free_bytes.set(free);
-        self.metrics.total_bytes.set(total);
-        self.left.store(free.saturating_sub(self.reserve.of(total)), Ordering::Relaxed);
+        self.note(disk.free().await?);
         Ok(())
     }
 
-    /// Keeps the figures fresh, for ever.
-    pub async fn keep_measuring(&self, disk: &dyn Disk, clock: &dyn Clock) {
-        loop {
-            clock.sleep(MEASURE_INTERVAL).await;
-            if let Err(error) = self.measure(disk).await {
-                log::warn("free_space_unknown", &[("cause", &error)]);
-            }
-        }
+    fn beside_reserve(&self, Space { free, total }: Space) -> u64 {
+        free.saturating_sub(self.reserve.of(total))
     }
+}
+
+fn take(left: &AtomicU64, len: u64) -> bool {
+    let take = |left: u64| left.checked_sub(len).filter(|_| left > 0);
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
 }
 
 #[cfg(test)]
@@ -87,5 +97,18 @@ mod tests {
         assert!(admission.admit(10 * KIB) && !admission.admit(0), "only the reserve is left");
         block_on(admission.measure(&disk)).expect("measured");
         assert!(admission.admit(0) && admission.admit(60 * KIB), "nothing was written after all");
+    }
+
+    #[test]
+    fn the_metadata_on_another_file_system_has_a_reserve_of_its_own() {
+        let metrics = Arc::new(Metrics::new(1));
+        let admission = Admission::new(Reserve::Bytes(40 * KIB), metrics.clone());
+        admission.note(Space { free: 1 << 30, total: 1 << 40 });
+        admission.note_meta(Space { free: 100 * KIB, total: 200 * KIB });
+        assert_eq!(metrics.meta_free_bytes.get(), 100 * KIB);
+        assert!(admission.admit(1 << 29), "only its record goes there");
+        assert!(admission.admit(28 * KIB) && !admission.admit(0));
+        admission.note_meta(Space { free: 40 * KIB, total: 200 * KIB });
+        assert!(!admission.admit(1), "only the reserve is left");
     }
 }

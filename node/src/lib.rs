@@ -9,6 +9,7 @@
 pub mod access_line;
 pub mod admin;
 pub mod admission;
+pub mod ballast;
 pub mod bell;
 pub mod blob;
 pub mod budget;

@@ -41,6 +41,12 @@ pub struct Metrics {
     pub free_bytes: Counter,
     /// Size of that file system in bytes.
     pub total_bytes: Counter,
+    /// Free bytes of the metadata's file system, as last measured, if it is another one.
+    pub meta_free_bytes: Counter,
+    /// Size of that file system in bytes; 0 if it is the same.
+    pub meta_total_bytes: Counter,
+    /// Bytes that are kept for when a file system is full.
+    pub ballast_bytes: Counter,
     /// Connections accepted.
     pub connections: Counter,
     /// Connections turned away because there were too many.
@@ -163,6 +169,9 @@ impl Metrics {
             lost_bytes: Counter::default(),
             free_bytes: Counter::default(),
             total_bytes: Counter::default(),
+            meta_free_bytes: Counter::default(),
+            meta_total_bytes: Counter::default(),
+            ballast_bytes: Counter::default(),
             connections: Counter::default(),
             connections_refused: Counter::default(),
             connections_open: Counter::default(),
@@ -212,6 +221,11 @@ impl Metrics {
         text.single("tenon_lost_bytes", "gauge", &self.lost_bytes);
         text.single("tenon_disk_free_bytes", "gauge", &self.free_bytes);
         text.single("tenon_disk_total_bytes", "gauge", &self.total_bytes);
+        if self.meta_total_bytes.get() > 0 {
+            text.single("tenon_meta_disk_free_bytes", "gauge", &self.meta_free_bytes);
+            text.single("tenon_meta_disk_total_bytes", "gauge", &self.meta_total_bytes);
+        }
+        text.single("tenon_ballast_bytes", "gauge", &self.ballast_bytes);
         text.single("tenon_connections_total", "counter", &self.connections);
         text.single("tenon_connections_refused_total", "counter", &self.connections_refused);
         text.single("tenon_connections_open", "gauge", &self.connections_open);

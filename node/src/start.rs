@@ -15,6 +15,7 @@ use meta::rocks::RocksStore;
 use meta::store::Store;
 
 use crate::admission::Admission;
+use crate::ballast::{self, RoomKeeper};
 use crate::bell::{self, Ear};
 use crate::catalog::{Catalog, ThreadMailbox};
 use crate::collect::{Collector, Damaged};
@@ -45,15 +46,8 @@ use crate::shard::{Factory, Handler, Seat};
 /// # Errors
 /// A message for the operator, who must change something before the node can start.
 pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Result<Engine, String> {
-    let data = DataDirectory::open(&config.data).map_err(|error| error.to_string())?;
-    if !data.facts().direct {
-        return Err(format!(
-            "the file system of {} ({}) refuses O_DIRECT; use XFS, ext4 or btrfs",
-            config.data.display(),
-            data.facts().file_system
-        ));
-    }
-    format::check(data.path())?;
+    let data = open_data(config)?;
+    ballast::make_room(&config.meta_dir, config.disk_reserve);
     let store = open_store(&config.meta_dir, config.memory_rocksdb)?;
     let last = query::last_sequence(&*store).map_err(|error| format!("meta: {error}"))?;
 
@@ -84,9 +78,16 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
         ("file_system", data.facts().file_system.clone()),
         ("copy_way", copy_ways(config, data.facts())),
     ];
+    let admission = Admission::new(config.disk_reserve, metrics.clone());
+    let keeper = keep_room(config, &data, &admission, metrics)?;
+    let (stop_keeping, stopped) = flume::bounded(0);
+    threads.push(stage("tenon-room", &fail, move || {
+        keeper.run(&stopped);
+        Ok(())
+    })?);
     let (closing_mailbox, closing_flush) = (mailbox.clone(), flush.clone());
     let parts = Parts {
-        admission: Admission::new(config.disk_reserve, metrics.clone()),
+        admission,
         config: config.clone(),
         data: Arc::new(data),
         copiers: Copiers::start().map_err(|error| error.to_string())?,
@@ -103,12 +104,42 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
     let close = Box::new(move || {
         closing_flush.close();
         closing_mailbox.close(limits::READER_THREADS);
+        drop(stop_keeping);
         for thread in threads {
             // A panic has been printed.
             drop(thread.join());
         }
     });
     Ok(Engine { factory, facts, failed, close })
+}
+
+/// Locks and checks the data directory. A full one gets room first: nothing could be tried there otherwise.
+fn open_data(config: &Config) -> Result<DataDirectory, String> {
+    let make_room = |path: &Path| ballast::make_room(path, config.disk_reserve);
+    let data = DataDirectory::open_after(&config.data, make_room);
+    let data = data.map_err(|error| error.to_string())?;
+    if !data.facts().direct {
+        return Err(format!(
+            "the file system of {} ({}) refuses O_DIRECT; use XFS, ext4 or btrfs",
+            config.data.display(),
+            data.facts().file_system
+        ));
+    }
+    format::check(data.path())?;
+    Ok(data)
+}
+
+/// Measures the room now; what it gives goes on measuring and keeps the ballast.
+fn keep_room(
+    config: &Config,
+    data: &DataDirectory,
+    admission: &Arc<Admission>,
+    metrics: &Arc<Metrics>,
+) -> Result<RoomKeeper, String> {
+    let places = (data.path(), &*config.meta_dir);
+    let keeper = RoomKeeper::new(places, config.disk_reserve, admission.clone(), metrics.clone());
+    let measured = keeper.and_then(|mut keeper| keeper.measure().map(|()| keeper));
+    measured.map_err(|error| format!("the free space cannot be measured: {error}"))
 }
 
 fn open_store(path: &Path, memory: u64) -> Result<Arc<dyn Store>, String> {
@@ -170,7 +201,6 @@ impl Parts {
                 .await
                 .map_err(|error| format!("the sweep of what a crash left failed: {error:?}"))?;
             log::info("swept", &[("folders", &swept.folders), ("lost", &swept.lost)]);
-            self.measure_room(&seat, &disk).await?;
             let collector = Collector {
                 catalog: catalog.clone(),
                 disk: disk.clone(),
@@ -189,15 +219,6 @@ impl Parts {
             seat.bulk.spawn(Box::pin(async move { housekeeping.run().await }));
         }
         Ok(Rc::new(Server { machine: self.machine(seat, disk, catalog) }))
-    }
-
-    /// Measures the room on the file system now and from now on.
-    async fn measure_room(&self, seat: &Seat, disk: &Rc<dyn Disk>) -> Result<(), String> {
-        let measured = self.admission.measure(&**disk).await;
-        measured.map_err(|error| format!("the free space cannot be measured: {error}"))?;
-        let (admission, disk, clock) = (self.admission.clone(), disk.clone(), seat.clock.clone());
-        seat.bulk.spawn(Box::pin(async move { admission.keep_measuring(&*disk, &*clock).await }));
-        Ok(())
     }
 
     fn machine(self, seat: Seat, disk: Rc<dyn Disk>, catalog: Catalog) -> Rc<Machine> {

@@ -265,6 +265,17 @@ impl DataDirectory {
     /// # Errors
     /// See [`DataDirectoryError`].
     pub fn open(path: &Path) -> Result<Self, DataDirectoryError> {
+        Self::open_after(path, |_| ())
+    }
+
+    /// The same; `prepare` runs when the directory is this process's alone, before anything is made in it.
+    ///
+    /// # Errors
+    /// See [`DataDirectoryError`].
+    pub fn open_after(
+        path: &Path,
+        prepare: impl FnOnce(&Path),
+    ) -> Result<Self, DataDirectoryError> {
         let at = |place: &Path| {
             let place = place.to_owned();
             move |error: io::Error| DataDirectoryError::Io(place, error)
@@ -272,6 +283,7 @@ impl DataDirectory {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(at(path))?;
         let path = path.canonicalize().map_err(at(path))?;
         let lock = lock(&path)?;
+        prepare(&path);
         let device = path.metadata().map_err(at(&path))?.dev();
         for folder in [blobs(&path), lost(&path)] {
             make_folder(&folder).map_err(at(&folder))?;
