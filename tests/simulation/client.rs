@@ -119,7 +119,7 @@ async fn read(response: Response, clock: &VirtualClock, random: &mut Random) -> 
         ResponseBody::Empty => {}
         ResponseBody::Bytes(whole) => bytes.extend_from_slice(&whole),
         ResponseBody::Stream { len, mut source } => {
-            let slow = random.chance(15);
+            let slow = random.chance(25);
             while let Some(block) = source.next().await {
                 match block {
                     Ok(block) => bytes.extend_from_slice(&block),

@@ -126,11 +126,13 @@ fn simpler(plan: &Plan) -> Vec<Plan> {
     };
     less(plan.crashes > 0, &|plan| plan.crashes = 0);
     less(plan.departures > 0, &|plan| plan.departures = 0);
+    less(plan.stalls > 0, &|plan| plan.stalls = 0);
     less(plan.broken_bodies > 0, &|plan| plan.broken_bodies = 0);
     less(plan.store_faults > 0, &|plan| plan.store_faults = 0);
     less(plan.disk_faults > 0, &|plan| plan.disk_faults = 0);
     less(plan.shards > 1, &|plan| plan.shards = 1);
     less(plan.large, &|plan| plan.large = false);
+    less(plan.power_cuts > 0 && plan.planted.is_none(), &|plan| plan.power_cuts = 0);
     less(plan.restart_at_end, &|plan| plan.restart_at_end = false);
     less(plan.clients > 1, &|plan| plan.clients = 1);
     less(plan.clients > 2, &|plan| plan.clients -= 1);

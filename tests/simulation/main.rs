@@ -22,8 +22,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use meta::memory as store;
+use node::disk::memory as disk;
+
 use crate::failure::{Run, run};
-use crate::plan::Plan;
+use crate::plan::{Plan, Planted};
 use crate::trace::Seen;
 
 /// Seeds that are run unless somebody says otherwise.
@@ -73,6 +76,59 @@ fn nothing_is_lost_whatever_happens() {
         println!("{times:8} {thing}");
     }
     println!("{seeds} seeds from {first} on, {} steps", steps.into_inner());
+}
+
+/// What is wrong, and in how many seeds it must have been found.
+#[track_caller]
+fn is_caught(planted: Planted, within: u64) {
+    node::log::start_into(std::io::sink());
+    for seed in 0..within {
+        let plan = Plan { planted: Some(planted), ..Plan::of(seed) };
+        if let Some(failure) = run(&plan).failure {
+            println!("{planted:?}: seed {seed}: {}", failure.predicate());
+            return;
+        }
+    }
+    panic!("{planted:?} went unnoticed in {within} seeds");
+}
+
+#[test]
+fn an_answer_before_the_sync_is_caught() {
+    is_caught(Planted::AnswerBeforeSync, 50);
+    is_caught(Planted::Disk(disk::Lie::SyncDoesNothing), 50);
+}
+
+#[test]
+fn a_name_before_the_data_is_caught() {
+    is_caught(Planted::NameBeforeData, 50);
+}
+
+#[test]
+fn a_sync_of_half_of_it_is_caught() {
+    is_caught(Planted::Disk(disk::Lie::SyncSkipsFolder), 50);
+    is_caught(Planted::Disk(disk::Lie::SyncSkipsBytes), 50);
+    is_caught(Planted::Disk(disk::Lie::FolderNotSynced), 100);
+    is_caught(Planted::Disk(disk::Lie::SyncHidesErrors), 600);
+}
+
+#[test]
+fn a_record_that_goes_before_the_unlink_is_durable_is_caught() {
+    is_caught(Planted::Disk(disk::Lie::UnlinkNotSynced), 200);
+}
+
+#[test]
+fn a_store_that_forgets_is_caught() {
+    is_caught(Planted::Store(store::Lie::ForgetsAtRestart), 50);
+}
+
+#[test]
+fn a_sweep_that_is_too_eager_is_caught() {
+    is_caught(Planted::SweepTooEager, 50);
+}
+
+#[test]
+fn a_collector_that_ignores_epochs_is_caught() {
+    is_caught(Planted::CollectorIgnoresEpochs, 500);
 }
 
 #[test]

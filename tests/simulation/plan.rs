@@ -5,18 +5,21 @@
 //! Invariant: a plan is all that a run depends on.
 
 use node::config::{Config, Reserve, Way};
+use node::disk::{self, DiskWays};
 use protocol::sign::Credential;
 use tenon_tests::random::{Random, mix};
 
 /// Something that is made wrong on purpose, for the simulation to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Planted {
+    /// The disk breaks a promise.
+    Disk(disk::memory::Lie),
+    /// The store breaks a promise.
+    Store(meta::memory::Lie),
     /// The flush stage says that files are durable and does nothing.
     AnswerBeforeSync,
     /// Files are named first and made durable afterwards.
     NameBeforeData,
-    /// Unlinking is not made durable before the record goes.
-    RecordGoneBeforeUnlink,
     /// The sweep takes files that records name.
     SweepTooEager,
     /// The collector takes no notice of operations that live.
@@ -32,6 +35,8 @@ pub(crate) struct Weights {
     pub(crate) read: u64,
     pub(crate) time: u64,
     pub(crate) request: u64,
+    /// The calls of the disk that nobody waits for any more.
+    pub(crate) unseen: u64,
 }
 
 /// One run.
@@ -48,19 +53,23 @@ pub(crate) struct Plan {
     /// Ids that are given out of each folder.
     pub(crate) folder_slots: u16,
     pub(crate) weights: Weights,
-    /// In ten thousand steps.
+    /// In ten thousand steps: the node ends without a word.
     pub(crate) crashes: u64,
+    /// In a hundred crashes: the power goes too.
+    pub(crate) power_cuts: u64,
     /// In ten thousand steps: a client goes away.
     pub(crate) departures: u64,
+    /// In ten thousand steps: a task stands still for a while, as if its thread or its device did.
+    pub(crate) stalls: u64,
     /// In a hundred bodies: the connection breaks.
     pub(crate) broken_bodies: u64,
     /// In a thousand commits.
     pub(crate) store_faults: u64,
-    /// In ten thousand calls of the disk.
+    /// One step of the disk in so many fails; 0: none.
     pub(crate) disk_faults: u64,
     /// Bytes.
     pub(crate) disk_total: u64,
-    pub(crate) can_clone: bool,
+    pub(crate) disk_ways: DiskWays,
     pub(crate) ways: Vec<Way>,
     pub(crate) share_max_blob: u64,
     pub(crate) share_min_fraction: f64,
@@ -95,14 +104,21 @@ impl Plan {
                 read: *random.pick(&[3, 20, 60]),
                 time: *random.pick(&[0, 1, 1, 5, 20]),
                 request: *random.pick(&[1, 5, 20]),
+                unseen: *random.pick(&[1, 10, 40]),
             },
             crashes: *random.pick(&[0, 0, 10, 30, 100]),
+            power_cuts: *random.pick(&[0, 50, 100, 100]),
             departures: *random.pick(&[0, 0, 20, 100]),
+            stalls: *random.pick(&[0, 30, 100, 300]),
             broken_bodies: *random.pick(&[0, 0, 5, 20]),
             store_faults: if faulty { *random.pick(&[0, 10, 50]) } else { 0 },
-            disk_faults: if faulty { *random.pick(&[0, 20, 100, 400]) } else { 0 },
+            disk_faults: if faulty { *random.pick(&[0, 30, 100, 400, 1_000]) } else { 0 },
             disk_total: if small { random.within(1 << 20..4 << 20) } else { 1 << 30 },
-            can_clone: random.chance(75),
+            disk_ways: DiskWays {
+                clone: random.chance(75),
+                copy_file_range: random.chance(75),
+                splice: random.chance(75),
+            },
             ways: ways(random),
             share_max_blob: *random.pick(&share_max),
             share_min_fraction: *random.pick(&[0.0, 0.5, 2.0]),

@@ -4,10 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use meta::id::BlobId;
+use meta::fingerprint::Fingerprint;
+use meta::id::{BlobId, FolderId};
 use meta::invariant::{self, Report};
 use meta::query;
+use meta::record::BlobRecord;
 use meta::store::Store;
+use meta::table::{BLOCK_LEN, PAGE_BLOCKS};
 use node::disk::memory::MemoryDisk;
 use node::epoch::EpochBoard;
 
@@ -25,29 +28,65 @@ pub(crate) fn broken(predicate: &str, what: impl Into<String>) -> Broken {
     Broken { predicate: predicate.to_owned(), what: what.into() }
 }
 
+/// Files whose bytes have been compared with their block tables: they never change.
+#[derive(Default)]
+pub(crate) struct Known(BTreeSet<BlobId>);
+
 /// Everything that must hold between any two steps.
 ///
 /// # Errors
 /// The first predicate that does not hold.
-pub(crate) fn always(store: &dyn Store, disk: &MemoryDisk) -> Result<(), Broken> {
+pub(crate) fn always(
+    store: &dyn Store,
+    disk: &MemoryDisk,
+    known: &mut Known,
+) -> Result<(), Broken> {
     let report = examined(store)?;
-    let files: BTreeSet<BlobId> = disk.blobs().into_iter().collect();
     for (blob, record) in &report.blobs {
-        if report.taken.contains(blob) {
-            continue;
+        // Its bytes and its name survive a power cut now.
+        let len = disk.durable_len(*blob);
+        if len != Some(record.len) {
+            let what = format!("blob {blob}, {record:?}, is durable with {len:?} bytes");
+            return Err(broken("what_is_named_is_durable", what));
         }
-        if !files.contains(blob) {
-            let what = format!("blob {blob}, {record:?}, has no file");
-            return Err(broken("what_is_named_is_there", what));
+        if known.0.insert(*blob) {
+            matches_its_table(store, disk, *blob, record)?;
         }
     }
-    for blob in &files {
-        let spoken_for = report.blobs.contains_key(blob)
-            || report.taken.contains(blob)
+    for blob in disk.blobs() {
+        let spoken_for = report.blobs.contains_key(&blob)
+            || report.taken.contains(&blob)
             || report.open_leases.contains(&blob.folder());
         if !spoken_for {
             let what = format!("file {blob} has no record and lies in a closed folder");
             return Err(broken("what_nobody_names_can_be_found", what));
+        }
+    }
+    Ok(())
+}
+
+/// A blob's bytes are those that its block table describes, as far as the table goes.
+fn matches_its_table(
+    store: &dyn Store,
+    disk: &MemoryDisk,
+    blob: BlobId,
+    record: &BlobRecord,
+) -> Result<(), Broken> {
+    let wrong = |what: String| broken("bytes_match_their_table", format!("blob {blob}: {what}"));
+    let bytes = disk.durable_blob(blob).ok_or_else(|| wrong("no bytes".into()))?;
+    let blocks = bytes.chunks(BLOCK_LEN as usize);
+    for (number, bytes) in (record.first_block..).zip(blocks) {
+        let page = query::table_page(store, record.table, number / PAGE_BLOCKS);
+        let page = page.map_err(|error| wrong(error.to_string()))?;
+        let Some((fingerprint, len)) = page.block((number % PAGE_BLOCKS) as usize) else {
+            return Err(wrong(format!("block {number} is not in the table")));
+        };
+        // A clone may end within a block, at the padded end of its source.
+        let Some(bytes) = bytes.get(..len as usize) else {
+            return Err(wrong(format!("block {number} has {} bytes of {len}", bytes.len())));
+        };
+        if Fingerprint::of(bytes) != fingerprint {
+            return Err(wrong(format!("block {number} has other bytes")));
         }
     }
     Ok(())
@@ -96,6 +135,16 @@ pub(crate) fn at_rest(
     }
     if let Some(blob) = named.difference(&files).next() {
         return Err(broken("no_record_without_a_file", format!("blob {blob}")));
+    }
+    let needed = named.iter().map(|blob| blob.folder());
+    let needed: BTreeSet<FolderId> = needed.chain(report.open_leases.iter().copied()).collect();
+    if let Some(folder) = disk.folders().into_iter().find(|folder| !needed.contains(folder)) {
+        return Err(broken("empty_folders_are_removed", format!("folder {folder}")));
+    }
+    let needed: u64 = report.blobs.values().map(|record| record.len).sum();
+    if disk.lost().is_empty() && disk.used() > needed {
+        let what = format!("{} bytes are in use, records need {needed}", disk.used());
+        return Err(broken("used_space_is_what_records_need", what));
     }
     if report.open_leases.len() > shards {
         let what = format!("{:?} are open, for {shards} shards", report.open_leases);

@@ -12,9 +12,11 @@ use crate::oracle::Action;
 pub(crate) enum Kind {
     Start,
     Task,
+    Stall,
     Commit,
     Flush,
     Read,
+    Unseen,
     Time,
     Request,
     Departure,
@@ -63,7 +65,8 @@ impl Trace {
     /// A step was made.
     pub(crate) fn step(&mut self, step: u64, kind: Kind, which: u64) {
         self.hash = mix(self.hash ^ mix(step ^ ((kind as u64) << 56)) ^ which);
-        let quiet = matches!(kind, Kind::Flush | Kind::Read | Kind::Commit) && which == 0;
+        let quiet =
+            matches!(kind, Kind::Flush | Kind::Read | Kind::Commit | Kind::Unseen) && which == 0;
         if let Some(lines) = self.lines.as_mut().filter(|_| !quiet) {
             lines.push(format!("{step:6} {kind:?} {which}"));
         }

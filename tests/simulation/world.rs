@@ -6,8 +6,10 @@
 //! Invariant: nothing that a node does after the moment of a crash reaches disk or store.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meta::memory::{Fate, MemoryStore};
 use meta::query;
@@ -19,9 +21,11 @@ use node::disk::Disk;
 use node::disk::memory::MemoryDisk;
 use node::epoch::EpochBoard;
 use node::flush::{FlushQueue, FlushStage};
+use node::housekeeping::Housekeeping;
 use node::machine::{Machine, MachineParts};
 use node::metrics::Metrics;
 use node::recover;
+use node::seam::Clock;
 use node::stage::Turn;
 use tenon_tests::random::{Random, mix};
 
@@ -30,8 +34,8 @@ use crate::clock::{SeededBytes, VirtualClock};
 use crate::doors::{NotedFlush, NotedMailbox, Waiting};
 use crate::executor::{Executor, TaskId};
 use crate::oracle::{BUCKETS, Excuses, Oracle, PASSING, Ticket};
-use crate::plan::Plan;
-use crate::predicates::{self, Broken, broken};
+use crate::plan::{Plan, Planted};
+use crate::predicates::{self, Broken, Known, broken};
 use crate::trace::{Kind, Trace};
 use crate::workload::Workload;
 
@@ -40,6 +44,9 @@ const STEPS_TO_REST_MAX: u64 = 400_000;
 
 /// Virtual time in which everything that takes its time must have had it.
 const REST_MS_MAX: u64 = 60_000;
+
+/// How old the figures of free space get.
+const MEASURE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Everything of one run.
 pub(crate) struct World {
@@ -54,6 +61,10 @@ pub(crate) struct World {
     requests: Vec<Pending>,
     requests_left: usize,
     step: u64,
+    /// Files whose bytes have been seen to be right.
+    known: Known,
+    /// Steps until the crash strikes at the latest, and whether the power goes.
+    crash_armed: Option<(u64, bool)>,
     pub(crate) trace: Trace,
 }
 
@@ -67,6 +78,12 @@ struct Life {
     read: ReadStage,
     board: Arc<EpochBoard>,
     waiting: Rc<Waiting>,
+    /// A call of the disk may go on that nobody waits for.
+    unseen: bool,
+    /// Tasks that stand still, and until when.
+    stalled: BTreeMap<TaskId, u64>,
+    /// Kept up to date for a collector that shall see no epochs.
+    blind_board: Arc<EpochBoard>,
     /// Steps until the process is gone, once its store has failed.
     doomed: Option<u64>,
 }
@@ -85,6 +102,7 @@ enum Step {
     Commit,
     Flush,
     Read,
+    Unseen,
     Time,
     Request,
 }
@@ -93,15 +111,22 @@ impl World {
     /// The world of a plan, before its first step: an empty disk, two buckets to be made.
     pub(crate) fn new(plan: &Plan, trace: Trace) -> Self {
         let seeded = |stream: u64| Random::from_seed(mix(plan.seed) ^ mix(stream));
-        let disk = match plan.can_clone {
-            true => MemoryDisk::new(plan.disk_total),
-            false => MemoryDisk::without_clone(plan.disk_total),
-        };
+        let disk = MemoryDisk::seeded(plan.disk_total, mix(plan.seed) ^ mix(3));
+        disk.set_ways(plan.disk_ways);
+        disk.set_fault_rate(plan.disk_faults);
+        let store = Arc::new(MemoryStore::new());
+        match plan.planted {
+            Some(Planted::Disk(lie)) => disk.plant(lie),
+            Some(Planted::Store(lie)) => store.plant(lie),
+            _ => {}
+        }
         Self {
             random: seeded(1),
             workload: Workload::new(seeded(2)),
             disk,
-            store: Arc::new(MemoryStore::new()),
+            store,
+            known: Known::default(),
+            crash_armed: None,
             clock: VirtualClock::new(),
             oracle: Oracle::new(plan.etag_md5_up_to),
             life: None,
@@ -143,7 +168,7 @@ impl World {
         for (_, name) in BUCKETS.iter().enumerate().filter(|(at, _)| *at != PASSING) {
             let command = CreateBucket {
                 name: protocol::name::BucketName::parse(name).expect("a bucket name"),
-                created: node::seam::Clock::now(&self.clock),
+                created: self.clock.now(),
                 owner: config.account.clone(),
             };
             let made = round.apply(command.into()).map_err(failed)?;
@@ -196,16 +221,28 @@ impl World {
         });
         let machines = Rc::new(RefCell::new(machines.collect()));
         let started = Rc::new(RefCell::new(None));
+        let blind_board = EpochBoard::new(plan.shards, last);
+        let blind = plan.planted == Some(Planted::CollectorIgnoresEpochs);
         let collector = Collector {
             catalog: catalog.clone(),
             disk: disk.clone(),
             clock: clock.clone(),
-            board: board.clone(),
-            metrics,
+            board: if blind { blind_board.clone() } else { board.clone() },
+            metrics: metrics.clone(),
             damaged: Damaged::default(),
         };
+        let housekeeping = Housekeeping {
+            catalog: catalog.clone(),
+            disk: disk.clone(),
+            clock: clock.clone(),
+            metrics,
+        };
         let (say, spawn) = (started.clone(), tasks.clone());
+        let too_eager = plan.planted == Some(Planted::SweepTooEager);
         tasks.add(Box::pin(async move {
+            if too_eager {
+                sweep_all(&catalog, &*disk).await;
+            }
             if let Err(error) = recover::sweep(&catalog, &*disk).await {
                 *say.borrow_mut() = Some(Err(format!("the sweep failed: {error:?}")));
                 return;
@@ -215,7 +252,8 @@ impl World {
                 return;
             }
             spawn.add(Box::pin(async move { collector.run(&ear).await }));
-            spawn.add(Box::pin(async move { admission.keep_measuring(&*disk, &*clock).await }));
+            spawn.add(Box::pin(async move { housekeeping.run().await }));
+            spawn.add(Box::pin(keep_measuring(admission, disk, clock)));
             *say.borrow_mut() = Some(Ok(()));
         }));
         self.trace.step(self.step, Kind::Start, 0);
@@ -228,6 +266,9 @@ impl World {
             read,
             board,
             waiting,
+            unseen: true,
+            stalled: BTreeMap::new(),
+            blind_board,
             doomed: None,
         });
     }
@@ -238,8 +279,14 @@ impl World {
 
     /// One step, of whatever kind.
     fn one_step(&mut self) -> Result<(), Broken> {
-        if self.random.within(0..10_000) < self.plan.crashes {
-            return self.crash();
+        if self.crash_armed.is_none() && self.random.within(0..10_000) < self.plan.crashes {
+            // The power goes between two steps of the disk, a little later.
+            let cut = self.random.chance(self.plan.power_cuts);
+            if cut {
+                let after = self.random.within(0..12);
+                self.disk.crash_after(after);
+            }
+            self.crash_armed = Some((if cut { self.random.within(0..60) } else { 0 }, cut));
         }
         if self.random.within(0..10_000) < self.plan.departures && !self.requests.is_empty() {
             self.step += 1;
@@ -262,6 +309,12 @@ impl World {
     /// A step that the node or a client makes; false if there is none.
     fn work(&mut self, may_ask: bool) -> Result<bool, Broken> {
         self.step += 1;
+        match self.crash_armed {
+            _ if self.disk.crashed() => return self.crash().map(|()| true),
+            Some((0, _)) => return self.crash().map(|()| true),
+            Some((left, cut)) => self.crash_armed = Some((left - 1, cut)),
+            None => {}
+        }
         if let Some(left) = self.life().doomed {
             if left == 0 {
                 return self.crash().map(|()| true);
@@ -294,13 +347,15 @@ impl World {
         let asking = may_ask && self.requests.len() < clients;
         let life = self.life.as_ref().expect("the node lives between steps");
         let serving = matches!(*life.started.borrow(), Some(Ok(()))) && life.doomed.is_none();
-        let runnable = life.tasks.runnable();
+        let mut runnable = life.tasks.runnable();
+        runnable.retain(|task| !life.stalled.contains_key(task));
         let stage = |waits: &Cell<bool>| life.doomed.is_none() && waits.get();
         let choices = [
             (weights.task * u64::from(!runnable.is_empty()), Step::Task(TaskId(0))),
             (weights.commit * u64::from(stage(&life.waiting.commit)), Step::Commit),
             (weights.flush * u64::from(stage(&life.waiting.flush)), Step::Flush),
             (weights.read * u64::from(stage(&life.waiting.read)), Step::Read),
+            (weights.unseen * u64::from(life.unseen), Step::Unseen),
             (weights.time * u64::from(self.clock.is_awaited()), Step::Time),
             (weights.request * u64::from(asking && serving), Step::Request),
         ];
@@ -323,9 +378,15 @@ impl World {
 
     fn take(&mut self, step: Step) -> Result<(), Broken> {
         match step {
+            Step::Task(id) if self.random.within(0..10_000) < self.plan.stalls => {
+                let until = self.clock.elapsed_ms() + self.random.within(20..2_000);
+                self.life().stalled.insert(id, until);
+                self.trace.step(self.step, Kind::Stall, id.0);
+            }
             Step::Task(id) => {
                 self.trace.step(self.step, Kind::Task, id.0);
                 self.life().tasks.poll(id);
+                self.life().unseen = true;
                 self.take_answers()?;
             }
             Step::Commit => self.commit()?,
@@ -337,8 +398,16 @@ impl World {
                 let turn = self.life().read.turn();
                 self.turned(Kind::Read, turn);
             }
+            Step::Unseen => {
+                let turn = self.disk.turn();
+                self.life().unseen = turn == Turn::Worked;
+                self.trace.step(self.step, Kind::Unseen, u64::from(turn == Turn::Worked));
+            }
             Step::Time => {
                 self.clock.advance();
+                self.disk.set_now(self.clock.now());
+                let now = self.clock.elapsed_ms();
+                self.life().stalled.retain(|_, until| *until > now);
                 self.trace.step(self.step, Kind::Time, self.clock.elapsed_ms());
             }
             Step::Request => self.send(),
@@ -373,8 +442,10 @@ impl World {
                 return Ok(());
             }
         }
-        if self.life().board.committed() != before {
-            predicates::always(&*self.store, &self.disk)?;
+        let committed = self.life().board.committed();
+        if committed != before {
+            self.life().blind_board.publish(committed);
+            predicates::always(&*self.store, &self.disk, &mut self.known)?;
         }
         Ok(())
     }
@@ -425,23 +496,39 @@ impl World {
         for pending in self.requests.drain(..) {
             self.oracle.lost(&pending.ticket);
         }
+        let (_, cut) = self.crash_armed.take().unwrap_or_else(|| {
+            let cut = self.random.chance(self.plan.power_cuts);
+            (0, cut)
+        });
+        // From here on no call of the disk does anything, also none that a dropped task makes.
+        self.disk.crash_after(0);
         let life = self.life.take().expect("the node lives between steps");
         life.tasks.drop_all();
         drop(life);
-        self.disk.crash();
-        self.store.reopen();
+        if cut {
+            self.trace.note("a power cut");
+            self.disk.restart();
+            self.store.restart();
+        } else {
+            self.disk.end_process();
+            self.store.reopen();
+        }
+        self.known = Known::default();
         self.oracle.end_of_life().map_err(|why| broken("answers_are_true", why))?;
-        predicates::always(&*self.store, &self.disk)?;
+        predicates::always(&*self.store, &self.disk, &mut self.known)?;
         self.start();
         Ok(())
     }
 
     /// No further requests and no further faults: those under way end, and everything has its time.
     fn come_to_rest(&mut self) -> Result<(), Broken> {
-        let must_restart = self.plan.is_faulty() || self.life().doomed.is_some();
+        let must_restart =
+            self.plan.is_faulty() || self.life().doomed.is_some() || self.crash_armed.is_some();
         self.plan.store_faults = 0;
-        self.plan.disk_faults = 0;
+        self.disk.set_fault_rate(0);
         self.plan.weights.time = 0;
+        self.plan.stalls = 0;
+        self.life().stalled.clear();
         if self.plan.restart_at_end || must_restart {
             self.crash()?;
         }
@@ -477,7 +564,11 @@ impl World {
     fn clock_is_all_there_is(&self) -> bool {
         let life = self.life.as_ref().expect("the node lives between steps");
         let Waiting { commit, flush, read } = &*life.waiting;
-        !commit.get() && !flush.get() && !read.get() && life.tasks.runnable().is_empty()
+        !commit.get()
+            && !flush.get()
+            && !read.get()
+            && !life.unseen
+            && life.tasks.runnable().is_empty()
     }
 
     fn at_rest(&self) -> Result<(), Broken> {
@@ -491,6 +582,25 @@ impl World {
 
     fn below(&mut self, count: usize) -> usize {
         usize::try_from(self.random.within(0..count as u64)).expect("a count fits")
+    }
+}
+
+/// What a thread of the node does: measures the room every now and then.
+async fn keep_measuring(admission: Arc<Admission>, disk: Rc<dyn Disk>, clock: Rc<VirtualClock>) {
+    loop {
+        clock.sleep(MEASURE_INTERVAL).await;
+        // The figures stay as they were, if it fails.
+        admission.measure(&*disk).await.ok();
+    }
+}
+
+/// A sweep that does not look at records.
+async fn sweep_all(catalog: &Catalog, disk: &dyn Disk) {
+    let leases = catalog.ask(query::open_leases).await.unwrap_or_default();
+    for (folder, _) in leases {
+        for blob in disk.list_folder(folder).await.unwrap_or_default() {
+            disk.move_to_lost(blob).await.ok();
+        }
     }
 }
 
