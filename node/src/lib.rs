@@ -35,6 +35,7 @@ pub mod metrics;
 pub mod new_files;
 pub mod operation;
 pub mod recover;
+pub mod rewrite;
 pub mod seam;
 pub mod serve;
 pub mod shard;

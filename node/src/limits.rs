@@ -55,6 +55,9 @@ pub const UNLINK_BATCH_MAX: usize = 256;
 /// Folders whose leases are asked for together.
 pub const FOLDERS_AT_ONCE: usize = 256;
 
+/// Blobs that the rewriting of one blob makes of it at most.
+pub const REWRITE_TARGETS_MAX: usize = 64;
+
 /// Damaged garbage of one kind that the collector keeps in mind and passes over without a word; what is found
 /// beyond that is told in every pass.
 pub const DAMAGED_MAX: usize = 4096;
@@ -73,3 +76,4 @@ pub const TABLE_PAGES_CACHED: usize = 512;
 
 const _: () = assert!(COMMIT_ROUND_COUNT_MAX <= COMMIT_QUEUE_MAX);
 const _: () = assert!(INLINE_LEN_MAX <= READ_WINDOW_LEN);
+const _: () = assert!(REWRITE_TARGETS_MAX <= COPY_UNSYNCED_MAX);

@@ -19,6 +19,11 @@ pub struct Metrics {
     copies: [CopyMetrics; Way::ALL.len()],
     /// Bytes of a clone or a copy of whole blocks that no extent names: what the block grid costs.
     pub copy_slack_bytes: Counter,
+    rewritten: [Counter; Way::ALL.len()],
+    /// Bytes that all blobs take.
+    pub blob_bytes: Counter,
+    /// Those of them that no extent names.
+    pub slack_bytes: Counter,
     /// Rounds of the commit stage.
     pub commit_rounds: Counter,
     /// Commands that those rounds took.
@@ -158,6 +163,9 @@ impl Metrics {
             shards: (0..shards).map(|_| shard()).collect(),
             copies: Default::default(),
             copy_slack_bytes: Counter::default(),
+            rewritten: Default::default(),
+            blob_bytes: Counter::default(),
+            slack_bytes: Counter::default(),
             commit_rounds: Counter::default(),
             commit_commands: Counter::default(),
             flush_rounds: Counter::default(),
@@ -193,6 +201,11 @@ impl Metrics {
         metrics.physical_bytes.add(physical.0);
     }
 
+    /// Counts bytes of a new blob that takes the place of a sparse one.
+    pub fn rewritten(&self, way: Way, bytes: u64) {
+        self.rewritten[way as usize].add(bytes);
+    }
+
     /// Counts a way that was refused. Says whether the log shall hear of it: once a minute and way is enough.
     #[must_use]
     pub fn copy_refused(&self, way: Way, now: Timestamp) -> bool {
@@ -210,6 +223,8 @@ impl Metrics {
         self.render_requests(&mut text);
         self.render_copies(&mut text);
         text.single("tenon_copy_slack_bytes_total", "counter", &self.copy_slack_bytes);
+        text.single("tenon_blob_bytes", "gauge", &self.blob_bytes);
+        text.single("tenon_slack_bytes", "gauge", &self.slack_bytes);
         text.single("tenon_commit_rounds_total", "counter", &self.commit_rounds);
         text.single("tenon_commit_commands_total", "counter", &self.commit_commands);
         text.single("tenon_flush_rounds_total", "counter", &self.flush_rounds);
@@ -294,6 +309,11 @@ impl Metrics {
                 let labels = format!("way=\"{}\"", way.as_str());
                 text.sample(name, &labels, figure(copy).get());
             }
+        }
+        text.family("tenon_rewritten_bytes_total", "counter");
+        for (way, bytes) in Way::ALL.iter().zip(&self.rewritten) {
+            let labels = format!("way=\"{}\"", way.as_str());
+            text.sample("tenon_rewritten_bytes_total", &labels, bytes.get());
         }
     }
 }

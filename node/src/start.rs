@@ -37,7 +37,8 @@ use crate::machine::{Machine, MachineParts};
 use crate::metrics::Metrics;
 use crate::operation;
 use crate::recover;
-use crate::seam::Local;
+use crate::rewrite::Rewriter;
+use crate::seam::{Local, Spawn};
 use crate::serve::Engine;
 use crate::shard::{Factory, Handler, Seat};
 
@@ -192,33 +193,21 @@ struct Parts {
 }
 
 impl Parts {
-    /// Makes one shard's machine. The first shard that gets here sweeps first and collects from then on.
+    /// Makes one shard's machine. The first shard that gets here sweeps first and looks after the space from then on.
     async fn seat(self, seat: Seat) -> Result<Rc<dyn Handler>, String> {
         let disk: Rc<dyn Disk> = Rc::new(GlommioDisk::new(&self.data, self.copiers.clone()));
         let catalog = Catalog::new(Rc::new(self.mailbox.clone()));
-        if let Ok(ear) = self.collector_ear.try_recv() {
-            let swept = recover::sweep(&catalog, &*disk)
-                .await
-                .map_err(|error| format!("the sweep of what a crash left failed: {error:?}"))?;
-            log::info("swept", &[("folders", &swept.folders), ("lost", &swept.lost)]);
-            let collector = Collector {
-                catalog: catalog.clone(),
-                disk: disk.clone(),
-                clock: seat.clock.clone(),
-                board: self.board.clone(),
-                metrics: seat.metrics.clone(),
-                damaged: Damaged::default(),
-            };
-            seat.bulk.spawn(Box::pin(async move { collector.run(&ear).await }));
-            let housekeeping = Housekeeping {
-                catalog: catalog.clone(),
-                disk: disk.clone(),
-                clock: seat.clock.clone(),
-                metrics: seat.metrics.clone(),
-            };
-            seat.bulk.spawn(Box::pin(async move { housekeeping.run().await }));
-        }
-        Ok(Rc::new(Server { machine: self.machine(seat, disk, catalog) }))
+        let (board, bulk) = (self.board.clone(), seat.bulk.clone());
+        let Ok(ear) = self.collector_ear.try_recv() else {
+            return Ok(Rc::new(Server { machine: self.machine(seat, disk, catalog) }));
+        };
+        let swept = recover::sweep(&catalog, &*disk)
+            .await
+            .map_err(|error| format!("the sweep of what a crash left failed: {error:?}"))?;
+        log::info("swept", &[("folders", &swept.folders), ("lost", &swept.lost)]);
+        let machine = self.machine(seat, disk, catalog);
+        look_after(&machine, board, &*bulk, ear);
+        Ok(Rc::new(Server { machine }))
     }
 
     fn machine(self, seat: Seat, disk: Rc<dyn Disk>, catalog: Catalog) -> Rc<Machine> {
@@ -238,6 +227,29 @@ impl Parts {
             folder_slots: FOLDER_SLOTS,
         })
     }
+}
+
+/// Starts the tasks that let space come back.
+fn look_after(machine: &Rc<Machine>, board: Arc<EpochBoard>, bulk: &dyn Spawn, committed: Ear) {
+    let Machine { catalog, disk, clock, metrics, .. } = &**machine;
+    let collector = Collector {
+        catalog: catalog.clone(),
+        disk: disk.clone(),
+        clock: clock.clone(),
+        board,
+        metrics: metrics.clone(),
+        damaged: Damaged::default(),
+    };
+    bulk.spawn(Box::pin(async move { collector.run(&committed).await }));
+    let housekeeping = Housekeeping {
+        catalog: catalog.clone(),
+        disk: disk.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    bulk.spawn(Box::pin(async move { housekeeping.run().await }));
+    let rewriter = Rewriter::new(machine.clone());
+    bulk.spawn(Box::pin(async move { rewriter.run().await }));
 }
 
 /// The ways that a copy can take here, preferred ones first, for the line that says what this node offers.

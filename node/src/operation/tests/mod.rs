@@ -3,6 +3,7 @@
 mod copies;
 mod damage;
 mod objects;
+mod rewrites;
 mod rules;
 mod space;
 
