@@ -1,5 +1,7 @@
 //! Room: tests of the commit round: each command by itself, and the steps that garbage takes.
 
+use std::collections::BTreeSet;
+
 use protocol::name::AccountId;
 use protocol::range::ByteRange;
 
@@ -20,6 +22,7 @@ use crate::testing::{
 };
 
 mod model;
+mod rewrite;
 
 fn object(store: &dyn Store, bucket: BucketId, name: &str) -> ObjectRecord {
     query::object(store, bucket, &key(name)).expect("a store").expect("an object")
