@@ -110,7 +110,7 @@ pub(super) fn extents_lie_in_their_blobs(census: &Census) -> Vec<String> {
 }
 
 /// A table has as many users as it counts, and exactly its pages, each of which begins with what those before it
-/// add up to; pages without a head are garbage.
+/// add up to (only [`examine`](super::examine) adds up); pages without a head are garbage.
 pub(super) fn tables_are_whole(census: &Census) -> Vec<String> {
     let mut users: BTreeMap<TableId, u64> = BTreeMap::new();
     for blob in census.blobs.values() {
@@ -142,9 +142,9 @@ pub(super) fn tables_are_whole(census: &Census) -> Vec<String> {
 
 /// What is wrong with what the pages of a table say.
 fn table_adds_up(census: &Census, table: TableId, head: &TableHead) -> Option<String> {
-    let (mut sum, mut len) = (Fingerprint::EMPTY, 0_u64);
+    let (mut sum, mut len) = (Some(Fingerprint::EMPTY), 0_u64);
     for ((_, number), page) in census.table_pages.range((table, 0)..(table, head.pages)) {
-        if page.running != sum {
+        if sum.is_some_and(|sum| page.running != sum) {
             return Some(format!("page {number} does not begin with what is before it"));
         }
         if number + 1 < head.pages && page.len != u64::from(PAGE_BLOCKS) * u64::from(BLOCK_LEN) {
@@ -152,8 +152,8 @@ fn table_adds_up(census: &Census, table: TableId, head: &TableHead) -> Option<St
         }
         (sum, len) = (page.total, len + page.len);
     }
-    let said = (head.fingerprint, head.len);
-    ((sum, len) != said).then(|| format!("{said:?}, its pages add up to {:?}", (sum, len)))
+    let same = len == head.len && sum.is_none_or(|sum| sum == head.fingerprint);
+    (!same).then(|| format!("{head:?}, its pages add up to {:?}", (sum, len)))
 }
 
 fn extents(census: &Census) -> impl Iterator<Item = &Extent> {

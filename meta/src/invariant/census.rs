@@ -37,9 +37,20 @@ impl fmt::Display for Unreadable {
     }
 }
 
+/// How much is asked of what is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Depth {
+    /// What is compared between records.
+    #[default]
+    Records,
+    /// Also whether the blocks of each page of a block table add up, which takes 256 times as long.
+    Blocks,
+}
+
 /// All records of a store that can be read.
 #[derive(Debug, Default)]
 pub(super) struct Census {
+    depth: Depth,
     pub(super) counters: Counters,
     pub(super) buckets: BTreeMap<BucketId, String>,
     pub(super) bucket_counters: BTreeMap<BucketId, BucketCounters>,
@@ -62,8 +73,11 @@ pub(super) struct Census {
 impl Census {
     /// Reads everything, and says what could not be read. What the store itself cannot read of a space ends that
     /// space, not the others.
-    pub(super) fn take(store: &dyn Store) -> Result<(Self, Vec<Unreadable>), StoreError> {
-        let (mut census, mut unreadable) = (Self::default(), Vec::new());
+    pub(super) fn take(
+        store: &dyn Store,
+        depth: Depth,
+    ) -> Result<(Self, Vec<Unreadable>), StoreError> {
+        let (mut census, mut unreadable) = (Self { depth, ..Self::default() }, Vec::new());
         for space in Space::ALL {
             let mut last = Bytes::new();
             let scanned = store.scan(space, &[], &mut |key, value| {
@@ -168,7 +182,7 @@ impl Census {
             self.tables.insert(table, read::<TableHead>(stored)?);
         } else {
             let stored = TablePage::decode(&stored).map_err(|error| error.to_string())?;
-            self.table_pages.insert((table, page(key)?.1), TablePageSum::of(&stored));
+            self.table_pages.insert((table, page(key)?.1), TablePageSum::of(&stored, self.depth));
         }
         Ok(())
     }
@@ -197,16 +211,18 @@ impl Census {
 pub(super) struct TablePageSum {
     /// The fingerprint of everything before it, as it says.
     pub(super) running: Fingerprint,
-    /// The same with its own blocks.
-    pub(super) total: Fingerprint,
+    /// The same with its own blocks, if that was asked for.
+    pub(super) total: Option<Fingerprint>,
     /// How many bytes it describes.
     pub(super) len: u64,
 }
 
 impl TablePageSum {
-    fn of(page: &TablePage) -> Self {
-        let blocks = (0..).map_while(|block| page.block(block));
-        let total = blocks.fold(page.running(), |sum, (block, len)| sum.then(block, len.into()));
+    fn of(page: &TablePage, depth: Depth) -> Self {
+        let total = (depth == Depth::Blocks).then(|| {
+            let blocks = (0..).map_while(|block| page.block(block));
+            blocks.fold(page.running(), |sum, (block, len)| sum.then(block, len.into()))
+        });
         Self { running: page.running(), total, len: page.len() }
     }
 }

@@ -15,8 +15,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use self::census::Census;
 pub use self::census::Unreadable;
+use self::census::{Census, Depth};
 use crate::id::{BlobId, FolderId};
 use crate::record::BlobRecord;
 use crate::store::{Store, StoreError};
@@ -56,7 +56,7 @@ pub struct Report {
 /// # Errors
 /// Only if the store itself has failed.
 pub fn examine(store: &dyn Store) -> Result<Report, StoreError> {
-    let (census, unreadable) = Census::take(store)?;
+    let (census, unreadable) = Census::take(store, Depth::Blocks)?;
     let violations = violations(&census);
     let Census { blobs, taken, leases: open_leases, .. } = census;
     Ok(Report { unreadable, violations, blobs, taken, open_leases })
@@ -64,7 +64,7 @@ pub fn examine(store: &dyn Store) -> Result<Report, StoreError> {
 
 /// Everything that does not hold of `store`. A record that cannot be read at all is an error.
 pub fn check(store: &dyn Store) -> Result<Vec<Violation>, StoreError> {
-    let (census, unreadable) = Census::take(store)?;
+    let (census, unreadable) = Census::take(store, Depth::Records)?;
     match unreadable.first() {
         None => Ok(violations(&census)),
         Some(unreadable) => Err(StoreError::Corrupt(unreadable.to_string())),

@@ -1,16 +1,56 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::id::BlobId;
-use crate::key;
+use crate::command::NewTable;
+use crate::id::{BlobId, ManifestId, Sequence};
+use crate::key::{self, GarbageKey};
 use crate::memory::MemoryStore;
+use crate::record::{GarbageRecord, Record};
 use crate::store::{Batch, Space};
-use crate::testing::{Known, done, make_bucket, put};
+use crate::testing::{Known, MIB, done, make_bucket, put};
 
 fn put_raw(store: &dyn Store, space: Space, key: Vec<u8>, value: &'static [u8]) {
     let mut batch = Batch::new();
     batch.put(space, key, Bytes::from_static(value));
     store.commit(batch).expect("a commit");
+}
+
+#[test]
+fn a_table_whose_blocks_do_not_add_up_is_found() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let known = Known::written(1, 40 * MIB);
+    done(&store, put(bucket, "key", vec![known.whole()], &[known]));
+    assert_eq!(examine(&store).expect("a store").violations, []);
+    let other = Known::written(2, 41 * MIB).file();
+    let NewTable::Written(other) = other.table else { panic!("a table") };
+    for page in 0..3 {
+        let before = store.get(Space::Tables, &key::table_page(known.table, page));
+        let before = before.expect("a store").expect("a page");
+        let strange = other.pages()[page as usize].encode();
+        for (value, sound) in [(strange.into(), false), (before, true)] {
+            let mut batch = Batch::new();
+            batch.put(Space::Tables, key::table_page(known.table, page), Bytes::clone(&value));
+            store.commit(batch).expect("a commit");
+            let report = examine(&store).expect("a store");
+            let found = report.violations.iter().map(|found| found.predicate);
+            assert!(found.eq((!sound).then_some("tables_are_whole")), "page {page}");
+        }
+    }
+}
+
+/// A damaged head may claim billions of pages.
+#[test]
+fn claims_are_not_written_out() {
+    let store = MemoryStore::new();
+    let list = ManifestId::new(1);
+    let claim = GarbageRecord::List { list, next: 1, pages: u32::MAX }.encode();
+    let mut batch = Batch::new();
+    let at = GarbageKey { sequence: Sequence::new(1), index: 0 };
+    batch.put(Space::Garbage, key::garbage(at), claim);
+    store.commit(batch).expect("a commit");
+    let [found] = &examine(&store).expect("a store").violations[..] else { panic!("one") };
+    assert_eq!(found.what, format!("{} pages of list 1 are missing", u32::MAX - 1));
 }
 
 #[test]

@@ -8,13 +8,15 @@ use protocol::range::ByteRange;
 use super::*;
 use crate::command::{
     AbortUpload, CloseLease, CompleteUpload, CreateBucket, DeleteBucket, DeleteObject, DeleteTags,
-    ForgetGarbage, LeaseFolder, PutObject, PutTags, ReleaseGarbage, TakeBlobs, WriteCond,
+    ForgetGarbage, LeaseFolder, PutObject, PutTags, ReleaseGarbage, RewriteBlob, TakeBlobs,
+    WriteCond,
 };
 use crate::id::{BlobId, BucketId, FolderId};
 use crate::memory::MemoryStore;
 use crate::query::BlobState;
 use crate::record::{
-    BlobRecord, BucketCounters, Content, ObjectRecord, Piece, PieceList, TableHead, UploadRecord,
+    BlobRecord, BucketCounters, Content, ObjectRecord, Piece, PieceList, SpaceTotals, TableHead,
+    UploadRecord,
 };
 use crate::testing::{
     AT, Known, MIB, assert_sound, begin, bucket_name, create_upload, done, etag, inline, key, last,
@@ -200,6 +202,10 @@ fn a_refused_command_leaves_no_trace() {
         (stale.into(), Refusal::UploadChanged),
         (wrong.into(), Refusal::NoSuchKey),
         (abort(bucket, "key", 2).into(), Refusal::NoSuchUpload),
+        (
+            RewriteBlob { from: known.blob, owners: vec![], targets: vec![] }.into(),
+            Refusal::NothingToRewrite,
+        ),
     ];
     for (command, refusal) in cases {
         let mut round = begin(&store);
@@ -860,6 +866,72 @@ fn damaged_counts_and_tables_are_errors() {
     put_raw(&store, Space::Buckets, key::bucket_counters(bucket), &counters.encode());
     upset(put(bucket, "new", vec![], &[]).into());
     upset(create_upload(bucket, "new", 1).into());
+}
+
+/// What was prepared on damaged records may not add up. That too is one command's affair.
+#[test]
+fn what_does_not_add_up_is_an_error() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let known = Known::written(1, 100);
+    make_upload(&store, bucket, "upload", 1);
+    for part in 1..=2 {
+        done(&store, put_part(bucket, "upload", 1, part, vec![inline(b"x")], &[]));
+    }
+    let of = |pieces: Vec<Piece>| put(bucket, "key", pieces, &[known]);
+    let mut short = of(vec![known.extent(0, 10)]);
+    short.object.len = 11;
+    let mut huge = of(vec![known.whole()]);
+    huge.pieces = vec![known.extent(0, u64::MAX), known.extent(0, u64::MAX)];
+    let mut empty = of(vec![known.whole()]);
+    empty.pieces.push(known.extent(7, 0));
+    let beyond = of(vec![known.extent(0, 5000)]);
+    let prepared = || complete(&store, bucket, "upload", 1, &[1, 2]);
+    let mut longer = prepared();
+    longer.object.len += 1;
+    let mut endless = prepared();
+    endless.listed[0].1 = u64::MAX;
+    let mut disordered = prepared();
+    disordered.listed.reverse();
+    let commands: Vec<Command> = vec![
+        short.into(),
+        huge.into(),
+        empty.into(),
+        beyond.into(),
+        longer.into(),
+        endless.into(),
+        disordered.into(),
+    ];
+    for command in commands {
+        let mut round = begin(&store);
+        let outcome = round.apply(command.clone());
+        assert!(matches!(outcome, Err(StoreError::Corrupt(_))), "{command:?}: {outcome:?}");
+        assert!(round.is_empty());
+    }
+}
+
+/// Totals are told, not relied on: damage in them, or in what they count, holds nothing up.
+#[test]
+fn damaged_totals_hold_nothing_up() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let known = Known::written(1, 100);
+    done(&store, put(bucket, "key", vec![known.whole()], &[known]));
+    for blob_bytes in [0, u64::MAX] {
+        let counters = query::counters(&store).expect("counters");
+        let space = SpaceTotals { blob_bytes, ..counters.space };
+        let counters = Counters { space, ..counters };
+        put_raw(&store, Space::System, key::counters(), &counters.encode());
+        done_unchecked(&store, put(bucket, "key", vec![known.whole()], &[]).into());
+        let other = Known::written(2 + blob_bytes % 2, 100);
+        done_unchecked(&store, put(bucket, "other", vec![other.whole()], &[other]).into());
+    }
+    done_unchecked(&store, delete(bucket, "other").into());
+    let at = query::garbage(&store, None, 9).expect("garbage");
+    done_unchecked(&store, ReleaseGarbage { at, steps: 99 }.into());
+    let blobs = vec![BlobId::new(2), BlobId::new(3)];
+    let taken = done_unchecked(&store, TakeBlobs { blobs: blobs.clone() }.into());
+    assert_eq!(taken, Reply::BlobsTaken(blobs));
 }
 
 #[test]

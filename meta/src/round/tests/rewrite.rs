@@ -1,9 +1,9 @@
 //! Owners, marks and totals, and the rewriting of sparse blobs.
 
 use super::*;
-use crate::command::{NewBlob, NewTable, RewriteBlob, SettleSparse, Target};
+use crate::command::{NewBlob, NewTable, SettleSparse, Target};
 use crate::id::TableId;
-use crate::record::{Extent, Owner, SpaceTotals};
+use crate::record::{Extent, Owner};
 use crate::table::{BLOCK_LEN, BlockTable};
 
 const BLOCK: u64 = BLOCK_LEN as u64;
@@ -278,7 +278,7 @@ fn a_blob_with_many_owners_is_rewritten_in_several_commands() {
     let (bucket, known, piece) = sparse(&store);
     done(&store, put(bucket, "second", vec![piece], &[]));
     let (target, small) = cloned(known, 2, range(RANGE.0, RANGE.1));
-    let made = Target { new: None, ..target.clone() };
+    let made = Target { new: None, ..target };
     let first = rewrite(known, vec![owner(bucket, "copy")], vec![target]);
     let second = || rewrite(known, vec![owner(bucket, "second")], vec![made.clone()]);
     // A target that nobody has brought, or that is gone, takes nothing.
@@ -309,7 +309,7 @@ fn extents_that_meet_in_the_new_blob_stay_two() {
     let store = MemoryStore::new();
     let (bucket, known, _) = sparse(&store);
     let (target, small) = cloned(known, 2, range(RANGE.0, RANGE.1));
-    let made = Target { new: None, ..target.clone() };
+    let made = Target { new: None, ..target };
     done(&store, rewrite(known, owners(&store, known), vec![target]));
     let pieces = vec![small.extent(0, 50), known.extent(RANGE.0 + 50, 50), small.extent(100, 50)];
     done(&store, put(bucket, "mixed", pieces, &[]));
