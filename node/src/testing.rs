@@ -12,10 +12,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use meta::command::{Command, Reply};
 use meta::id::{FOLDER_SLOTS, Sequence};
 use meta::memory::MemoryStore;
-use meta::round::Round;
 use meta::store::{Store, StoreError};
 use protocol::request::{Head, Headers, Method};
 use protocol::sign::sign::{Signer, Unsigned};
@@ -24,19 +22,21 @@ use protocol::time::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::admission::Admission;
-use crate::catalog::{Catalog, CatalogError, Mailbox, Question};
+use crate::bell;
+use crate::catalog::{Catalog, CommitStage, ReadStage, ThreadMailbox};
 use crate::collect::{Collector, Damaged};
 use crate::config::Config;
+use crate::disk::Disk;
 use crate::disk::memory::MemoryDisk;
-use crate::disk::{Disk, DiskError, Syncer, Unsynced};
 use crate::epoch::EpochBoard;
 use crate::exchange::{BodyError, BodySource, Request, Response, ResponseBody};
-use crate::flush::{Flush, FlushError};
+use crate::flush::{FlushQueue, FlushStage};
 use crate::housekeeping::Housekeeping;
 use crate::machine::{Machine, MachineParts};
 use crate::metrics::Metrics;
 use crate::operation;
 use crate::seam::{Clock, Local, Random, Spawn};
+use crate::stage::Turn;
 
 /// Polls that one request may take before it counts as stuck.
 const POLLS_MAX: usize = 10_000_000;
@@ -49,6 +49,24 @@ pub(crate) struct TestNode {
     pub(crate) time: Rc<TestTime>,
     board: Arc<EpochBoard>,
     tasks: Rc<Tasks>,
+    stages: Stages,
+}
+
+/// The stages of the node, driven by turns.
+struct Stages {
+    commit: CommitStage,
+    flush: FlushStage,
+    read: ReadStage,
+}
+
+impl Stages {
+    /// One turn of each; whether there was nothing to do.
+    fn turn(&self) -> bool {
+        let idle = [self.read.turn(), self.flush.turn()] == [Turn::Idle; 2];
+        // Whoever waited was told of a store that failed.
+        let committed = self.commit.turn().unwrap_or(Turn::Worked);
+        idle && committed == Turn::Idle
+    }
 }
 
 /// What came back, body read to its end.
@@ -101,15 +119,17 @@ impl TestNode {
         let metrics = Arc::new(Metrics::new(1));
         let time = Rc::new(TestTime { millis: Cell::new(1_790_000_000_000) });
         let tasks = Rc::new(Tasks::default());
-        let mailbox = DirectMailbox {
-            stage: Rc::new(DirectStage { store: store.clone(), board: board.clone() }),
-            tasks: tasks.clone(),
-        };
+        // The collector is driven by hand: nobody hears when something is committed.
+        let (ring, _) = bell::bell();
+        let (mailbox, commit, read) =
+            ThreadMailbox::new(store.clone(), board.clone(), metrics.clone(), ring);
+        let (queue, flush) = FlushQueue::new(Arc::new(disk.clone()), metrics.clone());
+        let stages = Stages { commit, flush, read };
         let catalog = Catalog::new(Rc::new(mailbox));
         let shared: Rc<dyn Disk> = Rc::new(disk.clone());
         let machine = Machine::assemble(MachineParts {
             admission: Admission::new(config.disk_reserve, metrics.clone()),
-            flush: Rc::new(DirectFlush { syncer: disk.clone(), tasks: tasks.clone() }),
+            flush: Rc::new(queue),
             settings: config,
             disk: shared,
             catalog,
@@ -122,7 +142,7 @@ impl TestNode {
             shards: 1,
             folder_slots,
         });
-        Self { machine, store, disk, time, board, tasks }
+        Self { machine, store, disk, time, board, tasks, stages }
     }
 
     /// Drives `future` and every task to its end.
@@ -134,19 +154,30 @@ impl TestNode {
                 self.settle();
                 return value;
             }
-            self.tasks.poll_all(&mut context);
+            self.go_on(&mut context);
         }
         panic!("nothing will ever wake this request");
     }
 
-    /// Polls `future` so many times, and all tasks after each; says whether it is done.
+    /// Polls every task once and gives each stage a turn; says whether nothing is left to do.
+    fn go_on(&self, context: &mut Context<'_>) -> bool {
+        let tasks = self.tasks.poll_all(context);
+        self.stages.turn() && tasks == 0
+    }
+
+    /// Answers one question, and lets nothing else go on.
+    pub(crate) fn answer_a_question(&self) {
+        self.stages.read.turn();
+    }
+
+    /// Polls `future` so many times, and lets all else go on after each; says whether it is done.
     pub(crate) fn poll<T>(&self, future: &mut Local<'_, T>, times: usize) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..times {
             if future.as_mut().poll(&mut context).is_ready() {
                 return true;
             }
-            self.tasks.poll_all(&mut context);
+            self.go_on(&mut context);
         }
         false
     }
@@ -161,11 +192,11 @@ impl TestNode {
         self.tasks.waiting.borrow_mut().extend(tasks);
     }
 
-    /// Drives the tasks until none is left.
+    /// Drives tasks and stages until nothing is left to do.
     pub(crate) fn settle(&self) {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..POLLS_MAX {
-            if self.tasks.poll_all(&mut context) == 0 {
+            if self.go_on(&mut context) {
                 return;
             }
         }
@@ -269,7 +300,7 @@ impl TestNode {
     /// Lets the collector do all there is to do.
     pub(crate) fn collect(&self) {
         let collector = self.collector();
-        let (ring, ear) = crate::bell::bell();
+        let (ring, ear) = bell::bell();
         // Nobody can ring any more: the collector ends when nothing is left to do.
         drop(ring);
         self.run(collector.run(&ear));
@@ -388,64 +419,6 @@ impl Tasks {
 impl Spawn for Tasks {
     fn spawn(&self, task: Local<'static, ()>) {
         self.waiting.borrow_mut().push(task);
-    }
-}
-
-/// Commands are rounds of their own, on a task each: whoever waits may go away.
-struct DirectMailbox {
-    stage: Rc<DirectStage>,
-    tasks: Rc<Tasks>,
-}
-
-struct DirectStage {
-    store: Arc<MemoryStore>,
-    board: Arc<EpochBoard>,
-}
-
-impl DirectStage {
-    fn round(&self, command: Command) -> Result<Reply, CatalogError> {
-        let sequence = self.board.committed().next();
-        let mut round = Round::begin(&*self.store, sequence)?;
-        let reply = round.apply(command)?.map_err(CatalogError::Refused)?;
-        let batch = round.finish();
-        if !batch.is_empty() {
-            self.store.commit(batch)?;
-            self.board.publish(sequence);
-        }
-        Ok(reply)
-    }
-}
-
-impl Mailbox for DirectMailbox {
-    fn commit(&self, command: Command) -> Local<'static, Result<Reply, CatalogError>> {
-        let (reply, answer) = flume::bounded(1);
-        let stage = self.stage.clone();
-        self.tasks.spawn(Box::pin(async move { drop(reply.send(stage.round(command))) }));
-        Box::pin(async move { answer.recv_async().await.expect("every command is answered") })
-    }
-
-    fn ask(&self, question: Question) -> Result<(), CatalogError> {
-        question(&*self.stage.store);
-        Ok(())
-    }
-}
-
-/// Every flush is a round of its own, on a task: whoever waits may go away.
-struct DirectFlush {
-    syncer: MemoryDisk,
-    tasks: Rc<Tasks>,
-}
-
-impl Flush for DirectFlush {
-    fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), FlushError>> {
-        let (done, verdict) = flume::bounded(1);
-        let syncer = self.syncer.clone();
-        self.tasks.spawn(Box::pin(async move {
-            let borrowed: Vec<&Unsynced> = files.iter().collect();
-            let synced: Result<(), DiskError> = syncer.sync(&borrowed).into_iter().collect();
-            drop(done.send(synced.map_err(FlushError::Disk)));
-        }));
-        Box::pin(async move { verdict.recv_async().await.expect("every flush is answered") })
     }
 }
 

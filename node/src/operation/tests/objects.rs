@@ -1,9 +1,5 @@
 //! Objects: stored, read back whole and in ranges, overwritten, deleted; damage and failing disks.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Waker};
-
 use md5::{Digest, Md5};
 use meta::query;
 use protocol::etag::hex;
@@ -11,6 +7,7 @@ use protocol::etag::hex;
 use super::{bytes, node_with_bucket};
 use crate::disk::DiskError;
 use crate::disk::memory::Call;
+use crate::seam::Local;
 use crate::testing::ask;
 
 const LENGTHS: [usize; 9] =
@@ -61,12 +58,9 @@ fn a_reader_keeps_what_it_began_to_read() {
     let node = node_with_bucket();
     let content = bytes(3, 2 << 20);
     node.put("/bkt/k", &content);
-    let mut reading = pin!(node.start("GET", "/bkt/k", &[], b""));
-    let mut context = Context::from_waker(Waker::noop());
+    let mut reading: Local<'_, _> = Box::pin(node.start("GET", "/bkt/k", &[], b""));
     // Far enough to have looked the object up.
-    for _ in 0..4 {
-        assert!(reading.as_mut().poll(&mut context).is_pending());
-    }
+    assert!(!node.poll(&mut reading, 4));
     node.put("/bkt/k", b"something else");
     node.collect_what_may_go();
     let read = node.run(reading);
@@ -110,17 +104,9 @@ fn a_client_that_goes_away_leaves_nothing() {
     let node = node_with_bucket();
     for polls in 0..40 {
         let content = bytes(7, 300_000);
-        let mut context = Context::from_waker(Waker::noop());
-        {
-            let mut putting = Box::pin(node.start("PUT", "/bkt/gone", &[], &content));
-            let mut done = false;
-            for _ in 0..polls {
-                done = done || putting.as_mut().poll(&mut context).is_ready();
-                if done {
-                    break;
-                }
-            }
-        }
+        let mut putting: Local<'_, _> = Box::pin(node.start("PUT", "/bkt/gone", &[], &content));
+        node.poll(&mut putting, polls);
+        drop(putting);
         node.settle();
         // Either all of it is there (the commit had started) or nothing is.
         let read = node.send("GET", "/bkt/gone", &[], b"");
@@ -143,8 +129,11 @@ fn one_of_many_writers_wins() {
     assert_eq!(node.get("/bkt/k"), b"first");
 
     // Both find the key free, and one is overtaken while its body comes in.
-    let mut slow = pin!(node.start("PUT", "/bkt/race", &only_if_absent, &bytes(9, 100_000)));
-    assert!(slow.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let slow = node.start("PUT", "/bkt/race", &only_if_absent, &bytes(9, 100_000));
+    let mut slow: Local<'_, _> = Box::pin(slow);
+    while ask(&node, query::open_leases).is_empty() {
+        assert!(!node.poll(&mut slow, 1));
+    }
     assert_eq!(node.send("PUT", "/bkt/race", &only_if_absent, b"fast").status, 200);
     assert_eq!(node.run(slow).status, 412);
     node.settle();
