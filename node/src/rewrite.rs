@@ -10,7 +10,7 @@
 //! Cancel: any step can be cut off. New files that nobody names yet are unlinked, or swept at the next start; what
 //! is left of the blob keeps its mark.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -40,6 +40,9 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// How many blobs are asked for at a time.
 const LOOK_UP_MAX: usize = 64;
 
+/// How often it is told that blobs have to wait.
+const TELL_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How often the same records are tried before those that come after them.
 const TRIES_MAX: u32 = 3;
 
@@ -47,6 +50,8 @@ const TRIES_MAX: u32 = 3;
 pub struct Rewriter {
     machine: Rc<Machine>,
     damaged: RefCell<BTreeSet<BlobId>>,
+    /// When it was last told that blobs have to wait.
+    told: Cell<Option<Duration>>,
 }
 
 /// Why a blob could not be rewritten.
@@ -111,7 +116,7 @@ impl Rewriter {
     /// A rewriter that works with the means of this shard.
     #[must_use]
     pub fn new(machine: Rc<Machine>) -> Self {
-        Self { machine, damaged: RefCell::default() }
+        Self { machine, damaged: RefCell::default(), told: Cell::default() }
     }
 
     /// Rewrites what becomes sparse, from now on and for ever.
@@ -167,9 +172,18 @@ impl Rewriter {
                 Ok(())
             }
             Err(Failure::Later(cause)) => {
-                log::warn("rewrite_postponed", &[("blob", &blob), ("cause", &cause)]);
+                self.postponed(blob, &cause);
                 Ok(())
             }
+        }
+    }
+
+    /// Tells of a blob that has to wait: once a minute is enough, of however many.
+    fn postponed(&self, blob: BlobId, cause: &str) {
+        let now = self.machine.clock.monotonic();
+        if self.told.get().is_none_or(|told| now.saturating_sub(told) >= TELL_INTERVAL) {
+            self.told.set(Some(now));
+            log::warn("rewrite_postponed", &[("blob", &blob), ("cause", &cause)]);
         }
     }
 
