@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::copier::Copiers;
+use super::copier::{Copiers, STEP_LEN};
 use super::glommio::{GlommioDisk, folder_path, run_on_shard};
 use super::memory::{Call, MemoryDisk};
 use super::raw::{DataDirectory, DataDirectoryError};
@@ -220,6 +220,8 @@ on_each_form!(
     reads_say_what_is_wrong,
     clones_share_the_grid_around_them,
     clones_fail_without_a_trace,
+    the_kernel_copies_what_it_is_told,
+    copies_by_the_kernel_fail_without_a_trace,
     folders_are_listed_and_removed,
     what_is_lost_goes_when_it_is_old,
     what_is_cancelled_at_any_point_can_be_unlinked_at_once,
@@ -357,6 +359,59 @@ async fn clones_fail_without_a_trace(form: Rc<Form>) {
     }
 }
 
+/// The ways of this form to copy in the kernel.
+fn kernel_ways(disk: &dyn Disk) -> Vec<KernelCopy> {
+    let ways = disk.ways();
+    assert!(ways.copy_file_range && ways.splice, "every Linux file system can: {ways:?}");
+    vec![KernelCopy::CopyFileRange, KernelCopy::Splice]
+}
+
+async fn the_kernel_copies_what_it_is_told(form: Rc<Form>) {
+    let disk = &form.disk;
+    let bytes = pattern(3 * 1024 * 1024);
+    let source = write_file(&**disk, blob(1), &bytes).await.expect("written");
+    assert_eq!(form.syncer.sync(&[&source]), [Ok(())]);
+    let blocks = bytes.len() / ALIGN;
+    let mut slot = 10;
+    for by in kernel_ways(&**disk) {
+        for (start, end) in [(0, 1), (0, blocks), (16, 32), (blocks - 1, blocks), (3, blocks)] {
+            let (start, end, target) = (start * ALIGN, end * ALIGN, blob(slot));
+            slot += 1;
+            let range = ByteRange::new(start as u64, end as u64).expect("ascending");
+            let unsynced = disk.copy_range(blob(1), range, target, by).await.expect("copied");
+            assert_eq!((unsynced.blob(), form.syncer.sync(&[&unsynced])), (target, vec![Ok(())]));
+            for at in (start..end).step_by(READ_LEN_MAX) {
+                let len = READ_LEN_MAX.min(end - at);
+                let read = disk.read(target, (at - start) as u64, len).await.expect("there");
+                assert!(read[..] == bytes[at..at + len], "{by:?} {start}..{end}");
+            }
+            let beyond = disk.read(target, (end - start) as u64, ALIGN).await;
+            assert_eq!(beyond.map(drop), Err(DiskError::Truncated), "as long as its range");
+        }
+    }
+}
+
+async fn copies_by_the_kernel_fail_without_a_trace(form: Rc<Form>) {
+    let disk = &form.disk;
+    let range = ByteRange::new(0, ALIGN as u64).expect("ascending");
+    let beyond = ByteRange::new(0, 2 * ALIGN as u64).expect("ascending");
+    for by in kernel_ways(&**disk) {
+        let copy = |range, target| disk.copy_range(blob(1), range, target, by);
+        assert_eq!(copy(range, blob(2)).await.map(drop), Err(DiskError::Missing));
+        assert_eq!(disk.list_folder(FOLDER).await, Ok(vec![]));
+
+        write_file(&**disk, blob(1), &pattern(ALIGN)).await.expect("written");
+        assert_eq!(copy(beyond, blob(2)).await.map(drop), Err(DiskError::Truncated));
+        assert_eq!(disk.list_folder(FOLDER).await, Ok(vec![blob(1)]));
+
+        write_file(&**disk, blob(3), &pattern(2 * ALIGN)).await.expect("written");
+        assert_eq!(copy(range, blob(3)).await.map(drop), Err(DiskError::Exists));
+        let kept = disk.read(blob(3), ALIGN as u64, ALIGN).await.expect("untouched");
+        assert_eq!(&kept[..], &pattern(2 * ALIGN)[ALIGN..]);
+        disk.unlink(vec![blob(1), blob(3)]).await.expect("removed");
+    }
+}
+
 async fn folders_are_listed_and_removed(form: Rc<Form>) {
     let disk = &form.disk;
     disk.make_folder(FOLDER).await.expect("made before, which is no error");
@@ -457,6 +512,11 @@ async fn a_full_disk_says_so_and_recovers(form: Rc<Form>) {
         }
     }
     assert_eq!(outcome, Err(DiskError::NoSpace));
+    let range = ByteRange::new(0, 8 * 1024 * 1024).expect("ascending");
+    let copied = disk.copy_range(blob(2), range, blob(201), KernelCopy::Splice).await;
+    assert_eq!(copied.map(drop), Err(DiskError::NoSpace));
+    let blobs = disk.list_folder(FOLDER).await.expect("listed");
+    assert!(!blobs.contains(&blob(201)), "a copy that does not fit leaves nothing");
     let blobs = disk.list_folder(FOLDER).await.expect("listed");
     disk.unlink(blobs).await.expect("a full disk can be emptied");
     let unsynced = write_file(&**disk, blob(200), &pattern(8 * 1024 * 1024)).await;
@@ -541,8 +601,8 @@ fn xfs_is_known_to_clone() {
         let data = DataDirectory::open(&mounted.path()).expect("opened");
         let facts = data.facts();
         assert_eq!(
-            (facts.file_system.as_str(), facts.ways.clone, facts.direct),
-            ("xfs", true, true)
+            (facts.file_system.as_str(), facts.ways, facts.direct),
+            ("xfs", DiskWays { clone: true, copy_file_range: true, splice: true }, true)
         );
         drop(data);
         let scattered = TempDir::new().expect("a folder for tests");
@@ -588,6 +648,33 @@ fn what_was_synced_survives_a_power_cut() {
         }
         let read = disk.read(blob(3), 0, 3 * 65_536).await.expect("there");
         assert_eq!(&read[..], &bytes[65_536..4 * 65_536]);
+    });
+}
+
+/// The file of a copy that was given up goes by itself: had the copy run to its end, it would stay.
+#[test]
+fn a_copy_that_nobody_waits_for_ends_before_its_end() {
+    let folder = TempDir::new().expect("a folder for tests");
+    let data = DataDirectory::open(folder.path()).expect("a data directory");
+    run_on_shard(async {
+        let disk = GlommioDisk::new(&data, Copiers::start().expect("threads"));
+        disk.make_folder(FOLDER).await.expect("made");
+        // A hole of many steps costs nothing to make.
+        let len = 16 * STEP_LEN;
+        let source = std::fs::File::create(file_path(data.path(), blob(1))).expect("created");
+        source.set_len(len).expect("extended");
+        let range = ByteRange::new(0, len).expect("ascending");
+        let mut copying = disk.copy_range(blob(1), range, blob(2), KernelCopy::Splice);
+        while disk.list_folder(FOLDER).await != Ok(vec![blob(1), blob(2)]) {
+            let polled =
+                std::future::poll_fn(|context| Poll::Ready(copying.as_mut().poll(context)));
+            assert!(polled.await.is_pending(), "16 steps are not over before the first");
+        }
+        drop(copying);
+        while disk.list_folder(FOLDER).await != Ok(vec![blob(1)]) {
+            let copied = file_path(data.path(), blob(2)).metadata().map_or(0, |found| found.len());
+            assert!(copied < len, "it was copied to its end");
+        }
     });
 }
 

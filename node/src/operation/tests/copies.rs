@@ -58,11 +58,14 @@ fn nodes() -> Vec<(TestNode, &'static str)> {
         assert_eq!(node.send("PUT", "/bkt", &[], b"").status, 200);
         node
     };
-    let all = [Way::Share, Way::Reflink, Way::Rw];
+    let all = Way::ALL;
+    let without_share = [Way::Reflink, Way::CopyFileRange, Way::Splice, Way::Rw];
     vec![
         (node(MemoryDisk::new(1 << 32), &all, u64::MAX), "share"),
         (node(MemoryDisk::new(1 << 32), &all, 0), "reflink"),
         (node(MemoryDisk::without_clone(1 << 32), &all, 0), "share"),
+        (node(MemoryDisk::without_clone(1 << 32), &without_share, 0), "copy_file_range"),
+        (node(MemoryDisk::new(1 << 32), &[Way::Splice, Way::Rw], 0), "splice"),
         (node(MemoryDisk::new(1 << 32), &[Way::Rw], 0), "rw"),
     ]
 }
@@ -196,24 +199,116 @@ fn small_copies_are_named_by_their_md5_and_large_ones_opaquely_but_stably() {
     assert_eq!(whole, format!("\"{}\"", hex(&Md5::digest(&source))), "known without a read");
 }
 
+/// An order of ways, the calls that fail, and the way that is left.
+type Refusal<'a> = (&'a [Way], Vec<(Call, DiskError)>, Way);
+
 #[test]
-fn a_refused_clone_takes_the_next_way() {
-    let disk = MemoryDisk::new(1 << 32);
-    let node = TestNode::with(disk, |config| {
-        config.copy.ways = vec![Way::Reflink, Way::Rw];
+fn a_refusal_of_any_kind_takes_the_next_way() {
+    use Way::{CopyFileRange, Reflink, Rw, Share, Splice};
+    let no_links = || DiskError::Io { action: "clone", errno: Some(31), text: "EMLINK".into() };
+    let clone = (Call::Clone, DiskError::NoSpace);
+    let range = (Call::CopyFileRange, no_links());
+    let splice = (Call::Splice, DiskError::Unsupported);
+    let table: [Refusal<'_>; 7] = [
+        (&[Reflink, CopyFileRange, Splice, Rw], vec![clone.clone()], CopyFileRange),
+        (&[Reflink, CopyFileRange, Splice, Rw], vec![clone.clone(), range.clone()], Splice),
+        (&[Reflink, CopyFileRange, Splice, Rw], vec![clone.clone(), range, splice.clone()], Rw),
+        (&[Splice, CopyFileRange, Rw], vec![splice.clone()], CopyFileRange),
+        (&[Splice, Share, Rw], vec![splice.clone()], Share),
+        // Not worth sharing, but better than moving bytes.
+        (&Way::ALL, vec![clone], Share),
+        (&[Share, Splice, Reflink, Rw], vec![splice], Reflink),
+    ];
+    for (order, failures, left) in table {
+        let node = TestNode::with(MemoryDisk::new(1 << 32), |config| {
+            config.copy.ways = order.to_vec();
+            config.copy.share_max_blob = 0;
+            config.copy.share_min_fraction = 2.0;
+        });
+        node.send("PUT", "/bkt", &[], b"");
+        let source = bytes(12, 2 * MIB);
+        node.put("/bkt/source", &source);
+        let upload = node.create_upload("/bkt/copy", &[]);
+        let refused = failures.len();
+        for (call, error) in failures {
+            node.disk.fail(call, 0, error);
+        }
+        let answered = copy(&node, &upload, 1, "bkt/source", 100..MIB + 7);
+        let way = Some(left.as_str());
+        assert_eq!((answered.status, answered.way.as_deref()), (200, way), "{order:?}");
+        node.settle();
+        let etag = answered.element("ETag").expect("an ETag");
+        assert_eq!(node.complete("/bkt/copy", &upload, &[(1, etag)]).status, 200);
+        assert!(node.get("/bkt/copy") == source[100..MIB + 7]);
+        let files = if left == Share { 1 } else { 2 };
+        assert_eq!(node.disk.blobs().len(), files, "nothing is left of what was refused");
+        let text = node.machine.metrics.render(0);
+        let of = |way: &Way| figure(&text, "tenon_copy_refused_total", *way);
+        assert_eq!(Way::ALL.iter().map(of).sum::<usize>(), refused, "{order:?}\n{text}");
+    }
+}
+
+/// The figure of that name for a way.
+fn figure(text: &str, name: &str, way: Way) -> usize {
+    let name = format!("{name}{{way=\"{}\"}} ", way.as_str());
+    let line = text.lines().find_map(|line| line.strip_prefix(&name));
+    line.and_then(|value| value.parse().ok()).expect("a figure for each way")
+}
+
+#[test]
+fn figures_tell_bytes_asked_for_bytes_moved_and_slack() {
+    // Bytes 100 to 1 MiB + 7 lie in 17 blocks.
+    let (len, around) = (MIB + 7 - 100, 17 * 65_536);
+    for (way, moved, slack) in [
+        (Way::Share, 0, 0),
+        (Way::Reflink, 0, around - len),
+        (Way::CopyFileRange, around, around - len),
+        (Way::Splice, around, around - len),
+        (Way::Rw, len, 0),
+    ] {
+        let node = TestNode::with(MemoryDisk::new(1 << 32), |config| config.copy.ways = vec![way]);
+        node.send("PUT", "/bkt", &[], b"");
+        node.put("/bkt/source", &bytes(12, 2 * MIB));
+        let upload = node.create_upload("/bkt/copy", &[]);
+        assert_eq!(copy(&node, &upload, 1, "bkt/source", 100..MIB + 7).status, 200);
+        let text = node.machine.metrics.render(0);
+        assert_eq!(figure(&text, "tenon_copy_logical_bytes_total", way), len);
+        assert_eq!(figure(&text, "tenon_copy_physical_bytes_total", way), moved);
+        assert_eq!(node.machine.metrics.copy_slack_bytes.get(), slack as u64);
+    }
+}
+
+#[test]
+fn too_many_copies_in_the_kernel_are_told_to_slow_down() {
+    let node = TestNode::with(MemoryDisk::new(1 << 32), |config| {
+        config.copy.ways = vec![Way::CopyFileRange, Way::Rw];
     });
     node.send("PUT", "/bkt", &[], b"");
-    let source = bytes(12, 2 * MIB);
-    node.put("/bkt/source", &source);
+    node.put("/bkt/source", &bytes(12, 2 * MIB));
     let upload = node.create_upload("/bkt/copy", &[]);
-    node.disk.fail(Call::Clone, 0, DiskError::Unsupported);
+    node.disk.fail(Call::CopyFileRange, 0, DiskError::Busy);
     let answered = copy(&node, &upload, 1, "bkt/source", 100..MIB + 7);
-    assert_eq!((answered.status, answered.way.as_deref()), (200, Some("rw")), "{answered:?}");
+    assert_eq!((answered.status, answered.element("Code")), (503, Some("SlowDown".into())));
     node.settle();
-    let etag = answered.element("ETag").expect("an ETag");
-    assert_eq!(node.complete("/bkt/copy", &upload, &[(1, etag)]).status, 200);
-    assert!(node.get("/bkt/copy") == source[100..MIB + 7]);
-    assert_eq!(node.disk.blobs().len(), 2, "nothing is left of the refused clone");
+    assert_eq!(node.disk.blobs().len(), 1, "no bytes were moved instead");
+}
+
+#[test]
+fn a_source_that_is_cut_short_is_not_shared_instead() {
+    for order in [[Way::CopyFileRange, Way::Share, Way::Rw], [Way::Splice, Way::Share, Way::Rw]] {
+        let node = TestNode::with(MemoryDisk::new(1 << 32), |config| {
+            config.copy.ways = order.to_vec();
+        });
+        node.send("PUT", "/bkt", &[], b"");
+        node.put("/bkt/source", &bytes(12, 2 * MIB));
+        let upload = node.create_upload("/bkt/copy", &[]);
+        let blob = node.disk.blobs()[0];
+        // Whole blocks up to the cut: no edge needs a read.
+        node.disk.cut(blob, MIB).expect("there");
+        assert_eq!(copy(&node, &upload, 1, "bkt/source", 65_536..2 * MIB).status, 500);
+        node.settle();
+        assert_eq!(node.disk.blobs(), [blob]);
+    }
 }
 
 #[test]

@@ -145,3 +145,6 @@ pub(super) async fn write(
     }
     Ok(writer.finish().await?)
 }
+
+#[cfg(test)]
+mod tests;
