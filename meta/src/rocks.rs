@@ -108,6 +108,14 @@ impl RocksStore {
         }
     }
 
+    /// Whether there is a store in the folder `path`, sound or not.
+    ///
+    /// # Errors
+    /// If the folder cannot be looked at.
+    pub fn is_in(path: &Path) -> std::io::Result<bool> {
+        path.join("CURRENT").try_exists()
+    }
+
     /// Opens the store in the folder `path` to look at it. Nothing is changed there: what the log holds is
     /// replayed in memory, and every commit is refused. A damaged table file ends the scans that come upon it; the
     /// others go on.

@@ -1,7 +1,7 @@
 //! Room: the format number of a data directory: which program may open it.
 //!
 //! Invariant: an unknown number is refused with a clear message, never guessed. The file is written once, when the
-//! directory is new, and is durable before anything else is stored.
+//! directory is new and its metadata store has been made, and is durable before anything is stored.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,17 +11,6 @@ use crate::disk::raw;
 
 /// The format that this program reads and writes.
 const FORMAT: &str = "tenon 2\n";
-
-/// Checks the format of `data`, or writes it where there is none yet.
-///
-/// # Errors
-/// A message for the operator.
-pub fn check(data: &Path) -> Result<(), String> {
-    if read(data)? {
-        return Ok(());
-    }
-    write(data).map_err(|error| format!("{}: {error}", data.join("format").display()))
-}
 
 /// Whether `data` has the format that this program reads; not, if it is new or not there. Changes nothing.
 ///
@@ -59,7 +48,15 @@ fn holds_blobs(data: &Path) -> io::Result<bool> {
     }
 }
 
-fn write(data: &Path) -> io::Result<()> {
+/// Writes the format of a new directory, durably.
+///
+/// # Errors
+/// A message for the operator.
+pub fn write(data: &Path) -> Result<(), String> {
+    replace(data).map_err(|error| format!("{}: {error}", data.join("format").display()))
+}
+
+fn replace(data: &Path) -> io::Result<()> {
     let (path, fresh) = (data.join("format"), data.join("format.new"));
     let mut file = File::create(&fresh)?;
     file.write_all(FORMAT.as_bytes())?;
@@ -77,18 +74,17 @@ mod tests {
         let data = tempfile::tempdir().expect("a temporary directory");
         assert_eq!(read(data.path()), Ok(false), "nothing is there, and nothing is made");
         assert_eq!(fs::read_dir(data.path()).expect("listed").count(), 0);
-        check(data.path()).expect("new");
-        check(data.path()).expect("ours");
+        write(data.path()).expect("new");
         assert_eq!(read(data.path()), Ok(true));
         for other in ["tenon 1", "tenon 9"] {
             fs::write(data.path().join("format"), format!("{other}\n")).expect("written");
-            let message = check(data.path()).expect_err("of another program");
+            let message = read(data.path()).expect_err("of another program");
             assert!(message.contains(other) && message.contains("tenon 2"), "{message}");
             assert!(message.contains("use the version of Tenon that wrote it"), "{message}");
         }
         fs::create_dir_all(data.path().join("blobs/00000001")).expect("made");
         fs::remove_file(data.path().join("format")).expect("removed");
-        let message = check(data.path()).expect_err("data of an unknown format");
+        let message = read(data.path()).expect_err("data of an unknown format");
         assert!(message.contains("missing"), "{message}");
     }
 }

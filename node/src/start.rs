@@ -49,7 +49,11 @@ use crate::shard::{Factory, Handler, Seat};
 pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Result<Engine, String> {
     let data = open_data(config)?;
     ballast::make_room(&config.meta_dir, config.disk_reserve);
-    let store = open_store(&config.meta_dir, config.memory_rocksdb)?;
+    let known = format::read(data.path())?;
+    let store = open_store(&config.meta_dir, config.memory_rocksdb, known)?;
+    if !known {
+        format::write(data.path())?;
+    }
     let last = query::last_sequence(&*store).map_err(|error| format!("meta: {error}"))?;
 
     let board = EpochBoard::new(shards, last);
@@ -126,7 +130,6 @@ fn open_data(config: &Config) -> Result<DataDirectory, String> {
             data.facts().file_system
         ));
     }
-    format::check(data.path())?;
     Ok(data)
 }
 
@@ -143,9 +146,18 @@ fn keep_room(
     measured.map_err(|error| format!("the free space cannot be measured: {error}"))
 }
 
-fn open_store(path: &Path, memory: u64) -> Result<Arc<dyn Store>, String> {
+/// Opens the store in `path`, or makes one, unless the data directory is `known`: then its store is somewhere, and an
+/// empty one in its place would deny every object.
+fn open_store(path: &Path, memory: u64, known: bool) -> Result<Arc<dyn Store>, String> {
     let memory =
         usize::try_from(memory).map_err(|_too_large| "memory.rocksdb is too large".to_owned())?;
+    let there = RocksStore::is_in(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if known && !there {
+        return Err(format!(
+            "{} holds no metadata, but the data directory is not new: mount or restore what was there",
+            path.display()
+        ));
+    }
     let store = RocksStore::open(path, memory)
         .map_err(|error| format!("the metadata in {} cannot be opened: {error}", path.display()))?;
     Ok(Arc::new(store))
@@ -271,5 +283,22 @@ impl Handler for Server {
 
     fn close(&self) -> Local<'static, ()> {
         Box::pin(async {})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As when the disk of `--meta-dir` is not mounted.
+    #[test]
+    fn no_empty_store_takes_the_place_of_one_that_is_missing() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("meta");
+        let refused = open_store(&path, 16 << 20, true).err().expect("refused");
+        assert!(refused.contains("holds no metadata"), "{refused}");
+        assert!(!path.exists(), "nothing was made");
+        drop(open_store(&path, 16 << 20, false).expect("made"));
+        drop(open_store(&path, 16 << 20, true).expect("opened"));
     }
 }
