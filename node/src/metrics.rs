@@ -34,6 +34,8 @@ pub struct Metrics {
     pub flush_files: Counter,
     /// Blocks that did not match their fingerprint.
     pub corrupt_blocks: Counter,
+    /// Reads of stored bytes that failed, whatever the reason: damage, or a file that is missing or unreadable.
+    pub read_failures: Counter,
     /// Files unlinked because nothing names them any more.
     pub files_unlinked: Counter,
     /// Garbage that could not be let go of, because it or what it names is damaged.
@@ -171,6 +173,7 @@ impl Metrics {
             flush_rounds: Counter::default(),
             flush_files: Counter::default(),
             corrupt_blocks: Counter::default(),
+            read_failures: Counter::default(),
             files_unlinked: Counter::default(),
             garbage_damaged: Counter::default(),
             lost_files: Counter::default(),
@@ -230,6 +233,7 @@ impl Metrics {
         text.single("tenon_flush_rounds_total", "counter", &self.flush_rounds);
         text.single("tenon_flush_files_total", "counter", &self.flush_files);
         text.single("tenon_corrupt_blocks_total", "counter", &self.corrupt_blocks);
+        text.single("tenon_read_failures_total", "counter", &self.read_failures);
         text.single("tenon_files_unlinked_total", "counter", &self.files_unlinked);
         text.single("tenon_garbage_damaged_total", "counter", &self.garbage_damaged);
         text.single("tenon_lost_files", "gauge", &self.lost_files);

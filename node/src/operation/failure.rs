@@ -67,6 +67,7 @@ pub(super) fn read(machine: &Machine, error: &ReadError) -> S3Error {
         }
         ReadError::Disk { .. } | ReadError::Table { .. } => {}
     }
+    machine.metrics.read_failures.add(1);
     log::error("read_failed", &[("cause", error)]);
     S3Error::internal()
 }
