@@ -59,6 +59,11 @@ impl Content {
         self
     }
 
+    /// The pieces in order: the seed of a stream, and which bytes of it.
+    pub fn pieces(&self) -> impl Iterator<Item = (u64, Range<u64>)> {
+        self.0.iter().map(|piece| (piece.seed, piece.range.clone()))
+    }
+
     /// All bytes, in memory.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(usize::try_from(self.len()).expect("fits in memory"));

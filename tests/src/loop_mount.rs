@@ -10,12 +10,17 @@ use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::block_device::BlockDevice;
 use crate::scratch::{Scratch, all_scratches};
 
 /// mkfs.xfs makes no smaller file system than 300 MiB.
 pub const IMAGE_LEN_MIN: u64 = 320 << 20;
+
+const UNMOUNTED_WITHIN: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The kinds of file system that tests mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +43,19 @@ impl fmt::Display for FileSystem {
     }
 }
 
+/// How much a power cut takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerCut {
+    /// Everything that nobody has synced: the file system's log stays as it is on the device.
+    LosesLog,
+    /// The file system's log is written first: names may be there of which nobody has asked the bytes to be.
+    KeepsLog,
+}
+
 /// A mounted file system in a sparse file.
 pub struct LoopMount {
     mount_point: PathBuf,
+    image: PathBuf,
     // Dropped in this order: the folder can only be removed once nothing is mounted in it.
     _scratch: Scratch,
     _lock: File,
@@ -70,8 +85,8 @@ impl LoopMount {
         }
         let mount_point = scratch.path().join("mounted");
         fs::create_dir(&mount_point).map_err(|error| error.to_string())?;
-        run("mount", &["-o", "loop"], &[&image, &mount_point])?;
-        Ok(Self { mount_point, _scratch: scratch, _lock: lock })
+        mount(&image, &mount_point)?;
+        Ok(Self { mount_point, image, _scratch: scratch, _lock: lock })
     }
 
     /// The root folder of the file system.
@@ -82,6 +97,35 @@ impl LoopMount {
     /// The loop device under it.
     pub fn device(&self) -> BlockDevice {
         BlockDevice::of_mount(&self.mount_point)
+    }
+
+    /// Takes the power away, as far as the file system can tell: from now on nothing reaches the device, and what
+    /// only memory holds is lost. Every call on the file system fails until [`Self::remount`].
+    ///
+    /// What the device was given before counts as written: a device's own cache loses nothing here.
+    pub fn power_cut(&self, cut: PowerCut) {
+        let command = match cut {
+            PowerCut::LosesLog => "shutdown",
+            PowerCut::KeepsLog => "shutdown -f",
+        };
+        run("xfs_io", &["-x", "-c", command], &[&self.mount_point]).expect("the power can be cut");
+    }
+
+    /// Mounts the file system again, whose log is replayed then. Nobody may use it: a process that was killed may
+    /// hold it for a moment longer, which is waited for.
+    pub fn remount(&mut self) {
+        let deadline = Instant::now() + UNMOUNTED_WITHIN;
+        while let Err(error) = run("umount", &[], &[&self.mount_point]) {
+            assert!(Instant::now() < deadline, "cannot be unmounted: {error}");
+            thread::sleep(POLL_INTERVAL);
+        }
+        mount(&self.image, &self.mount_point).expect("what was mounted can be mounted");
+    }
+
+    /// Free bytes that anybody may use, and all bytes.
+    pub fn space(&self) -> (u64, u64) {
+        let space = rustix::fs::statvfs(&self.mount_point).expect("mounted");
+        (space.f_bavail * space.f_frsize, space.f_blocks * space.f_frsize)
     }
 
     /// Writes all that is dirty in this file system, so that the device has counted it.
@@ -97,6 +141,10 @@ impl Drop for LoopMount {
             eprintln!("{} stays mounted: {error}", self.mount_point.display());
         }
     }
+}
+
+fn mount(image: &Path, mount_point: &Path) -> Result<(), String> {
+    run("mount", &["-o", "loop"], &[image, mount_point])
 }
 
 fn unmount(mount_point: &Path) -> Result<(), String> {
@@ -159,6 +207,27 @@ mod tests {
             assert!((8 << 20..10 << 20).contains(&written), "{kind}: {written}");
             drop(mount);
             assert!(!point.exists());
+        }
+    }
+    /// The test of the test: without it a power cut that cuts nothing would prove everything.
+    #[test]
+    fn a_power_cut_loses_what_nobody_synced_and_nothing_else() {
+        for kind in [FileSystem::Xfs, FileSystem::Ext4] {
+            let mut mount = match LoopMount::new(kind, IMAGE_LEN_MIN) {
+                Ok(mount) => mount,
+                Err(why) => return skip("power cuts", &why),
+            };
+            let (kept, lost) = (mount.path().join("kept"), mount.path().join("lost"));
+            fs::write(&kept, b"synced").unwrap();
+            File::open(&kept).unwrap().sync_all().unwrap();
+            File::open(mount.path()).unwrap().sync_all().unwrap();
+            fs::write(&lost, b"not synced").unwrap();
+            mount.power_cut(PowerCut::LosesLog);
+            assert!(fs::write(mount.path().join("after"), b"x").is_err(), "{kind} still writes");
+            mount.remount();
+            assert_eq!(fs::read(&kept).unwrap(), b"synced", "{kind}");
+            assert!(!lost.exists(), "{kind} lost nothing");
+            fs::write(&lost, b"again").unwrap();
         }
     }
 }

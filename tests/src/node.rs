@@ -41,6 +41,15 @@ pub struct Node {
     _scratch: Scratch,
 }
 
+/// What `tenon fsck` said.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Its exit code.
+    pub code: i32,
+    /// All that it wrote.
+    pub text: String,
+}
+
 impl Node {
     /// Starts a node with new data in a folder of its own.
     pub fn start(name: &str) -> Self {
@@ -58,7 +67,7 @@ impl Node {
             admin: free_address(),
             data,
             log: scratch.path().join("node.log"),
-            settings: settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            settings: owned(settings),
             _scratch: scratch,
         };
         node.start_again();
@@ -67,17 +76,23 @@ impl Node {
 
     /// Starts the node that was stopped or killed, on the same data and addresses, and waits until it serves.
     pub fn start_again(&mut self) {
+        if let Some(status) = self.try_start() {
+            panic!("the node ended before it was ready: {status}");
+        }
+    }
+
+    /// Starts the node, which must end by itself before it is ready. Says how.
+    pub fn start_in_vain(&mut self) -> ExitStatus {
+        self.try_start().expect("the node is ready although it should not be")
+    }
+
+    /// Starts the node. Returns once it is ready, or has ended: then says how.
+    pub fn try_start(&mut self) -> Option<ExitStatus> {
         assert!(self.child.is_none(), "the node is running");
         fs::create_dir_all(&self.data).expect("the data folder can be made");
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.expect("the log can be written");
-        let mut command = Command::new(program());
-        // Whatever the caller's environment says of Tenon must not reach a test.
-        for (name, _) in
-            env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENON_"))
-        {
-            command.env_remove(name);
-        }
+        let mut command = clean_command();
         command.arg("serve").arg("--data").arg(&self.data);
         command.arg("--listen").arg(self.address.to_string());
         command.arg("--admin-listen").arg(self.admin.to_string());
@@ -85,19 +100,15 @@ impl Node {
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
         self.child = Some(command.spawn().expect("the program can be started"));
-        self.wait_until_ready();
-    }
-
-    fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             if let Ok(reply) = self.ask_admin("/readyz")
                 && reply.status == 200
             {
-                return;
+                return None;
             }
-            if let Some(status) = self.child_mut().try_wait().expect("a child can be asked") {
-                panic!("the node ended before it was ready: {status}");
+            if let Some(status) = self.ended() {
+                return Some(status);
             }
             assert!(Instant::now() < deadline, "the node was not ready within {READY_WITHIN:?}");
             thread::sleep(POLL_INTERVAL);
@@ -162,11 +173,52 @@ impl Node {
         self.wait();
     }
 
+    /// How the node has ended by itself; `None` while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let ended = self.child_mut().try_wait().expect("a child can be asked");
+        if ended.is_some() {
+            self.child = None;
+        }
+        ended
+    }
+
+    /// Stops the node as a crash does, unless it has ended by itself: then says how.
+    pub fn kill_if_running(&mut self) -> Option<ExitStatus> {
+        let ended = self.ended();
+        if ended.is_none() {
+            self.kill();
+        }
+        ended
+    }
+
+    /// Other variables of its environment, from the next start on.
+    pub fn set(&mut self, settings: &[(&str, &str)]) {
+        self.settings = owned(settings);
+    }
+
     /// Panics if the node has ended by itself.
     pub fn must_be_running(&mut self) {
-        if let Some(status) = self.child_mut().try_wait().expect("a child can be asked") {
+        if let Some(status) = self.ended() {
             panic!("the node has ended by itself: {status}");
         }
+    }
+
+    /// Runs `tenon fsck` with these further flags on the data of this node, which must not be running.
+    pub fn fsck(&self, flags: &[&str]) -> Checked {
+        assert!(self.child.is_none(), "the node is running");
+        let mut command = clean_command();
+        command.arg("fsck").arg("--data").arg(&self.data).args(flags);
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        let output = command.output().expect("the program can be started");
+        let said = [output.stdout, output.stderr].concat();
+        let code = output.status.code().expect("fsck is not killed by a signal");
+        Checked { code, text: String::from_utf8_lossy(&said).into_owned() }
+    }
+
+    /// Panics unless fsck finds nothing wrong with the data of this node, which must not be running.
+    pub fn must_be_clean(&self, flags: &[&str]) {
+        let checked = self.fsck(flags);
+        assert_eq!(checked.code, 0, "fsck {flags:?}: {}", checked.text);
     }
 
     /// Sends a signal.
@@ -178,8 +230,7 @@ impl Node {
     fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + STOPPED_WITHIN;
         loop {
-            if let Some(status) = self.child_mut().try_wait().expect("a child can be asked") {
-                self.child = None;
+            if let Some(status) = self.ended() {
                 return status;
             }
             assert!(Instant::now() < deadline, "the node did not end within {STOPPED_WITHIN:?}");
@@ -213,6 +264,20 @@ pub fn program() -> PathBuf {
         path.display()
     );
     path
+}
+
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The program, without whatever the caller's environment says of Tenon: that must not reach a test.
+fn clean_command() -> Command {
+    let mut command = Command::new(program());
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENON_"))
+    {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// An address on which nobody listens at this moment.
