@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
 use tenon_tests::client::{
     Call, S3, Session, abort_upload, complete_upload, copy_part, create_upload, upload_part,
@@ -14,7 +13,7 @@ use tenon_tests::content::Content;
 use tenon_tests::http::Reply;
 use tenon_tests::random::Random;
 
-use crate::Round;
+use crate::crew::Round;
 use crate::ledger::{Doubt, Ledger, OpenUpload};
 
 const KIB: u64 = 1 << 10;
@@ -31,18 +30,18 @@ impl Sources {
     /// An inline one, blobs of several sizes, and one that consists of parts.
     pub(crate) fn put(s3: &S3) -> Self {
         let singles = [
-            ("/kill/source-inline", Content::new(1, 20_000)),
-            ("/kill/source-small", Content::new(2, 700_001)),
-            ("/kill/source-single", Content::new(3, 24 * MIB + 13)),
-            // Large enough that a small range of it is cloned, where the file system can.
-            ("/kill/source-large", Content::new(4, 96 * MIB)),
+            ("/crash/source-inline", Content::new(1, 20_000)),
+            ("/crash/source-small", Content::new(2, 700_001)),
+            ("/crash/source-single", Content::new(3, 24 * MIB + 13)),
+            // Large enough that a small range of it is cloned by default, where the file system can.
+            ("/crash/source-large", Content::new(4, 65 * MIB)),
         ];
         let mut session = s3.session().expect("the node listens");
         for (path, content) in &singles {
             let reply = session.put(Call::new("PUT", *path), content).expect("the node answers");
             assert_eq!(reply.status, 200, "{}", reply.text());
         }
-        let path = "/kill/source-parts";
+        let path = "/crash/source-parts";
         let id = created(&session.call(&create_upload(path)).expect("the node answers"));
         let mut whole = Content::default();
         let mut parts = Vec::new();
@@ -90,8 +89,8 @@ impl Worker {
             Ok(mut session) => self.work(&mut session, sources, round),
             Err(error) => error,
         };
-        let expected = round.killing.load(Ordering::SeqCst);
-        assert!(expected, "worker {}: the node cut a connection: {error}", self.number);
+        let expected = round.is_crashing();
+        assert!(expected, "worker {}: the node cut a connection or failed: {error}", self.number);
     }
 
     fn work(&mut self, session: &mut Session<'_>, sources: &Sources, round: &Round) -> io::Error {
@@ -99,24 +98,24 @@ impl Worker {
             if let Err(error) = self.step(session, sources) {
                 return error;
             }
-            round.acknowledged.fetch_add(1, Ordering::Relaxed);
+            round.acknowledge();
         }
     }
 
     fn step(&mut self, session: &mut Session<'_>, sources: &Sources) -> io::Result<()> {
         match self.random.within(0..100) {
             0..25 => self.put(session),
-            25..33 => self.delete(session),
-            33..45 => self.create(session),
-            45..75 => self.copy(session, sources),
-            75..85 => self.upload(session),
-            85..97 => self.complete(session),
+            25..35 => self.delete(session),
+            35..47 => self.create(session),
+            47..75 => self.copy(session, sources),
+            75..83 => self.upload(session),
+            83..94 => self.complete(session),
             _ => self.abort(session),
         }
     }
 
     fn path(&mut self) -> String {
-        format!("/kill/worker-{}/{}", self.number, self.random.within(0..KEYS))
+        format!("/crash/worker-{}/{}", self.number, self.random.within(0..KEYS))
     }
 
     fn new_content(&mut self, len: u64) -> Content {
@@ -133,7 +132,7 @@ impl Worker {
         };
         let (path, content) = (self.path(), self.new_content(len));
         self.ledger.doubt = Some(Doubt::Put { path: path.clone(), content: content.clone() });
-        let reply = session.put(Call::new("PUT", path), &content)?;
+        let reply = answered(session.put(Call::new("PUT", path), &content)?)?;
         self.ledger.happened(Some(etag_of(&reply)));
         Ok(())
     }
@@ -141,7 +140,7 @@ impl Worker {
     fn delete(&mut self, session: &mut Session<'_>) -> io::Result<()> {
         let path = self.path();
         self.ledger.doubt = Some(Doubt::Delete { path: path.clone() });
-        let reply = session.call(&Call::new("DELETE", path))?;
+        let reply = answered(session.call(&Call::new("DELETE", path))?)?;
         assert_eq!(reply.status, 204, "{}", reply.text());
         self.ledger.happened(None);
         Ok(())
@@ -153,7 +152,7 @@ impl Worker {
         }
         let path = self.path();
         self.ledger.doubt = Some(Doubt::Create);
-        let id = created(&session.call(&create_upload(&path))?);
+        let id = created(&answered(session.call(&create_upload(&path))?)?);
         self.ledger.happened(None);
         self.ledger.uploads.push(OpenUpload { path, id, parts: BTreeMap::new() });
         Ok(())
@@ -183,7 +182,8 @@ impl Worker {
         self.ledger.doubt = Some(Doubt::Part { upload, number, content });
         let open = &self.ledger.uploads[upload];
         let range = (range != (0..whole.len()) || self.random.chance(50)).then_some(range);
-        let reply = session.call(&copy_part(&open.path, &open.id, number, &path, range))?;
+        let call = copy_part(&open.path, &open.id, number, &path, range);
+        let reply = answered(session.call(&call)?)?;
         assert_eq!(reply.status, 200, "copy of {path}: {}", reply.text());
         let etag = reply.element("ETag").expect("a copied part has an ETag");
         self.ledger.happened(Some(bare(&etag)));
@@ -216,7 +216,7 @@ impl Worker {
         let (number, content) = (self.part_number(), self.new_content(len));
         self.ledger.doubt = Some(Doubt::Part { upload, number, content: content.clone() });
         let open = &self.ledger.uploads[upload];
-        let reply = session.put(upload_part(&open.path, &open.id, number), &content)?;
+        let reply = answered(session.put(upload_part(&open.path, &open.id, number), &content)?)?;
         self.ledger.happened(Some(etag_of(&reply)));
         Ok(())
     }
@@ -235,7 +235,7 @@ impl Worker {
         let (parts, content) = listable(open);
         let call = complete_upload(&open.path, &open.id, &parts);
         self.ledger.doubt = Some(Doubt::Complete { upload, content });
-        let reply = session.call(&call)?;
+        let reply = answered(session.call(&call)?)?;
         let etag = reply.element("ETag").as_deref().map(bare);
         assert!(reply.status == 200 && etag.is_some(), "complete: {}", reply.text());
         self.ledger.happened(etag);
@@ -247,7 +247,7 @@ impl Worker {
         let open = &self.ledger.uploads[upload];
         let call = abort_upload(&open.path, &open.id);
         self.ledger.doubt = Some(Doubt::Abort { upload });
-        let reply = session.call(&call)?;
+        let reply = answered(session.call(&call)?)?;
         assert_eq!(reply.status, 204, "{}", reply.text());
         self.ledger.happened(None);
         Ok(())
@@ -258,7 +258,7 @@ impl Worker {
         let mut session = s3.session().expect("the node listens");
         let mut happened = None;
         for key in 0..KEYS {
-            let path = format!("/kill/worker-{}/{key}", self.number);
+            let path = format!("/crash/worker-{}/{key}", self.number);
             self.verify_object(&mut session, &path, &mut happened);
         }
         for place in 0..self.ledger.uploads.len() {
@@ -346,9 +346,9 @@ impl Worker {
     /// A listing shows exactly the objects that there are.
     fn verify_listing(&self, session: &mut Session<'_>) {
         let query = format!("list-type=2&prefix=worker-{}%2F", self.number);
-        let reply = session.call(&Call::new("GET", "/kill").query(query));
+        let reply = session.call(&Call::new("GET", "/crash").query(query));
         let reply = reply.expect("the node answers");
-        let keys = reply.elements("Key").into_iter().map(|key| format!("/kill/{key}"));
+        let keys = reply.elements("Key").into_iter().map(|key| format!("/crash/{key}"));
         let listed: Vec<(String, String)> = keys.zip(reply.elements("Size")).collect();
         let objects = self.ledger.objects.iter();
         let expected: Vec<(String, String)> = objects
@@ -429,6 +429,15 @@ fn same_parts(
                 number == other && len == other_len && (etag.is_none() || etag == shown)
             },
         )
+}
+
+/// An answer by which the request has happened or was refused. One that says that the node has failed leaves it in
+/// doubt, as no answer does.
+fn answered(reply: Reply) -> io::Result<Reply> {
+    if reply.status < 500 {
+        return Ok(reply);
+    }
+    Err(io::Error::other(format!("{}: {}", reply.status, reply.text())))
 }
 
 fn created(reply: &Reply) -> String {
