@@ -265,7 +265,8 @@ impl Rewriter {
         mut files: NewFiles,
     ) -> Result<Option<u64>, Failure> {
         let (mut targets, mut fresh) = (Vec::new(), Vec::new());
-        for place in plan.places_of(&some.named) {
+        let places = plan.places_of(&some.named);
+        for &place in &places {
             let range = plan.ranges[place];
             if let Some(to) = plan.made[place] {
                 targets.push(Target { range, to, new: None });
@@ -292,6 +293,8 @@ impl Rewriter {
             }
             Ok(other) => unreachable!("a rewrite says what it moved, not {other:?}"),
             Err(PublishError::Catalog(CatalogError::Refused(Refusal::NothingToRewrite))) => {
+                // It may be that what was made before has been let go of already: then it is made again.
+                places.into_iter().for_each(|place| plan.made[place] = None);
                 Ok(None)
             }
             Err(PublishError::Catalog(error)) => Err(error.into()),
