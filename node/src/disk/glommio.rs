@@ -151,7 +151,8 @@ impl Disk for GlommioDisk {
             let wanted = Rc::downgrade(&waiting);
             let copying = async move {
                 let path = to.clone();
-                let files = admitted.step(move || open_two(&from, &to)).await.map(Arc::new)?;
+                let files =
+                    admitted.step(move || open_two(&from, range, &to)).await.map(Arc::new)?;
                 let copied = match copy_in_steps(&admitted, &files, range, by, &wanted).await {
                     Ok(()) => Ok(Unsynced::of_descriptor(target, Arc::clone(&files.target))),
                     Err(error) => remove(path).await.and(Err(error)),
@@ -463,15 +464,18 @@ struct TwoFiles {
     target: Arc<OwnedFd>,
 }
 
-/// Opens the source, and only then creates the target.
-fn open_two(from: &Path, to: &Path) -> Result<TwoFiles, DiskError> {
+/// Opens the source, and only where it is long enough creates the target.
+fn open_two(from: &Path, range: ByteRange, to: &Path) -> Result<TwoFiles, DiskError> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |error: io::Error| DiskError::from_io("open a blob to copy it", &error);
-    let source = fs::File::open(from).map_err(failed)?.into();
+    let source = fs::File::open(from).map_err(failed)?;
+    if source.metadata().map_err(failed)?.len() < range.end() {
+        return Err(DiskError::Truncated);
+    }
     let mut options = fs::OpenOptions::new();
     let target = options.write(true).create_new(true).mode(raw::FILE_MODE).open(to);
     let target: OwnedFd = target.map_err(failed)?.into();
-    Ok(TwoFiles { source, target: Arc::new(target) })
+    Ok(TwoFiles { source: source.into(), target: Arc::new(target) })
 }
 
 /// Copies until all is copied, a call fails or nobody waits for it any more.
@@ -501,7 +505,7 @@ async fn copy_in_steps(
 
 fn clone_file(from: &Path, range: ByteRange, to: &Path) -> Result<Arc<OwnedFd>, DiskError> {
     let failed = |error: &io::Error| DiskError::from_io("clone a blob", error);
-    let TwoFiles { source, target } = open_two(from, to)?;
+    let TwoFiles { source, target } = open_two(from, range, to)?;
     match raw::clone_range(source.as_fd(), range, target.as_fd()) {
         Ok(()) => Ok(target),
         Err(error) => {

@@ -54,8 +54,8 @@ pub trait Disk {
     /// Creates `target` as a clone of `range` of `source`, placed at offset 0, without copying bytes. Both
     /// ends of `range` are on the grid of [`ALIGN`]; its end may be the (padded) end of the file.
     ///
-    /// [`DiskError::Unsupported`] if the file system cannot clone these bytes. After an error there is no
-    /// `target`. Cancel: as for [`Disk::create`].
+    /// [`DiskError::Unsupported`] if the file system cannot clone these bytes, [`DiskError::Truncated`] if the
+    /// source ends before `range`. After an error there is no `target`. Cancel: as for [`Disk::create`].
     fn clone_range(
         &self,
         source: BlobId,

@@ -136,7 +136,7 @@ impl State {
     ) -> Result<(), DiskError> {
         let source = self.file_mut(source)?;
         let image = source.image().part(range.start()..range.end());
-        let image = image.ok_or(DiskError::Unsupported)?;
+        let image = image.ok_or(DiskError::Truncated)?;
         let runs = blocks::part(&source.runs, range.start(), range.end());
         if let Some(file) = named(&mut self.files, target) {
             runs.iter().for_each(|run| self.blocks.take(run));
