@@ -15,6 +15,7 @@ pub mod key;
 pub mod memory;
 pub mod query;
 pub mod record;
+pub mod repair;
 pub mod rocks;
 pub mod round;
 pub mod store;

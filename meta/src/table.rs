@@ -144,6 +144,24 @@ impl TablePage {
         bytes
     }
 
+    /// A page that stands for one that is lost, so that its table adds up again: `running` before it, `len` bytes,
+    /// `total` behind it. No bytes match it. `None` if no page has that many bytes.
+    pub(crate) fn stand_in(running: Fingerprint, len: u64, total: Fingerprint) -> Option<Self> {
+        let count = len.div_ceil(u64::from(BLOCK_LEN));
+        let before = count.checked_sub(1)? * u64::from(BLOCK_LEN);
+        let last_block_len = u32::try_from(len - before).ok()?;
+        if count > u64::from(PAGE_BLOCKS) {
+            return None;
+        }
+        let mut blocks = vec![Fingerprint::EMPTY; usize::try_from(count).ok()?];
+        let sum = blocks
+            .iter()
+            .skip(1)
+            .fold(running, |sum, _| sum.then(Fingerprint::EMPTY, u64::from(BLOCK_LEN)));
+        *blocks.last_mut()? = total.strip_prefix(sum, u64::from(last_block_len));
+        Some(Self { running, last_block_len, blocks })
+    }
+
     /// Reads what [`encode`](Self::encode) wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, TableError> {
         let (&version, rest) = bytes.split_first().ok_or(TableError::Malformed)?;
@@ -350,6 +368,25 @@ mod tests {
         for page in table.pages() {
             assert_eq!(TablePage::decode(&page.encode()).as_ref(), Ok(page));
         }
+    }
+
+    #[test]
+    fn a_stand_in_adds_up_and_matches_nothing() {
+        let table = table(&BYTES);
+        let [first, second] = table.pages() else { panic!("two pages") };
+        for (page, total) in [(first, second.running()), (second, table.total())] {
+            let other = TablePage::stand_in(page.running(), page.len(), total).expect("a page");
+            assert_eq!((other.count(), other.len()), (page.count(), page.len()));
+            let last = page.count() - 1;
+            let before = other.running_before(last).expect("a block");
+            let (block, len) = other.block(last).expect("a block");
+            assert_eq!(before.then(block, u64::from(len)), total);
+            assert!((0..=last).all(|index| other.block(index) != page.block(index)));
+        }
+        let nothing = Fingerprint::EMPTY;
+        assert_eq!(TablePage::stand_in(nothing, 0, nothing), None);
+        let page_len = u64::from(PAGE_BLOCKS) * u64::from(BLOCK_LEN);
+        assert_eq!(TablePage::stand_in(nothing, page_len + 1, nothing), None);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::id::{BlobId, BucketId, FolderId, ManifestId, TableId};
 use crate::key::{self, GarbageKey};
 use crate::record::{
     BlobRecord, BucketCounters, BucketRecord, Content, Counters, GarbageRecord, LeaseRecord,
-    ManifestPage, ObjectRecord, Owner, OwnerMark, PartRecord, PieceList, PiecePage, Record, Since,
-    TableHead, UploadRecord,
+    ManifestPage, ObjectRecord, Owner, OwnerMark, PartRecord, Piece, PieceList, PiecePage, Record,
+    Since, TableHead, UploadRecord,
 };
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
@@ -145,7 +145,10 @@ impl Census {
                 self.manifest_pages.insert(page(key)?, read::<ManifestPage>(stored)?);
             }
             Space::Pieces => {
-                self.piece_pages.insert(page(key)?, read::<PiecePage>(stored)?);
+                let mut pieces: PiecePage = read(stored)?;
+                // Else the bytes of all small objects would be in memory.
+                pieces.pieces.iter_mut().for_each(Piece::forget_bytes);
+                self.piece_pages.insert(page(key)?, pieces);
             }
             Space::Blobs => {
                 let blob = BlobId::new(number(key)?);

@@ -47,6 +47,12 @@ pub fn bucket_counters(bucket: BucketId) -> Vec<u8> {
     [&[BUCKET_COUNTERS][..], &bucket.get().to_be_bytes()].concat()
 }
 
+/// The bucket of a key of [`bucket_counters`]; `None` for other keys.
+pub fn bucket_counters_of(key: &[u8]) -> Option<BucketId> {
+    let id = key.strip_prefix(&[BUCKET_COUNTERS])?.try_into().ok()?;
+    Some(BucketId::new(u64::from_be_bytes(id)))
+}
+
 /// Objects: one object.
 pub fn object(bucket: BucketId, key: &ObjectKey) -> Vec<u8> {
     object_text(bucket, key.as_str())
@@ -74,6 +80,24 @@ pub fn upload(bucket: BucketId, key: &ObjectKey, upload: &UploadId) -> Vec<u8> {
     bytes.extend_from_slice(&[0, 0]);
     bytes.extend_from_slice(upload.as_bytes());
     bytes
+}
+
+/// The upload of a key of [`upload`]; `None` if it is none.
+pub fn upload_of(key: &[u8]) -> Option<(BucketId, ObjectKey, UploadId)> {
+    let (bucket, rest) = key.split_first_chunk()?;
+    let (escaped, upload) = rest.split_last_chunk()?;
+    let escaped = escaped.strip_suffix(&[0, 0])?;
+    let mut name = Vec::with_capacity(escaped.len());
+    let mut bytes = escaped.iter();
+    while let Some(byte) = bytes.next() {
+        name.push(*byte);
+        if *byte == 0 && bytes.next() != Some(&0xff) {
+            return None;
+        }
+    }
+    let name = ObjectKey::parse(str::from_utf8(&name).ok()?).ok()?;
+    let bucket = BucketId::new(u64::from_be_bytes(*bucket));
+    Some((bucket, name, UploadId::from_bytes(*upload)))
 }
 
 /// Uploads: what the keys of a bucket's uploads begin with.

@@ -23,6 +23,7 @@ pub use object::{Content, ManifestEntry, ManifestPage, ObjectFacts, ObjectRecord
 pub use owner::{Owner, OwnerMark};
 pub(crate) use piece::piece_stored_len;
 pub use piece::{Extent, Piece, PieceList, PiecePage};
+pub(crate) use system::NUMBER_MAX;
 pub use system::{Counters, SpaceTotals};
 pub use upload::{PartFacts, PartRecord, UploadRecord};
 

@@ -59,6 +59,15 @@ impl Piece {
         }
     }
 
+    /// Lets go of inline bytes and keeps how many they are: for whoever holds all records of a store at once.
+    pub(crate) fn forget_bytes(&mut self) {
+        if let Self::Inline { bytes, .. } = self
+            && let Some(zeros) = ZEROS.get(..bytes.len())
+        {
+            *bytes = Bytes::from_static(zeros);
+        }
+    }
+
     /// The extent, if it is one.
     pub fn extent(&self) -> Option<&Extent> {
         match self {
@@ -205,3 +214,6 @@ fn read_piece(from: &mut Reader) -> Result<Piece, DecodeError> {
     };
     if piece.is_empty() { Err(from.malformed("piece")) } else { Ok(piece) }
 }
+
+/// Longer than the inline bytes of one piece are made.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];

@@ -92,4 +92,4 @@ impl Record for Counters {
 }
 
 /// Counting one by one gets nowhere near; a higher number is damage. A folder's still has room for its slots.
-const NUMBER_MAX: u64 = 1 << 50;
+pub(crate) const NUMBER_MAX: u64 = 1 << 50;

@@ -321,8 +321,10 @@ limits, clock. Leaves nothing behind and may be run beside a node that serves.
 Exit codes: 0 a node can run here, 1 it cannot, 2 usage";
 
 const FSCK_HELP: &str = "\
-Nothing is changed. With --verify damaged bytes are found as well.
-Exit codes: 0 all is well, 2 usage, 4 there are problems, 8 could not check";
+Without --repair nothing is changed. With it, nothing is deleted either: files that nobody names, and those of objects
+that cannot be served whole any more, go to lost/ in the data directory; records go to lost/records-<time>.jsonl
+first; each object, upload and part that is taken out is told. Damaged bytes are found with --verify only.
+Exit codes: 0 all is well, 1 all that was found is repaired, 2 usage, 4 problems are left, 8 could not check";
 
 const ENVIRONMENT_HELP: &str = "\
 Environment (no default for the root credential):

@@ -27,6 +27,9 @@ pub struct FsckFlags {
     /// Read every byte and compare it with its fingerprint
     #[arg(long)]
     pub verify: bool,
+    /// Take out of the way what is damaged, into lost/, and make the rest agree again
+    #[arg(long)]
+    pub repair: bool,
     /// One JSON object a line instead of text
     #[arg(long)]
     pub json: bool,

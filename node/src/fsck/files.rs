@@ -10,7 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use meta::id::{BlobId, FolderId};
-use meta::invariant;
+use meta::{invariant, repair};
+use protocol::range::ByteRange;
 
 use super::report::{Kind, Report};
 use crate::disk::glommio::{folder_of, is_lost_blob, slot_of};
@@ -29,6 +30,18 @@ pub(super) struct Walk {
     pub(super) lost: (u64, u64),
     /// What somebody else has put into the lost folder.
     pub(super) foreign: Vec<PathBuf>,
+}
+
+impl Walk {
+    /// What a plan for repairing needs to know.
+    pub(super) fn found(&self, bad: &BTreeMap<BlobId, Vec<ByteRange>>) -> repair::Files {
+        let folders = self.folders.keys().map(|folder| folder.get());
+        repair::Files {
+            lens: self.files.iter().map(|(blob, facts)| (*blob, facts.len)).collect(),
+            bad: bad.clone(),
+            last_folder: folders.max().unwrap_or_default(),
+        }
+    }
 }
 
 /// One blob file.
@@ -175,11 +188,8 @@ fn compare_folders(walk: &Walk, known: &invariant::Report, report: &mut Report<'
         }
     }
     for stray in &walk.strays {
-        report.say(
-            Kind::Damage,
-            FILES,
-            format_args!("{}: no node makes such a name", stray.display()),
-        );
+        let what = format_args!("{}: no node makes such a name", stray.display());
+        report.say(Kind::Damage, FILES, what);
     }
     for foreign in &walk.foreign {
         let what = format_args!("{}: not Tenon's; left alone", foreign.display());

@@ -12,6 +12,10 @@ pub(super) enum Kind {
     Note,
     /// Something does not hold.
     Damage,
+    /// Something that clients know cannot be served whole any more.
+    Lost,
+    /// Something was put right, or out of the way.
+    Repaired,
 }
 
 impl Kind {
@@ -19,6 +23,8 @@ impl Kind {
         match self {
             Self::Note => "note",
             Self::Damage => "damage",
+            Self::Lost => "lost",
+            Self::Repaired => "repaired",
         }
     }
 }
@@ -45,7 +51,8 @@ impl<'a> Report<'a> {
     pub(super) fn say(&mut self, kind: Kind, check: &str, what: impl fmt::Display) {
         match kind {
             Kind::Note => self.notes += 1,
-            Kind::Damage => self.problems += 1,
+            Kind::Damage | Kind::Lost => self.problems += 1,
+            Kind::Repaired => {}
         }
         let kind = kind.as_str();
         if self.json {
@@ -59,8 +66,10 @@ impl<'a> Report<'a> {
     /// The last line: numbers by name, in order.
     pub(super) fn summary(&mut self, numbers: &[(&str, u64)], verdict: &str) {
         if self.json {
-            let numbers: String =
-                numbers.iter().map(|(name, number)| format!(",\"{name}\":{number}")).collect();
+            let numbers: String = numbers
+                .iter()
+                .map(|(name, number)| format!(",{}:{number}", quoted(&name.replace(' ', "_"))))
+                .collect();
             let front = object(&[("kind", &"summary"), ("what", &verdict)]);
             let front = front.trim_end_matches('}');
             let notes = self.notes;
@@ -128,6 +137,7 @@ mod tests {
         let mut report = Report::new(&mut out, json);
         report.say(Kind::Note, "lost", "2 files");
         report.say(Kind::Damage, "files", "a \"b\"\n\\c");
+        report.say(Kind::Repaired, "files", "moved");
         let problems = report.take_problems();
         report.summary(&[("blobs", 3), ("files", 4)], "1 problem");
         (String::from_utf8(out).expect("text"), problems)
@@ -139,14 +149,14 @@ mod tests {
         assert_eq!(problems, 1);
         assert_eq!(
             text,
-            "note      lost       2 files\ndamage    files      a \"b\"\n\\c\n\
+            "note      lost       2 files\ndamage    files      a \"b\"\n\\c\nrepaired  files      moved\n\
              3 blobs, 4 files: 1 problem\n"
         );
         let (text, _) = told(true);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[1], r#"{"kind":"damage","check":"files","what":"a \"b\"\u000a\\c"}"#);
         assert_eq!(
-            lines[2],
+            lines[3],
             r#"{"kind":"summary","what":"1 problem","blobs":3,"files":4,"notes":1}"#
         );
     }
