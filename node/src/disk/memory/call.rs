@@ -291,6 +291,9 @@ impl Syncer for MemoryDisk {
     }
 }
 
+/// How often a sync fails that does not say so.
+const HIDDEN_ERROR_ONE_IN: u64 = 4;
+
 enum Target {
     File(usize),
     Folder(FolderId),
@@ -299,18 +302,20 @@ enum Target {
 impl State {
     fn sync_blob(&mut self, blob: BlobId) -> Result<(), DiskError> {
         let lies = |lie| self.faults.lies.contains(&lie);
-        let (nothing, hides) =
-            (lies(Lie::SyncDoesNothing) || lies(Lie::SyncSkipsBytes), lies(Lie::SyncHidesErrors));
+        let nothing = lies(Lie::SyncDoesNothing) || lies(Lie::SyncSkipsBytes);
+        let hides = lies(Lie::SyncHidesErrors);
+        let fails = hides && self.dice.roll(HIDDEN_ERROR_ONE_IN) == 1;
         let life = self.power.life();
-        match self.step(life, Call::Sync, true, |_| Ok(())) {
-            None => Err(power_is_off()),
-            Some(Ok(())) if nothing => Ok(()),
-            Some(Ok(())) => self.sync_file(blob),
-            Some(Err(error)) => {
-                self.fail_sync(blob);
-                if hides { Ok(()) } else { Err(error) }
-            }
-        }
+        let failed = match self.step(life, Call::Sync, true, |_| Ok(())) {
+            None => return Err(power_is_off()),
+            Some(Ok(())) if fails => Ok(()),
+            Some(Ok(())) if nothing => return Ok(()),
+            Some(Ok(())) => return self.sync_file(blob),
+            Some(Err(_)) if hides => Ok(()),
+            Some(failed) => failed,
+        };
+        self.fail_sync(blob);
+        failed
     }
 
     fn sync_names(&mut self, folder: FolderId) -> Result<(), DiskError> {

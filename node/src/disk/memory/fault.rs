@@ -70,7 +70,7 @@ pub enum Lie {
     SyncSkipsFolder,
     /// `sync` makes the names durable and not the bytes.
     SyncSkipsBytes,
-    /// A `sync` that fails says that it did not.
+    /// A `sync` that fails says that it did not; with a seed, one file in four fails.
     SyncHidesErrors,
     /// `unlink` does not sync the folders: what was removed may come back.
     UnlinkNotSynced,

@@ -19,7 +19,7 @@ const TOTAL: u64 = 1 << 30;
 const BLOCK: usize = ALIGN;
 
 /// Enough that whatever happens once in a hundred times happens.
-const SEEDS: u64 = 1500;
+const SEEDS: u64 = 600;
 
 /// What comes of the same story on disks of many seeds.
 fn outcomes<T: Ord>(story: impl Fn(&MemoryDisk) -> T) -> BTreeSet<T> {
