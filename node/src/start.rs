@@ -241,8 +241,8 @@ impl Parts {
     }
 }
 
-/// Starts the tasks that let space come back.
-fn look_after(machine: &Rc<Machine>, board: Arc<EpochBoard>, bulk: &dyn Spawn, committed: Ear) {
+/// Starts the tasks that let space come back, once the sweep is done. One shard has them.
+pub fn look_after(machine: &Rc<Machine>, board: Arc<EpochBoard>, bulk: &dyn Spawn, committed: Ear) {
     let Machine { catalog, disk, clock, metrics, .. } = &**machine;
     let collector = Collector {
         catalog: catalog.clone(),

@@ -126,6 +126,7 @@ fn simpler(plan: &Plan) -> Vec<Plan> {
     };
     less(plan.crashes > 0, &|plan| plan.crashes = 0);
     less(plan.departures > 0, &|plan| plan.departures = 0);
+    less(plan.flips > 0, &|plan| plan.flips = 0);
     less(plan.stalls > 0, &|plan| plan.stalls = 0);
     less(plan.broken_bodies > 0, &|plan| plan.broken_bodies = 0);
     less(plan.store_faults > 0, &|plan| plan.store_faults = 0);

@@ -61,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) departures: u64,
     /// In ten thousand steps: a task stands still for a while, as if its thread or its device did.
     pub(crate) stalls: u64,
+    /// In ten thousand steps: a bit of a file turns over at rest.
+    pub(crate) flips: u64,
     /// In a hundred bodies: the connection breaks.
     pub(crate) broken_bodies: u64,
     /// In a thousand commits.
@@ -92,10 +94,10 @@ impl Plan {
         let share_max = [0, 64 << 10, 256 << 10, 64 << 20];
         Self {
             seed,
-            steps: random.within(150..1500),
+            steps: random.within(200..2500),
             shards: 1 + usize::from(random.chance(40)),
             clients: at_most(random, 1, 7),
-            requests: at_most(random, 8, 60),
+            requests: at_most(random, 10, 120),
             folder_slots: *random.pick(&[1, 2, 3, 5, 12, 64]),
             weights: Weights {
                 task: *random.pick(&[10, 30, 60]),
@@ -106,10 +108,11 @@ impl Plan {
                 request: *random.pick(&[1, 5, 20]),
                 unseen: *random.pick(&[1, 10, 40]),
             },
-            crashes: *random.pick(&[0, 0, 10, 30, 100]),
+            crashes: *random.pick(&[0, 0, 10, 30, 80]),
             power_cuts: *random.pick(&[0, 50, 100, 100]),
             departures: *random.pick(&[0, 0, 20, 100]),
             stalls: *random.pick(&[0, 30, 100, 300]),
+            flips: if random.chance(10) { *random.pick(&[10, 50]) } else { 0 },
             broken_bodies: *random.pick(&[0, 0, 5, 20]),
             store_faults: if faulty { *random.pick(&[0, 10, 50]) } else { 0 },
             disk_faults: if faulty { *random.pick(&[0, 30, 100, 400, 1_000]) } else { 0 },
@@ -123,7 +126,7 @@ impl Plan {
             share_max_blob: *random.pick(&share_max),
             share_min_fraction: *random.pick(&[0.0, 0.5, 2.0]),
             etag_md5_up_to: *random.pick(&md5_limits),
-            large: !small && random.chance(15),
+            large: !small && random.chance(25),
             restart_at_end: random.chance(50),
             planted: None,
         }
@@ -149,7 +152,7 @@ impl Plan {
 
     /// Whether calls are made to fail.
     pub(crate) fn is_faulty(&self) -> bool {
-        self.store_faults > 0 || self.disk_faults > 0
+        self.store_faults > 0 || self.disk_faults > 0 || self.flips > 0
     }
 }
 

@@ -30,7 +30,23 @@ pub(crate) fn broken(predicate: &str, what: impl Into<String>) -> Broken {
 
 /// Files whose bytes have been compared with their block tables: they never change.
 #[derive(Default)]
-pub(crate) struct Known(BTreeSet<BlobId>);
+pub(crate) struct Known {
+    compared: BTreeSet<BlobId>,
+    /// Files have been damaged on purpose.
+    damaged: bool,
+}
+
+impl Known {
+    /// Every file is to be looked at anew.
+    pub(crate) fn forget(&mut self) {
+        self.compared.clear();
+    }
+
+    /// Some file's bytes are not its own any more.
+    pub(crate) fn stop_comparing(&mut self) {
+        self.damaged = true;
+    }
+}
 
 /// Everything that must hold between any two steps.
 ///
@@ -49,7 +65,7 @@ pub(crate) fn always(
             let what = format!("blob {blob}, {record:?}, is durable with {len:?} bytes");
             return Err(broken("what_is_named_is_durable", what));
         }
-        if known.0.insert(*blob) {
+        if !known.damaged && known.compared.insert(*blob) {
             matches_its_table(store, disk, *blob, record)?;
         }
     }
@@ -127,6 +143,10 @@ pub(crate) fn at_rest(
         let taken = &report.taken;
         let what = format!("{garbage:?}, unreferenced {unreferenced:?}, taken {taken:?}");
         return Err(broken("no_garbage_is_left", what));
+    }
+    let sparse = query::sparse(store, None, 10).map_err(failed)?;
+    if !sparse.is_empty() {
+        return Err(broken("no_blob_stays_sparse", format!("{sparse:?}")));
     }
     let named: BTreeSet<BlobId> = report.blobs.keys().copied().collect();
     let files: BTreeSet<BlobId> = disk.blobs().into_iter().collect();

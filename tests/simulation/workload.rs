@@ -26,22 +26,31 @@ const KIB: u64 = 1 << 10;
 pub(crate) struct Workload {
     random: Random,
     next_content: u64,
-    /// How many of the keys are asked for most.
-    hot: usize,
+    /// The keys that are asked for: in some runs a single one, which all fight for.
+    keys: Vec<usize>,
+    /// The key that was asked for last, and how often in a hundred the next request is for it too.
+    last: usize,
+    heat: u64,
 }
 
 impl Workload {
     /// The requests of a seed.
     pub(crate) fn new(mut random: Random) -> Self {
-        let hot = usize::try_from(random.within(1..5)).expect("few");
-        Self { random, next_content: 1, hot }
+        let mut keys: Vec<usize> = (0..KEYS.len()).collect();
+        let count = *random.pick(&[1, 2, 3, KEYS.len(), KEYS.len()]);
+        while keys.len() > count {
+            let at = usize::try_from(random.within(0..keys.len() as u64)).expect("few");
+            keys.remove(at);
+        }
+        let (last, heat) = (keys[0], *random.pick(&[0, 30, 70]));
+        Self { random, next_content: 1, keys, last, heat }
     }
 
     /// The next request; `None` if nothing comes to mind just now.
     pub(crate) fn next(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let mut drawn = self.random.within(0..100);
         let known = oracle.likely.iter().flatten().count();
-        if known < 2 && (23..45).contains(&drawn) || known == 0 && (63..80).contains(&drawn) {
+        if known == 0 && ((23..45).contains(&drawn) || (63..80).contains(&drawn)) {
             drawn = if self.random.chance(85) { 0 } else { drawn };
         }
         let (action, mut sent) = match drawn {
@@ -85,21 +94,29 @@ impl Workload {
 
     /// A key, rarely one in a bucket that is not there.
     fn key(&mut self, oracle: &Oracle) -> usize {
-        let key = self.below(KEYS.len());
-        if KEYS[key].0 == PASSING && !oracle.bucket_likely && self.random.chance(90) {
-            return self.below(self.hot);
+        if !self.random.chance(self.heat) {
+            let count = self.keys.len();
+            let at = self.below(count);
+            self.last = self.keys[at];
         }
-        key
+        if KEYS[self.last].0 == PASSING && !oracle.bucket_likely && self.random.chance(80) {
+            self.last = self.below(2);
+        }
+        self.last
     }
 
     /// A key, mostly one that names something.
     fn known_key(&mut self, oracle: &Oracle) -> usize {
-        let known: Vec<usize> =
-            (0..KEYS.len()).filter(|key| oracle.likely[*key].is_some()).collect();
+        let is_known = |key: &usize| oracle.likely[*key].is_some();
+        if is_known(&self.last) && self.random.chance(self.heat) {
+            return self.last;
+        }
+        let known: Vec<usize> = (0..KEYS.len()).filter(is_known).collect();
         if known.is_empty() || self.random.chance(10) {
             return self.key(oracle);
         }
-        *self.random.pick(&known)
+        self.last = *self.random.pick(&known);
+        self.last
     }
 
     fn content(&mut self, len: u64) -> (Content, Bytes, String) {

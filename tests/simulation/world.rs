@@ -16,17 +16,16 @@ use meta::query;
 use node::admission::Admission;
 use node::bell;
 use node::catalog::{Catalog, CommitStage, ReadStage, ThreadMailbox};
-use node::collect::{Collector, Damaged};
 use node::disk::Disk;
 use node::disk::memory::MemoryDisk;
 use node::epoch::EpochBoard;
 use node::flush::{FlushQueue, FlushStage};
-use node::housekeeping::Housekeeping;
 use node::machine::{Machine, MachineParts};
 use node::metrics::Metrics;
 use node::recover;
 use node::seam::Clock;
 use node::stage::Turn;
+use node::start::look_after;
 use tenon_tests::random::{Random, mix};
 
 use crate::client::{Answered, exchange};
@@ -71,7 +70,7 @@ pub(crate) struct World {
 /// A node from its start to its end.
 struct Life {
     tasks: Rc<Executor>,
-    machines: Rc<RefCell<Vec<Rc<Machine>>>>,
+    machines: Vec<Rc<Machine>>,
     started: Rc<RefCell<Option<Result<(), String>>>>,
     commit: CommitStage,
     flush: FlushStage,
@@ -148,7 +147,10 @@ impl World {
         while self.step < self.plan.steps {
             self.one_step()?;
         }
-        self.come_to_rest()
+        self.come_to_rest()?;
+        let metrics = self.life().machines[0].metrics.clone();
+        self.note_rewrites(&metrics);
+        Ok(())
     }
 
     /// The step that the world is at.
@@ -219,24 +221,12 @@ impl World {
                 folder_slots: plan.folder_slots,
             })
         });
-        let machines = Rc::new(RefCell::new(machines.collect()));
+        let machines: Vec<Rc<Machine>> = machines.collect();
+        let first = machines[0].clone();
         let started = Rc::new(RefCell::new(None));
         let blind_board = EpochBoard::new(plan.shards, last);
         let blind = plan.planted == Some(Planted::CollectorIgnoresEpochs);
-        let collector = Collector {
-            catalog: catalog.clone(),
-            disk: disk.clone(),
-            clock: clock.clone(),
-            board: if blind { blind_board.clone() } else { board.clone() },
-            metrics: metrics.clone(),
-            damaged: Damaged::default(),
-        };
-        let housekeeping = Housekeeping {
-            catalog: catalog.clone(),
-            disk: disk.clone(),
-            clock: clock.clone(),
-            metrics,
-        };
+        let seen_board = if blind { blind_board.clone() } else { board.clone() };
         let (say, spawn) = (started.clone(), tasks.clone());
         let too_eager = plan.planted == Some(Planted::SweepTooEager);
         tasks.add(Box::pin(async move {
@@ -251,8 +241,7 @@ impl World {
                 *say.borrow_mut() = Some(Err(format!("the disk cannot be measured: {error}")));
                 return;
             }
-            spawn.add(Box::pin(async move { collector.run(&ear).await }));
-            spawn.add(Box::pin(async move { housekeeping.run().await }));
+            look_after(&first, seen_board, &*spawn, ear);
             spawn.add(Box::pin(keep_measuring(admission, disk, clock)));
             *say.borrow_mut() = Some(Ok(()));
         }));
@@ -288,6 +277,9 @@ impl World {
             }
             self.crash_armed = Some((if cut { self.random.within(0..60) } else { 0 }, cut));
         }
+        if self.random.within(0..10_000) < self.plan.flips {
+            self.flip();
+        }
         if self.random.within(0..10_000) < self.plan.departures && !self.requests.is_empty() {
             self.step += 1;
             let at = self.below(self.requests.len());
@@ -304,6 +296,21 @@ impl World {
             self.step = self.plan.steps;
         }
         Ok(())
+    }
+
+    /// A bit of some file turns over. Its bytes, and those of its clones, are nothing to compare from here on.
+    fn flip(&mut self) {
+        let blobs = self.disk.blobs();
+        if blobs.is_empty() {
+            return;
+        }
+        let blob = *self.random.pick(&blobs);
+        let at = self.random.within(0..self.disk.durable_len(blob).unwrap_or(0).max(1));
+        let bit = self.random.within(0..8);
+        if self.disk.corrupt(blob, at, 1 << bit) {
+            self.known.stop_comparing();
+            self.trace.note("a bit turned over");
+        }
     }
 
     /// A step that the node or a client makes; false if there is none.
@@ -460,7 +467,7 @@ impl World {
         let shard = self.below(self.plan.shards);
         let (clock, slot) = (self.clock.clone(), answer.clone());
         let life = self.life();
-        let machine = life.machines.borrow()[shard].clone();
+        let machine = life.machines[shard].clone();
         let task = life.tasks.add(Box::pin(async move {
             let answered = exchange(machine, clock, sent, random).await;
             *slot.borrow_mut() = Some(answered);
@@ -503,6 +510,7 @@ impl World {
         // From here on no call of the disk does anything, also none that a dropped task makes.
         self.disk.crash_after(0);
         let life = self.life.take().expect("the node lives between steps");
+        self.note_rewrites(&life.machines[0].metrics);
         life.tasks.drop_all();
         drop(life);
         if cut {
@@ -513,11 +521,22 @@ impl World {
             self.disk.end_process();
             self.store.reopen();
         }
-        self.known = Known::default();
+        self.known.forget();
         self.oracle.end_of_life().map_err(|why| broken("answers_are_true", why))?;
         predicates::always(&*self.store, &self.disk, &mut self.known)?;
         self.start();
         Ok(())
+    }
+
+    /// Counts by which ways sparse blobs were rewritten.
+    fn note_rewrites(&mut self, metrics: &Metrics) {
+        let text = metrics.render(0);
+        for line in text.lines().filter(|line| line.starts_with("tenon_rewritten_bytes_total{")) {
+            if !line.ends_with(" 0") {
+                let way = line.split('"').nth(1).unwrap_or_default();
+                self.trace.note(format!("a blob rewritten by {way}"));
+            }
+        }
     }
 
     /// No further requests and no further faults: those under way end, and everything has its time.
