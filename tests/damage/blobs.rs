@@ -20,9 +20,9 @@ const FLIP: &str = "/damage/flip";
 const SHORT: &str = "/damage/short";
 const GONE: &str = "/damage/gone";
 /// A copy of what lies before the flipped bit, and one of what lies around it.
-const COPY_BEFORE: &str = "/damage/copy-before";
+pub(crate) const COPY_BEFORE: &str = "/damage/copy-before";
 const COPY_AROUND: &str = "/damage/copy-around";
-const TOUCHED: [&str; 4] = [FLIP, SHORT, GONE, COPY_AROUND];
+pub(crate) const TOUCHED: [&str; 4] = [FLIP, SHORT, GONE, COPY_AROUND];
 
 impl Patient {
     fn copy(&mut self, path: &str, source: &str, range: std::ops::Range<u64>) {
@@ -37,7 +37,7 @@ impl Patient {
     }
 
     /// The file that holds an object that was written as a whole.
-    fn file_of(&self, content: &Content) -> PathBuf {
+    pub(crate) fn file_of(&self, content: &Content) -> PathBuf {
         let start = content.slice(0..4 * KIB).bytes();
         let files = files_below(&self.node.data().join("blobs"));
         let holds = |path: &&PathBuf| fs::read(path).is_ok_and(|bytes| bytes.starts_with(&start));
@@ -46,7 +46,7 @@ impl Patient {
 }
 
 /// A stopped node with whole objects of all kinds and three that are damaged, each in its own way.
-fn wounded() -> Patient {
+pub(crate) fn wounded() -> Patient {
     let mut patient = Patient::new();
     for number in 0..5 {
         patient.put(format!("/damage/inline-{number}"), 100 + number * 5000);

@@ -6,6 +6,7 @@
 
 mod blobs;
 mod metadata;
+mod repair;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

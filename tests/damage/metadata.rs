@@ -90,8 +90,16 @@ fn damaged_inline_bytes_touch_their_object_only() {
     let failed = patient.node.metrics().sum("tenon_requests_total", &[("status", "500")]);
     assert!(failed >= 1.0, "a request that met damage is counted");
     patient.node.stop();
+    // What is touched is told, and what cannot be read to its end is not repaired.
+    let lost = |text: &str| text.lines().filter(|line| line.starts_with("lost ")).count();
     let checked = patient.node.fsck(&["--verify"]);
-    assert_eq!(checked.code, 4, "{}", checked.text);
+    assert_eq!((checked.code, lost(&checked.text)), (4, 1), "{}", checked.text);
+    let repaired = patient.node.fsck(&["--repair"]);
+    assert_eq!(repaired.code, 4, "{}", repaired.text);
+    assert!(!repaired.text.contains("repaired "), "{}", repaired.text);
+    patient.node.start_again();
+    assert_eq!(patient.count_touched(), 1);
+    patient.node.stop();
 }
 
 /// Whatever a flipped bit in a sorted table touches is told; no object is missing without a word.

@@ -11,6 +11,7 @@
 mod census;
 mod judge;
 mod rebuild;
+mod touched;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use protocol::range::ByteRange;
 
 use self::census::Census;
 use self::judge::Judge;
+pub use self::touched::touched;
 use crate::id::BlobId;
 use crate::store::{Batch, Space, Store, StoreError};
 

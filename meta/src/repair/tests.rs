@@ -400,6 +400,39 @@ fn inline_bytes_that_rotted_cost_their_record() {
 }
 
 #[test]
+fn what_a_damaged_store_touches_is_told() {
+    let told = |world: &World| {
+        let mut told = Vec::new();
+        let all = touched(&world.store, &mut |bucket, key, _| {
+            assert_eq!(bucket.as_str(), "bucket");
+            told.push(key.as_str().to_owned());
+        });
+        all.expect("a store");
+        told
+    };
+    let first = |world: &World, space: Space| {
+        let found = records(&world.store).into_iter().find(|(other, _)| *other == space);
+        found.expect("a record").1
+    };
+    assert_eq!(told(&fresh()), Vec::<String>::new());
+    for (space, lost) in [
+        (Space::Objects, &["blob"][..]),
+        (Space::Parts, &["parts"]),
+        (Space::Manifests, &["parts"]),
+        (Space::Pieces, &["pages"]),
+        (Space::Blobs, &["blob", "share"]),
+    ] {
+        let world = fresh();
+        set(&world.store, space, first(&world, space), Some(Bytes::from_static(b"junk")));
+        assert_eq!(told(&world), lost, "{space:?}");
+    }
+    let world = fresh();
+    let page = key::table_page(crate::id::TableId::new(4096), 1);
+    set(&world.store, Space::Tables, page.into(), None);
+    assert_eq!(told(&world), ["blob"], "the others name the first page only");
+}
+
+#[test]
 fn records_of_nobody_go_and_numbers_stay_above_them() {
     let mut world = fresh();
     let part = records(&world.store).into_iter().find(|(space, _)| *space == Space::Parts);

@@ -74,6 +74,8 @@ struct Look {
     bad: BTreeMap<BlobId, Vec<ByteRange>>,
     blobs: u64,
     bytes: u64,
+    /// Whether all records that there are could be seen; else nothing must be repaired.
+    whole: bool,
 }
 
 impl Fsck {
@@ -91,7 +93,7 @@ impl Fsck {
     fn run(&self, wish: Wish, report: &mut Report<'_>) -> Result<u8, String> {
         let first = self.look_only(wish.verify, None, report)?;
         let mut left = first.problems;
-        if wish.repair && first.problems > 0 {
+        if wish.repair && first.problems > 0 && first.whole {
             match self.repair(&first, report) {
                 Ok(()) => left = self.look_only(wish.verify, Some(&first.bad), report)?.problems,
                 Err(problem) => report.say(Kind::Damage, "repair", problem),
@@ -139,6 +141,7 @@ impl Fsck {
             bad: BTreeMap::new(),
             blobs: known.blobs.len() as u64,
             bytes: 0,
+            whole: true,
         };
         match bad {
             Some(bad) => look.bad.clone_from(bad),
@@ -156,8 +159,8 @@ impl Fsck {
             match plan(&store, &found) {
                 Ok(plan) => tell(&plan, &look, report),
                 Err(StoreError::Corrupt(what)) => {
-                    let what = format!("{what}: what is lost cannot be told, nor repaired");
-                    report.say(Kind::Damage, "store", what);
+                    look.whole = false;
+                    touched(&store, &what, report)?;
                 }
                 Err(failed @ StoreError::Failed(_)) => return Err(failed.to_string()),
             }
@@ -221,6 +224,22 @@ fn tell(plan: &Plan, look: &Look, report: &mut Report<'_>) {
         for fix in &plan.fixes {
             report.say(Kind::Damage, "records", format_args!("{} must be made anew", fix.what));
         }
+    }
+}
+
+/// The store itself is damaged: nobody knows all that is missing, so nothing can be repaired; but what can be found
+/// and not be read is told.
+fn touched(store: &RocksStore, what: &str, report: &mut Report<'_>) -> Result<(), String> {
+    let advice = "no repair goes on without it; put the file back from a copy";
+    report.say(Kind::Damage, "store", format_args!("{what}: {advice}"));
+    let told = meta::repair::touched(store, &mut |bucket, key, why| {
+        let (bucket, key) = (bucket.as_str(), key.as_str());
+        report.say(Kind::Lost, "records", format_args!("object {bucket}/{key}: {why}"));
+    });
+    match told {
+        Err(StoreError::Failed(failed)) => Err(failed),
+        // The list of buckets is damaged itself, which has been told.
+        Err(StoreError::Corrupt(_)) | Ok(()) => Ok(()),
     }
 }
 
