@@ -116,12 +116,37 @@ fn copies_of_damage_are_refused() {
 }
 
 #[test]
-fn fsck_finds_damaged_blobs() {
-    let patient = wounded();
+fn fsck_finds_damaged_blobs_and_sets_them_aside() {
+    let mut patient = wounded();
     // What is missing or too short shows without reading; a flipped bit does not.
     let quick = patient.node.fsck(&[]);
     assert_eq!(quick.code, 4, "{}", quick.text);
     let full = patient.node.fsck(&["--verify"]);
     assert_eq!(full.code, 4, "{}", full.text);
     assert!(full.text.lines().count() > quick.text.lines().count(), "{}", full.text);
+
+    let repaired = patient.node.fsck(&["--verify", "--repair"]);
+    assert_eq!(repaired.code, 1, "{}", repaired.text);
+    patient.node.must_be_clean(&["--verify"]);
+    let lost = files_below(&patient.node.data().join("lost"));
+    let records: String = lost
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .map(|path| fs::read_to_string(path).expect("records are text"))
+        .collect();
+    for path in TOUCHED {
+        let key = path.strip_prefix("/damage/").expect("in the bucket");
+        assert!(records.contains(key), "{key} was removed without a word: {records}");
+    }
+
+    patient.node.start_again();
+    for path in TOUCHED {
+        match patient.read(path, None) {
+            Given::Refused { status, .. } => assert_eq!(status, 404, "{path}"),
+            given => panic!("{path}: {given:?}"),
+        }
+    }
+    patient.others_must_be_whole(&TOUCHED);
+    patient.node.stop();
+    patient.node.must_be_clean(&["--verify"]);
 }
