@@ -4,7 +4,8 @@
 //! asked for, repair, and look once more. Until something is repaired nothing is changed: the metadata store is opened
 //! to look at it only.
 //! May touch: the data directory, which it holds alone meanwhile.
-//! Memory: the records (the bytes of small objects left out), and a few words for each file.
+//! Memory: the records (the bytes of small objects left out), and a few words for each file: 1.5 KiB for each object
+//! of one extent (measured with 100,000). What is found is printed at once.
 //! Exit codes: 0 all is well, 1 all that was found is repaired, 2 usage, 4 problems are left, 8 could not check.
 
 mod bytes;
