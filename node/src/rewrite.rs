@@ -27,6 +27,7 @@ use protocol::range::ByteRange;
 use crate::blob::blocks::{Blocks, outer_range};
 use crate::blob::{ReadError, TableLoadError};
 use crate::catalog::CatalogError;
+use crate::config::Way;
 use crate::copy::{CopyError, blocks};
 use crate::disk::DiskError;
 use crate::limits;
@@ -191,7 +192,8 @@ impl Rewriter {
     async fn rewrite(&self, blob: BlobId) -> Result<bool, Failure> {
         let Some(mut plan) = self.plan(blob).await? else { return Ok(false) };
         let needed: u64 = plan.ranges.iter().map(|range| range.len()).sum();
-        if !self.machine.disk.ways().clone && !self.machine.admission.admit(needed) {
+        let clones = self.machine.copy_rules.ways_for_blocks().next() == Some(Way::Reflink);
+        if !clones && !self.machine.admission.admit(needed) {
             return Err(Failure::Later("there is no room for it".into()));
         }
         let (mut after, mut moved, mut tries) = (None, 0, 0);
@@ -230,7 +232,7 @@ impl Rewriter {
             let (some, _) = self.records(blob, after).await?;
             let Some(last) = some.owners.last().cloned() else { break };
             after = Some(last);
-            add(&mut ranges, some.named, record.len);
+            add(&mut ranges, some.named, record.len).ok_or_else(|| outside(blob))?;
         }
         let ranges = few(ranges);
         let kept: u64 = ranges.iter().map(|range| range.len()).sum();
@@ -272,7 +274,11 @@ impl Rewriter {
                 targets.push(Target { range, to, new: None });
                 continue;
             }
-            let new = match self.make(plan.blocks(range), &mut files).await {
+            let made = match plan.blocks(range) {
+                Ok(blocks) => self.make(blocks, &mut files).await,
+                Err(damaged) => Err(damaged),
+            };
+            let new = match made {
                 Ok(new) => new,
                 Err(error) => {
                     files.abandon();
@@ -322,15 +328,23 @@ impl Plan {
         (0..self.ranges.len()).filter(|place| holds(&self.ranges[*place])).collect()
     }
 
-    fn blocks(&self, range: ByteRange) -> Blocks {
+    fn blocks(&self, range: ByteRange) -> Result<Blocks, Failure> {
         let BlobRecord { table, first_block, .. } = self.record;
-        Blocks { blob: self.blob, range, table, first_block }
+        Blocks::new(self.blob, range, table, first_block).ok_or_else(|| outside(self.blob))
     }
 }
 
+/// A record names bytes that the blob does not have.
+fn outside(blob: BlobId) -> Failure {
+    Failure::Damaged(format!("what is named of blob {blob} does not lie inside it"))
+}
+
 /// Adds the whole blocks around `named` to `ranges`, ascending and apart. What is one block apart goes together.
-fn add(ranges: &mut Vec<ByteRange>, named: Vec<ByteRange>, blob_len: u64) {
-    ranges.extend(named.into_iter().map(|range| outer_range(range, blob_len)));
+/// `None` if some of it does not lie inside the blob.
+fn add(ranges: &mut Vec<ByteRange>, named: Vec<ByteRange>, blob_len: u64) -> Option<()> {
+    for range in named {
+        ranges.push(outer_range(range, blob_len)?);
+    }
     ranges.sort_unstable_by_key(|range| range.start());
     let mut apart: Vec<ByteRange> = Vec::new();
     for range in ranges.drain(..) {
@@ -342,6 +356,7 @@ fn add(ranges: &mut Vec<ByteRange>, named: Vec<ByteRange>, blob_len: u64) {
         }
     }
     *ranges = apart;
+    Some(())
 }
 
 /// Joins neighbours, the closest ones first, until there are no more than [`limits::REWRITE_TARGETS_MAX`].

@@ -29,23 +29,31 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// The blocks around an extent of a blob of `blob_len` bytes (padding included).
+    /// The blocks around an extent of a blob of `blob_len` bytes (padding included); `None` if it does not lie
+    /// there, or lies beyond any table: then a record is damaged.
     #[must_use]
-    pub fn around(extent: &Extent, blob_len: u64) -> Self {
-        let inner = ByteRange::new(extent.offset, extent.offset + extent.len).expect("ascending");
-        Self {
-            blob: extent.blob,
-            range: outer_range(inner, blob_len),
-            table: extent.table,
-            first_block: extent.first_block,
-        }
+    pub fn around(extent: &Extent, blob_len: u64) -> Option<Self> {
+        let Extent { blob, offset, len, table, first_block, .. } = *extent;
+        let inner = ByteRange::new(offset, offset.checked_add(len)?)?;
+        Self::new(blob, outer_range(inner, blob_len)?, table, first_block)
+    }
+
+    /// Whole blocks of a blob that begins with the block `first_block` of `table`; `None` if no table numbers them.
+    #[must_use]
+    pub fn new(blob: BlobId, range: ByteRange, table: TableId, first_block: u32) -> Option<Self> {
+        let blocks = Self { blob, range, table, first_block };
+        blocks.checked_first().map(|_| blocks)
     }
 
     /// The block of the table that the range begins with.
     #[must_use]
     pub fn first_of_range(&self) -> u32 {
-        let skipped = u32::try_from(self.range.start() / u64::from(BLOCK_LEN));
-        self.first_block + skipped.expect("a table numbers its blocks in 32 bits")
+        self.checked_first().expect("a table numbers its blocks in 32 bits")
+    }
+
+    fn checked_first(&self) -> Option<u32> {
+        let skipped = u32::try_from(self.range.start() / u64::from(BLOCK_LEN)).ok()?;
+        self.first_block.checked_add(skipped)
     }
 
     /// The same bytes as `extent`, an extent inside the range, in the blob `target` that holds these blocks.
@@ -60,13 +68,16 @@ impl Blocks {
     }
 }
 
-/// The whole blocks around `range` in a blob of `blob_len` bytes (padding included).
+/// The whole blocks around `range` in a blob of `blob_len` bytes (padding included); `None` if it does not lie there.
 #[must_use]
-pub fn outer_range(range: ByteRange, blob_len: u64) -> ByteRange {
+pub fn outer_range(range: ByteRange, blob_len: u64) -> Option<ByteRange> {
+    if range.end() > blob_len {
+        return None;
+    }
     let block = u64::from(BLOCK_LEN);
     let start = range.start() / block * block;
     let end = range.end().next_multiple_of(block).min(blob_len);
-    ByteRange::new(start, end).expect("a range lies within its blob")
+    ByteRange::new(start, end)
 }
 
 /// What makes a blob from blocks of another one.

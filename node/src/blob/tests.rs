@@ -270,7 +270,7 @@ async fn moved(
     means: Means,
     target: BlobId,
 ) -> Result<Written, DiskError> {
-    let around = Blocks::around(&part, blob_len);
+    let around = Blocks::around(&part, blob_len).expect("inside");
     let (unsynced, blob) = take(disk, around, means, target).await?;
     Ok(Written { unsynced, blob, extent: around.moved(part, target) })
 }
@@ -505,6 +505,7 @@ fn a_slow_consumer_holds_no_more_than_it_took() {
 fn outer_ranges_end_on_blocks_or_with_the_blob() {
     let outer = |start, end, len| {
         let outer = outer_range(ByteRange::new(start, end).expect("ascending"), len);
+        let outer = outer.expect("inside");
         (outer.start(), outer.end())
     };
     let block = u64::from(BLOCK_LEN);
@@ -512,6 +513,23 @@ fn outer_ranges_end_on_blocks_or_with_the_blob() {
     assert_eq!(outer(block - 1, block + 1, 10 * block), (0, 2 * block));
     assert_eq!(outer(block, 2 * block, 10 * block), (block, 2 * block));
     assert_eq!(outer(block + 5, block + 6, block + 4096), (block, block + 4096));
+}
+
+/// Records that are damaged may say anything.
+#[test]
+fn blocks_outside_of_a_blob_or_beyond_any_table_are_none() {
+    let block = u64::from(BLOCK_LEN);
+    let around = |offset, len, first_block, blob_len| {
+        let (blob, table, fingerprint) = (blob(1), TableId::new(1), Fingerprint::EMPTY);
+        let extent = Extent { blob, offset, len, table, first_block, fingerprint };
+        Blocks::around(&extent, blob_len).map(|blocks| blocks.first_of_range())
+    };
+    assert_eq!(around(block, 10, u32::MAX - 1, 2 * block), Some(u32::MAX));
+    assert_eq!(around(block, 10, u32::MAX, 2 * block), None);
+    assert_eq!(around(block << 32, 10, 0, 1 << 60), None);
+    assert_eq!(around(block, 1, 0, block), None);
+    assert_eq!(around(9 * block, 1, 0, block), None);
+    assert_eq!(around(u64::MAX, 1, 0, u64::MAX), None);
 }
 
 proptest! {

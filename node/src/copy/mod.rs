@@ -20,6 +20,7 @@ use meta::fingerprint::Fingerprint;
 use meta::query;
 use meta::record::{Content, Extent, Piece};
 use meta::store::{Store, StoreError};
+use meta::table::BLOCK_LEN;
 use protocol::range::ByteRange;
 
 pub use self::etag::{Digested, opaque_etag};
@@ -214,7 +215,10 @@ impl Copying<'_> {
                 self.share(extent);
                 return Ok(());
             };
-            let around = Blocks::around(&extent, blob_len);
+            let around = Blocks::around(&extent, blob_len).ok_or_else(|| {
+                let block = extent.offset / u64::from(BLOCK_LEN);
+                ReadError::Contradiction { blob: extent.blob, block }
+            })?;
             let made = blocks::by(self.machine, &mut self.files, around, way, means).await?;
             if let Some(blob) = made {
                 self.machine.metrics.copy_slack_bytes.add(blob.len - extent.len);

@@ -6,7 +6,8 @@ use meta::command::{NewObject, PutObject, WriteCond};
 use meta::fingerprint::Fingerprint;
 use meta::invariant;
 use meta::query;
-use meta::record::{Content, Extent, Piece, PieceList};
+use meta::record::{BlobRecord, Content, Extent, Piece, PieceList, Record};
+use meta::store::{Batch, Space, Store};
 use protocol::etag::ETag;
 use protocol::metadata::ObjectMetadata;
 use protocol::name::{BucketName, ObjectKey};
@@ -334,4 +335,53 @@ fn a_rewrite_can_be_cut_off_or_raced_at_any_point() {
             }
         }
     }
+}
+
+/// A bit that has turned over in a record must not end the shard: the blob is told of and let be.
+#[test]
+fn a_record_that_names_what_its_blob_does_not_have_holds_no_other_up() {
+    let damages: [fn(&mut Extent, &mut BlobRecord); 4] = [
+        |extent, _| extent.offset += 1 << 40,
+        |extent, _| extent.len += 1 << 59,
+        |_, blob| blob.len = 300 * KIB as u64,
+        |_, blob| blob.first_block = u32::MAX,
+    ];
+    for damage in damages {
+        let node = node(MemoryDisk::new(1 << 30));
+        let content = bytes(5, 4 * MIB);
+        for name in ["one", "two"] {
+            node.put(&format!("/bkt/{name}"), &content);
+        }
+        let [one, two] = ["one", "two"].map(|name| extent_of(&node, name));
+        for (name, source) in [("little-one", &one), ("little-two", &two)] {
+            self::name(&node, name, vec![part_of(source, &content, 2 * MIB, 1000)]);
+        }
+        ["one", "two"].into_iter().for_each(|name| delete(&node, name));
+        assert_eq!(sparse(&node), 2);
+        damaged(&node, "little-one", damage);
+
+        rewrite(&node);
+        assert_eq!(node.disk.blobs().len(), 2);
+        assert!(node.disk.blobs().contains(&one.blob), "it is let be");
+        assert!(!node.disk.blobs().contains(&two.blob), "the other one is rewritten");
+        assert_eq!(node.get("/bkt/little-two"), content[2 * MIB..2 * MIB + 1000]);
+    }
+}
+
+/// Changes the record of an object with one extent, and that of its blob, past all rules.
+fn damaged(node: &TestNode, name: &str, damage: fn(&mut Extent, &mut BlobRecord)) {
+    let (at, mut object, mut blob) = ask(node, |store| {
+        let bucket = query::bucket(store, &BucketName::parse("bkt").expect("a name"))?;
+        let bucket = bucket.expect("there").id;
+        let object = query::object(store, bucket, &key(name))?.expect("there");
+        let blob = query::blob(store, extent_of(node, name).blob)?;
+        Ok((meta::key::object(bucket, &key(name)), object, blob))
+    });
+    let Content::Pieces(PieceList::Short(pieces)) = &mut object.content else { unreachable!() };
+    let [Piece::Extent(extent)] = &mut pieces[..] else { unreachable!() };
+    damage(extent, &mut blob);
+    let mut batch = Batch::new();
+    batch.put(Space::Blobs, meta::key::blob(extent.blob), blob.encode());
+    batch.put(Space::Objects, at, object.encode());
+    node.store.commit(batch).expect("the store is well");
 }
