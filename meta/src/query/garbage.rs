@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::{collect, just_after, last_sequence, read};
 use crate::id::{BlobId, FolderId, Sequence};
 use crate::key::{self, GarbageKey};
-use crate::record::{BlobRecord, LeaseRecord, Record, Since};
+use crate::record::{LeaseRecord, Record, Since};
 use crate::store::{Space, Store, StoreError};
 
 /// Where at most `max` garbage records are, oldest first, those after `after`. What they say only their release
@@ -69,7 +69,7 @@ pub fn lease(store: &dyn Store, folder: FolderId) -> Result<Option<LeaseRecord>,
 /// What the store knows of a blob's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobState {
-    /// It has a record: the file is needed, or will be let go of by way of garbage.
+    /// It has a record, sound or not: the file is needed, or will be let go of by way of garbage.
     Named,
     /// It has been taken: the file is to be unlinked.
     Taken,
@@ -80,7 +80,7 @@ pub enum BlobState {
 /// What the store knows of each of `blobs`, in their order.
 pub fn blob_states(store: &dyn Store, blobs: &[BlobId]) -> Result<Vec<BlobState>, StoreError> {
     let state = |blob: &BlobId| -> Result<BlobState, StoreError> {
-        if read::<BlobRecord>(store, Space::Blobs, &key::blob(*blob))?.is_some() {
+        if store.get(Space::Blobs, &key::blob(*blob))?.is_some() {
             return Ok(BlobState::Named);
         }
         Ok(match store.get(Space::Garbage, &key::taken(*blob))? {
