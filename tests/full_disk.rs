@@ -33,8 +33,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const WORKERS: u64 = 4;
 const REFILLS_MAX: u32 = 20;
 
-/// Puts of one length in a row: what is left after them has room for a larger one, or is soon used up.
-const IN_A_ROW_MAX: u32 = 64;
+/// Puts of one length in a row. If all are let in, the node has looked at its disk meanwhile and found more room.
+const IN_A_ROW_MAX: u32 = 16;
 
 /// Objects that were acknowledged, by path.
 type Objects = BTreeMap<String, Content>;
@@ -43,8 +43,8 @@ type Objects = BTreeMap<String, Content>;
 #[derive(Default)]
 struct Stored {
     objects: Objects,
-    /// How many names were made, none of them twice.
-    names_made: u64,
+    /// How many were put, of which some took the place of others.
+    puts: u64,
 }
 
 fn with_node(kind: FileSystem, test: impl FnOnce(&LoopMount, &mut Node)) {
@@ -78,24 +78,22 @@ fn put(s3: &S3, path: &str, content: &Content) -> std::io::Result<Reply> {
     s3.session()?.put(Call::new("PUT", path), content)
 }
 
-/// Puts large objects and then smaller ones, until there is no room for a single byte. What the node takes for the room
-/// that is left grows again when it looks at its disk: then there is room for larger ones again.
+/// Puts large objects and then smaller ones, until there is no room for a single byte.
 fn fill(s3: &S3, stored: &mut Stored) {
-    let mut let_in = true;
-    while std::mem::take(&mut let_in) {
-        for len in [OBJECT_LEN, 256 * KIB, 16 * KIB, KIB, 64, 1] {
-            for _ in 0..IN_A_ROW_MAX {
-                stored.names_made += 1;
-                let path = format!("/full/filler-{}", stored.names_made);
-                let content = Content::new(stored.names_made, len);
-                let reply = put(s3, &path, &content).expect("the node answers");
-                if reply.status != 200 {
-                    must_lack_space("a put", Ok(reply));
-                    break;
-                }
-                stored.objects.insert(path, content);
-                let_in = true;
+    for len in [OBJECT_LEN, 512 * KIB, 64 * KIB, 8 * KIB, KIB, 128, 16, 2, 1] {
+        let in_a_row_max = if len == OBJECT_LEN { u32::MAX } else { IN_A_ROW_MAX };
+        for _ in 0..in_a_row_max {
+            stored.puts += 1;
+            // Small ones take no blocks of their own: they replace each other, and are few in the end.
+            let name = if len < 64 * KIB { len } else { stored.puts };
+            let path = format!("/full/filler-{name}");
+            let content = Content::new(stored.puts, len);
+            let reply = put(s3, &path, &content).expect("the node answers");
+            if reply.status != 200 {
+                must_lack_space("a put", Ok(reply));
+                break;
             }
+            stored.objects.insert(path, content);
         }
     }
 }

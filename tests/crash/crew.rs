@@ -23,6 +23,8 @@ pub(crate) struct Round {
     ended: AtomicU64,
     /// From here on that is no surprise.
     crashing: AtomicBool,
+    /// From here on an answer is one that no client would see if the power were really gone.
+    cut: AtomicBool,
 }
 
 impl Round {
@@ -34,6 +36,16 @@ impl Round {
     /// Whether the node may fail now.
     pub(crate) fn is_crashing(&self) -> bool {
         self.crashing.load(Ordering::SeqCst)
+    }
+
+    /// The power goes now.
+    pub(crate) fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the power is going or gone.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::SeqCst)
     }
 
     /// Waits until every worker has been refused or cut off. None may wait for ever.

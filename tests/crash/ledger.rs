@@ -45,8 +45,11 @@ pub(crate) enum Doubt {
         /// The object.
         path: String,
     },
-    /// CreateMultipartUpload: whether it happened does not show, the id being unknown.
-    Create,
+    /// CreateMultipartUpload: whether it happened does not show without its answer, the id being unknown.
+    Create {
+        /// Of this object.
+        path: String,
+    },
     /// UploadPart or UploadPartCopy.
     Part {
         /// Of the upload at this place in the ledger,
@@ -82,22 +85,25 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// The request in doubt has happened, with this ETag if one was answered.
-    pub(crate) fn happened(&mut self, etag: Option<String>) {
+    /// The request in doubt has happened, with this ETag or upload id if one was answered.
+    pub(crate) fn happened(&mut self, answered: Option<String>) {
         match self.doubt.take().expect("something was in doubt") {
             Doubt::Put { path, content } => {
-                self.objects.insert(path, Object { content, etag });
+                self.objects.insert(path, Object { content, etag: answered });
             }
             Doubt::Delete { path } => {
                 self.objects.remove(&path);
             }
-            Doubt::Create => {}
+            Doubt::Create { path } => {
+                let id = answered.expect("whether an upload was made shows by its id only");
+                self.uploads.push(OpenUpload { path, id, parts: BTreeMap::new() });
+            }
             Doubt::Part { upload, number, content } => {
-                self.uploads[upload].parts.insert(number, Part { content, etag });
+                self.uploads[upload].parts.insert(number, Part { content, etag: answered });
             }
             Doubt::Complete { upload, content } => {
                 let upload = self.uploads.remove(upload);
-                self.objects.insert(upload.path, Object { content, etag });
+                self.objects.insert(upload.path, Object { content, etag: answered });
             }
             Doubt::Abort { upload } => {
                 self.uploads.remove(upload);
@@ -117,7 +123,7 @@ impl Ledger {
             Doubt::Put { .. }
             | Doubt::Delete { .. }
             | Doubt::Complete { .. }
-            | Doubt::Create
+            | Doubt::Create { .. }
             | Doubt::Part { .. }
             | Doubt::Abort { .. } => None,
         }

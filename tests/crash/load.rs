@@ -23,6 +23,9 @@ const KEYS: u64 = 6;
 const UPLOADS_MAX: usize = 3;
 const PART_NUMBER_MAX: u64 = 6;
 
+/// What an answer gave, for the ledger.
+type Answer = Option<String>;
+
 /// Objects that all workers copy from and nobody changes.
 pub(crate) struct Sources(Vec<(&'static str, Content)>);
 
@@ -74,13 +77,15 @@ pub(crate) struct Worker {
     random: Random,
     contents_made: u64,
     ledger: Ledger,
+    /// The request in doubt was answered when the power was going.
+    answered_late: bool,
 }
 
 impl Worker {
     /// The worker of this number; the seed decides all it does.
     pub(crate) fn new(number: u64, seed: u64) -> Self {
         let random = Random::from_seed(seed);
-        Self { number, random, contents_made: 0, ledger: Ledger::default() }
+        Self { number, random, contents_made: 0, ledger: Ledger::default(), answered_late: false }
     }
 
     /// Sends one request after the other until one is cut off, which stays in doubt.
@@ -95,14 +100,20 @@ impl Worker {
 
     fn work(&mut self, session: &mut Session<'_>, sources: &Sources, round: &Round) -> io::Error {
         loop {
-            if let Err(error) = self.step(session, sources) {
-                return error;
+            match self.step(session, sources) {
+                Ok(_) if round.is_cut() => {
+                    self.answered_late = true;
+                    return io::Error::other("answered when the power was going");
+                }
+                Ok(answer) => self.ledger.happened(answer),
+                Err(error) => return error,
             }
             round.acknowledge();
         }
     }
 
-    fn step(&mut self, session: &mut Session<'_>, sources: &Sources) -> io::Result<()> {
+    /// One request. Returns what its answer gave: an ETag, or the id of a new upload.
+    fn step(&mut self, session: &mut Session<'_>, sources: &Sources) -> io::Result<Answer> {
         match self.random.within(0..100) {
             0..25 => self.put(session),
             25..35 => self.delete(session),
@@ -123,7 +134,7 @@ impl Worker {
         Content::new((self.number + 1) << 32 | self.contents_made, len)
     }
 
-    fn put(&mut self, session: &mut Session<'_>) -> io::Result<()> {
+    fn put(&mut self, session: &mut Session<'_>) -> io::Result<Answer> {
         let len = match self.random.within(0..100) {
             0..3 => 0,
             3..50 => self.random.within(1..32 * KIB + 1),
@@ -133,29 +144,25 @@ impl Worker {
         let (path, content) = (self.path(), self.new_content(len));
         self.ledger.doubt = Some(Doubt::Put { path: path.clone(), content: content.clone() });
         let reply = answered(session.put(Call::new("PUT", path), &content)?)?;
-        self.ledger.happened(Some(etag_of(&reply)));
-        Ok(())
+        Ok(Some(etag_of(&reply)))
     }
 
-    fn delete(&mut self, session: &mut Session<'_>) -> io::Result<()> {
+    fn delete(&mut self, session: &mut Session<'_>) -> io::Result<Answer> {
         let path = self.path();
         self.ledger.doubt = Some(Doubt::Delete { path: path.clone() });
         let reply = answered(session.call(&Call::new("DELETE", path))?)?;
         assert_eq!(reply.status, 204, "{}", reply.text());
-        self.ledger.happened(None);
-        Ok(())
+        Ok(None)
     }
 
-    fn create(&mut self, session: &mut Session<'_>) -> io::Result<()> {
+    fn create(&mut self, session: &mut Session<'_>) -> io::Result<Answer> {
         if self.ledger.uploads.len() >= UPLOADS_MAX {
             return self.complete(session);
         }
         let path = self.path();
-        self.ledger.doubt = Some(Doubt::Create);
+        self.ledger.doubt = Some(Doubt::Create { path: path.clone() });
         let id = created(&answered(session.call(&create_upload(&path))?)?);
-        self.ledger.happened(None);
-        self.ledger.uploads.push(OpenUpload { path, id, parts: BTreeMap::new() });
-        Ok(())
+        Ok(Some(id))
     }
 
     fn pick_upload(&mut self) -> Option<usize> {
@@ -165,7 +172,7 @@ impl Worker {
     }
 
     /// A range of a source, or of an object of this worker's own; mostly one that may be an inner part.
-    fn copy(&mut self, session: &mut Session<'_>, sources: &Sources) -> io::Result<()> {
+    fn copy(&mut self, session: &mut Session<'_>, sources: &Sources) -> io::Result<Answer> {
         let Some(upload) = self.pick_upload() else { return self.create(session) };
         let own = self.ledger.objects.iter().filter(|(_, object)| !object.content.is_empty());
         let own: Vec<(String, Content)> =
@@ -186,8 +193,7 @@ impl Worker {
         let reply = answered(session.call(&call)?)?;
         assert_eq!(reply.status, 200, "copy of {path}: {}", reply.text());
         let etag = reply.element("ETag").expect("a copied part has an ETag");
-        self.ledger.happened(Some(bare(&etag)));
-        Ok(())
+        Ok(Some(bare(&etag)))
     }
 
     fn range(&mut self, len: u64) -> Range<u64> {
@@ -207,7 +213,7 @@ impl Worker {
         u16::try_from(self.random.within(1..PART_NUMBER_MAX + 1)).expect("small")
     }
 
-    fn upload(&mut self, session: &mut Session<'_>) -> io::Result<()> {
+    fn upload(&mut self, session: &mut Session<'_>) -> io::Result<Answer> {
         let Some(upload) = self.pick_upload() else { return self.create(session) };
         let len = match self.random.within(0..100) {
             0..50 => self.random.within(1..100 * KIB),
@@ -217,11 +223,10 @@ impl Worker {
         self.ledger.doubt = Some(Doubt::Part { upload, number, content: content.clone() });
         let open = &self.ledger.uploads[upload];
         let reply = answered(session.put(upload_part(&open.path, &open.id, number), &content)?)?;
-        self.ledger.happened(Some(etag_of(&reply)));
-        Ok(())
+        Ok(Some(etag_of(&reply)))
     }
 
-    fn complete(&mut self, session: &mut Session<'_>) -> io::Result<()> {
+    fn complete(&mut self, session: &mut Session<'_>) -> io::Result<Answer> {
         match self.pick_upload() {
             Some(upload) if !self.ledger.uploads[upload].parts.is_empty() => {
                 self.complete_upload(session, upload)
@@ -230,7 +235,7 @@ impl Worker {
         }
     }
 
-    fn complete_upload(&mut self, session: &mut Session<'_>, upload: usize) -> io::Result<()> {
+    fn complete_upload(&mut self, session: &mut Session<'_>, upload: usize) -> io::Result<Answer> {
         let open = &self.ledger.uploads[upload];
         let (parts, content) = listable(open);
         let call = complete_upload(&open.path, &open.id, &parts);
@@ -238,19 +243,17 @@ impl Worker {
         let reply = answered(session.call(&call)?)?;
         let etag = reply.element("ETag").as_deref().map(bare);
         assert!(reply.status == 200 && etag.is_some(), "complete: {}", reply.text());
-        self.ledger.happened(etag);
-        Ok(())
+        Ok(etag)
     }
 
-    fn abort(&mut self, session: &mut Session<'_>) -> io::Result<()> {
+    fn abort(&mut self, session: &mut Session<'_>) -> io::Result<Answer> {
         let Some(upload) = self.pick_upload() else { return self.put(session) };
         let open = &self.ledger.uploads[upload];
         let call = abort_upload(&open.path, &open.id);
         self.ledger.doubt = Some(Doubt::Abort { upload });
         let reply = answered(session.call(&call)?)?;
         assert_eq!(reply.status, 204, "{}", reply.text());
-        self.ledger.happened(None);
-        Ok(())
+        Ok(None)
     }
 
     /// Holds the node to the ledger, and the ledger to what the node shows of the request in doubt.
@@ -263,6 +266,13 @@ impl Worker {
         }
         for place in 0..self.ledger.uploads.len() {
             self.verify_upload(&mut session, place, &mut happened);
+        }
+        let answered_late = std::mem::take(&mut self.answered_late);
+        if answered_late && happened.as_ref().is_some_and(|outcome| !outcome.happened) {
+            println!(
+                "answered when the power was going, and did not happen: {:?}",
+                self.ledger.doubt
+            );
         }
         match happened {
             Some(Outcome { happened: true, etag }) => self.ledger.happened(etag),
@@ -364,7 +374,8 @@ impl Worker {
                 continue;
             }
             let path = self.ledger.uploads[upload].path.clone();
-            self.complete_upload(session, upload).expect("the node answers");
+            let etag = self.complete_upload(session, upload).expect("the node answers");
+            self.ledger.happened(etag);
             let mut outcome = None;
             self.verify_object(session, &path, &mut outcome);
             assert!(outcome.is_none(), "nothing is in doubt");
