@@ -5,7 +5,8 @@
 //! lets space come back.
 //! Holds: how many bytes may still be let in, of the data directory's file system and, if it is another one, of the
 //! metadata's. They are measured now and then; in between every write is taken off by the length it announces, so
-//! that a burst cannot eat the reserve between two measurements.
+//! that a burst cannot eat the reserve between two measurements. What a long write has announced and not taken yet
+//! is its claim, and no measurement gives that to another one.
 //! Must not: ask the file system when a request comes in.
 
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Admission {
     left: AtomicU64,
     /// The same of the metadata's file system, if it is another one.
     meta_left: AtomicU64,
+    /// Bytes of writes under way that the file system does not know of yet.
+    claimed: AtomicU64,
 }
 
 impl Admission {
@@ -31,7 +34,8 @@ impl Admission {
     #[must_use]
     pub fn new(reserve: Reserve, metrics: Arc<Metrics>) -> Arc<Self> {
         let unknown = || AtomicU64::new(u64::MAX);
-        Arc::new(Self { reserve, metrics, left: unknown(), meta_left: unknown() })
+        let claimed = AtomicU64::new(0);
+        Arc::new(Self { reserve, metrics, left: unknown(), meta_left: unknown(), claimed })
     }
 
     /// Lets a write of `len` bytes in; false if that would touch the reserve. Of a write that moves no bytes `len`
@@ -43,11 +47,21 @@ impl Admission {
         take(&self.meta_left, meta_len) && take(&self.left, len)
     }
 
+    /// Lets a write of `len` bytes in that takes its time; `None` if that would touch the reserve.
+    #[must_use]
+    pub fn claim(self: &Arc<Self>, len: u64) -> Option<Claim> {
+        self.claimed.fetch_add(len, Ordering::Relaxed);
+        let claim = Claim { admission: self.clone(), len };
+        // Dropped, it claims nothing any more.
+        self.admit(len).then_some(claim)
+    }
+
     /// The data directory's file system was measured.
     pub fn note(&self, space: Space) {
         self.metrics.free_bytes.set(space.free);
         self.metrics.total_bytes.set(space.total);
-        self.left.store(self.beside_reserve(space), Ordering::Relaxed);
+        let claimed = self.claimed.load(Ordering::Relaxed);
+        self.left.store(self.beside_reserve(space).saturating_sub(claimed), Ordering::Relaxed);
     }
 
     /// The metadata's file system, which is another one, was measured.
@@ -68,6 +82,34 @@ impl Admission {
 
     fn beside_reserve(&self, Space { free, total }: Space) -> u64 {
         free.saturating_sub(self.reserve.of(total))
+    }
+}
+
+/// Room that a write was let in for and has not taken yet. Dropped, it counts until the next measurement.
+pub struct Claim {
+    admission: Arc<Admission>,
+    len: u64,
+}
+
+impl Claim {
+    /// So many bytes are taken: the file system counts them from now on.
+    pub fn take(&mut self, len: u64) {
+        let taken = len.min(self.len);
+        self.len -= taken;
+        self.admission.claimed.fetch_sub(taken, Ordering::Relaxed);
+    }
+
+    /// Nothing of it was taken: another write may have it at once.
+    pub fn give_back(self) {
+        let more = |left: u64| Some(left.saturating_add(self.len));
+        // It always has an answer.
+        self.admission.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok();
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.take(self.len);
     }
 }
 
@@ -97,6 +139,26 @@ mod tests {
         assert!(admission.admit(10 * KIB) && !admission.admit(0), "only the reserve is left");
         block_on(admission.measure(&disk)).expect("measured");
         assert!(admission.admit(0) && admission.admit(60 * KIB), "nothing was written after all");
+    }
+
+    #[test]
+    fn a_write_under_way_keeps_its_room_whatever_is_measured() {
+        let admission = Admission::new(Reserve::Bytes(40 * KIB), Arc::new(Metrics::new(1)));
+        let note = |free| admission.note(Space { free, total: 200 * KIB });
+        note(140 * KIB);
+        let mut claim = admission.claim(80 * KIB).expect("room");
+        assert!(admission.claim(30 * KIB).is_none());
+        note(140 * KIB);
+        assert!(!admission.admit(30 * KIB), "nothing of it has been written yet");
+        claim.take(60 * KIB);
+        note(80 * KIB);
+        assert!(!admission.admit(30 * KIB) && admission.admit(20 * KIB));
+        drop(claim);
+        note(80 * KIB);
+        let claim = admission.claim(40 * KIB).expect("what was not written is free again");
+        assert!(!admission.admit(1));
+        claim.give_back();
+        assert!(admission.admit(40 * KIB), "at once");
     }
 
     #[test]

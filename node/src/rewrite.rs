@@ -27,7 +27,6 @@ use protocol::range::ByteRange;
 use crate::blob::blocks::{Blocks, outer_range};
 use crate::blob::{ReadError, TableLoadError};
 use crate::catalog::CatalogError;
-use crate::config::Way;
 use crate::copy::{CopyError, blocks};
 use crate::disk::DiskError;
 use crate::limits;
@@ -191,11 +190,6 @@ impl Rewriter {
     /// Rewrites one blob; false if there is nothing to gain.
     async fn rewrite(&self, blob: BlobId) -> Result<bool, Failure> {
         let Some(mut plan) = self.plan(blob).await? else { return Ok(false) };
-        let needed: u64 = plan.ranges.iter().map(|range| range.len()).sum();
-        let clones = self.machine.copy_rules.ways_for_blocks().next() == Some(Way::Reflink);
-        if !clones && !self.machine.admission.admit(needed) {
-            return Err(Failure::Later("there is no room for it".into()));
-        }
         let (mut after, mut moved, mut tries) = (None, 0, 0);
         loop {
             let files = {

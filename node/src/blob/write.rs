@@ -19,6 +19,7 @@ use meta::record::Extent;
 use meta::table::BLOCK_LEN;
 
 use super::Written;
+use crate::admission::Claim;
 use crate::disk::buffer::BUFFER_LEN;
 use crate::disk::{ALIGN, BlobFile, Buffer, BufferPool, Disk, DiskError};
 use crate::seam::{Clock, Local};
@@ -43,6 +44,8 @@ pub struct BlobWriter {
     pool: Rc<BufferPool>,
     /// What the whole stream was announced to be; it decides on buffers and reservations only.
     expected_len: u64,
+    /// The room that it was let in for, if that is counted.
+    claim: Option<Claim>,
     received: u64,
     reserved: u64,
     /// Where the next write goes.
@@ -77,6 +80,7 @@ impl BlobWriter {
             clock,
             pool,
             expected_len,
+            claim: None,
             received: 0,
             reserved: 0,
             write_at: 0,
@@ -87,6 +91,13 @@ impl BlobWriter {
             since_pause: 0,
             unsound: false,
         })
+    }
+
+    /// Lets the blob take what it writes from `claim`.
+    #[must_use]
+    pub fn claiming(mut self, claim: Claim) -> Self {
+        self.claim = Some(claim);
+        self
     }
 
     /// The bytes received so far.
@@ -242,6 +253,9 @@ impl BlobWriter {
         }
         let upto = padded.min(self.received + RESERVE_AHEAD).max(end);
         self.file.reserve(upto).await?;
+        if let Some(claim) = &mut self.claim {
+            claim.take(upto - self.reserved);
+        }
         self.reserved = upto;
         Ok(())
     }

@@ -15,6 +15,7 @@ use protocol::error::S3Error;
 use protocol::operation::upload_part_copy;
 
 use super::{Call, failure};
+use crate::admission::Claim;
 use crate::blob::BlobWriter;
 use crate::budget::Permit;
 use crate::exchange::BodySource;
@@ -48,9 +49,10 @@ pub(super) async fn store(
     body: &mut dyn BodySource,
     intake: Intake,
 ) -> Result<Received, S3Error> {
-    admit(machine, intake.payload_len().unwrap_or_default())?;
+    let claim = machine.admission.claim(intake.payload_len().unwrap_or_default());
+    let claim = claim.ok_or_else(S3Error::insufficient_storage)?;
     let mut files = NewFiles::none(machine);
-    match receive(machine, body, intake, &mut files).await {
+    match receive(machine, body, intake, (&mut files, claim)).await {
         Ok((digests, Stored { fingerprint, pieces, blobs })) => {
             Ok(Received { digests, fingerprint, pieces, blobs, files })
         }
@@ -65,11 +67,11 @@ async fn receive(
     machine: &Rc<Machine>,
     body: &mut dyn BodySource,
     mut intake: Intake,
-    files: &mut NewFiles,
+    (files, claim): (&mut NewFiles, Claim),
 ) -> Result<(Digests, Stored), S3Error> {
     let mut sink = match intake.payload_len() {
         Some(len) if len > limits::INLINE_LEN_MAX => {
-            Sink::Blob(Box::new(writer(machine, files, len).await?))
+            Sink::Blob(Box::new(writer(machine, files, len).await?.claiming(claim)))
         }
         _ => Sink::Inline(BytesMut::new()),
     };

@@ -3,7 +3,7 @@
 //!
 //! Invariants: a refusal, whatever the file system says and at whatever call, takes the next way and is counted; a
 //! source that is gone or too short is damage, and no way around it is tried. Reading and writing, the last way,
-//! verifies every block.
+//! verifies every block. What moves bytes leaves the reserve of the file system alone.
 //! Cancel: the ids belong to `NewFiles`, which unlinks what was made.
 
 use std::fmt::Display;
@@ -66,6 +66,17 @@ pub(super) async fn by(
     way: Way,
     means: Means,
 ) -> Result<Option<NewBlob>, CopyError> {
+    // Only a clone takes no room.
+    let claim = match means {
+        Means::Clone => None,
+        Means::Copy(_) => match machine.admission.claim(source.range.len()) {
+            None => {
+                refused(machine, way, &DiskError::NoSpace);
+                return Ok(None);
+            }
+            claim => claim,
+        },
+    };
     let target = match files.reserve().await {
         Ok(target) => target,
         // The file system refuses a folder: there may be a way that needs no file.
@@ -82,6 +93,9 @@ pub(super) async fn by(
         }
         Err(error) => {
             files.give_up(target);
+            if let Some(claim) = claim {
+                claim.give_back();
+            }
             match error {
                 DiskError::Missing | DiskError::Truncated => {
                     Err(ReadError::Disk { blob: source.blob, error }.into())
@@ -134,11 +148,12 @@ pub(super) async fn write(
     slices: Vec<PieceSlice>,
 ) -> Result<Written, CopyError> {
     let len = slices.iter().map(PieceSlice::len).sum();
+    let claim = machine.admission.claim(len).ok_or(DiskError::NoSpace)?;
     let mut reader = BlockReader::new(machine.copy_path.clone(), slices);
     let id = files.reserve().await.map_err(CopyError::Lease)?;
     let (disk, clock) = (machine.disk.clone(), machine.clock.clone());
     let pool = machine.copy_pool.clone();
-    let mut writer = BlobWriter::create(disk, clock, pool, id, len).await?;
+    let mut writer = BlobWriter::create(disk, clock, pool, id, len).await?.claiming(claim);
     while let Some(block) = reader.next().await {
         // The one copy in user space: from the read buffer to the write buffer.
         writer.push(&block?).await?;

@@ -11,9 +11,11 @@ use meta::store::{Batch, Space, Store};
 
 use super::{bytes, node_with_bucket};
 use crate::blob::{ReadError, TableLoadError};
+use crate::config::Reserve;
 use crate::disk::DiskError;
-use crate::disk::memory::Call;
+use crate::disk::memory::{Call, MemoryDisk};
 use crate::operation::failure;
+use crate::seam::Local;
 use crate::testing::{TestNode, ask};
 
 /// A node with two objects, deleted but not let go of yet, and their blobs in the order of deletion.
@@ -98,6 +100,26 @@ fn a_lease_whose_folder_cannot_be_made_is_given_back() {
     assert!(ask(&node, query::open_leases).is_empty());
     node.put("/bkt/k", &bytes(5, 100_000));
     assert_eq!(ask(&node, query::open_leases).len(), 1);
+}
+
+/// Many slow uploads together must not get more room than there is: what the metadata needs would go, too.
+#[test]
+fn an_upload_under_way_keeps_its_room() {
+    let node = TestNode::with(MemoryDisk::new(1536 * 1024), |config| {
+        config.disk_reserve = Reserve::Bytes(0);
+    });
+    assert_eq!(node.send("PUT", "/bkt", &[], b"").status, 200);
+    let measure = || node.run(node.machine.admission.measure(&*node.machine.disk));
+    let content = bytes(7, 1 << 20);
+    measure().expect("measured");
+    let mut slow: Local<'_, _> = Box::pin(node.start("PUT", "/bkt/slow", &[], &content));
+    assert!(!node.poll(&mut slow, 5), "it is under way");
+    assert!(!node.disk.blobs().is_empty());
+    measure().expect("measured");
+    assert_eq!(node.send("PUT", "/bkt/late", &[], &content).status, 507);
+    assert_eq!(node.run(slow).status, 200);
+    measure().expect("measured");
+    node.put("/bkt/small", &bytes(8, 100_000));
 }
 
 #[test]
