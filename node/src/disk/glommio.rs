@@ -155,7 +155,11 @@ impl Disk for GlommioDisk {
                     admitted.step(move || open_two(&from, range, &to)).await.map(Arc::new)?;
                 let copied = match copy_in_steps(&admitted, &files, range, by, &wanted).await {
                     Ok(()) => Ok(Unsynced::of_descriptor(target, Arc::clone(&files.target))),
-                    Err(error) => remove(path).await.and(Err(error)),
+                    Err(error) => {
+                        // Closed while it has a name, or the close would give its blocks back, on the shard.
+                        drop(files);
+                        remove(path).await.and(Err(error))
+                    }
                 };
                 drop(birth);
                 copied
