@@ -37,7 +37,7 @@ const LEN_MIN: u64 = 32 << 20;
 /// How old the figures may get.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// After a failure to make a ballast, so many intervals pass until it is tried again.
+/// After a failure, so many intervals pass until a ballast is made again, or the failure told again.
 const FAILED_INTERVALS: u32 = 240;
 
 /// How long the ballast of a file system of `total` bytes is: a hundredth of it, within bounds.
@@ -73,8 +73,10 @@ pub fn make_room(folder: &Path, reserve: Reserve) {
     let ballast = Ballast::of(folder);
     // Where the folder does not exist yet there is no ballast.
     let Ok(space) = raw::space(folder) else { return };
-    if decide(space, ballast.held(), reserve.of(space.total)) == Change::ThrowOff {
-        ballast.throw_off_and_tell(space);
+    if decide(space, ballast.held(), reserve.of(space.total)) == Change::ThrowOff
+        && let Err(error) = ballast.throw_off_and_tell(space)
+    {
+        ballast.tell_that_it_is_stuck(&error);
     }
 }
 
@@ -92,7 +94,7 @@ pub struct RoomKeeper {
 struct Place {
     folder: PathBuf,
     ballast: Ballast,
-    /// Intervals until a ballast may be made again.
+    /// Intervals until a ballast may be made again, or a failure told.
     rest: u32,
 }
 
@@ -104,7 +106,13 @@ impl Place {
     fn keep(&mut self, space: Space, reserve: Reserve) {
         self.rest = self.rest.saturating_sub(1);
         match decide(space, self.ballast.held(), reserve.of(space.total)) {
-            Change::ThrowOff => self.ballast.throw_off_and_tell(space),
+            Change::ThrowOff => match self.ballast.throw_off_and_tell(space) {
+                Err(error) if self.rest == 0 => {
+                    self.rest = FAILED_INTERVALS;
+                    self.ballast.tell_that_it_is_stuck(&error);
+                }
+                Ok(()) | Err(_) => {}
+            },
             Change::Make(len) if self.rest == 0 => match self.ballast.make(len) {
                 Ok(()) => log::info("ballast_made", &[("bytes", &len), ("at", &self.at())]),
                 Err(error) => {
@@ -151,8 +159,13 @@ impl RoomKeeper {
 
     /// Measures and keeps the ballast in order until `stop` says something or is gone.
     pub fn run(mut self, stop: &flume::Receiver<()>) {
+        let mut rest = 0_u32;
         while let Err(flume::RecvTimeoutError::Timeout) = stop.recv_timeout(INTERVAL) {
-            if let Err(error) = self.look() {
+            rest = rest.saturating_sub(1);
+            if let Err(error) = self.look()
+                && rest == 0
+            {
+                rest = FAILED_INTERVALS;
                 log::warn("free_space_unknown", &[("cause", &error)]);
             }
         }
@@ -185,12 +198,15 @@ impl Ballast {
         fs::metadata(&self.path).map_or(0, |facts| facts.len())
     }
 
-    fn throw_off_and_tell(&self, space: Space) {
+    fn throw_off_and_tell(&self, space: Space) -> io::Result<()> {
+        self.throw_off()?;
         let at = self.path.display();
-        match self.throw_off() {
-            Ok(()) => log::warn("ballast_thrown_off", &[("free", &space.free), ("at", &at)]),
-            Err(error) => log::error("ballast_stuck", &[("cause", &error), ("at", &at)]),
-        }
+        log::warn("ballast_thrown_off", &[("free", &space.free), ("at", &at)]);
+        Ok(())
+    }
+
+    fn tell_that_it_is_stuck(&self, error: &io::Error) {
+        log::error("ballast_stuck", &[("cause", error), ("at", &self.path.display())]);
     }
 
     /// Gives its room back.
@@ -297,6 +313,24 @@ mod tests {
         let file = File::create(folder.path().join("filled")).expect("created");
         fill(&file, 3 * MIB + 5).expect("filled");
         assert_eq!(file.metadata().expect("there").len(), 3 * MIB + 5);
+    }
+
+    #[test]
+    fn a_ballast_that_cannot_be_thrown_off_is_tried_at_every_look_and_told_now_and_then() {
+        let folder = tempfile::tempdir().expect("a folder for tests");
+        let mut place = Place::of(folder.path());
+        // A folder in its place cannot be removed as a file.
+        fs::create_dir_all(place.ballast.path.join("in the way")).expect("made");
+        assert!(place.ballast.held() > 0);
+        let full = space(0, 320 * MIB);
+        place.keep(full, Reserve::Bytes(0));
+        assert_eq!(place.rest, FAILED_INTERVALS, "told");
+        place.keep(full, Reserve::Bytes(0));
+        assert_eq!(place.rest, FAILED_INTERVALS - 1, "not again");
+        fs::remove_dir_all(&place.ballast.path).expect("removed");
+        File::create(&place.ballast.path).and_then(|file| file.set_len(1)).expect("made");
+        place.keep(full, Reserve::Bytes(0));
+        assert_eq!(place.ballast.held(), 0, "tried all the same");
     }
 
     #[test]

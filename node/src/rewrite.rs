@@ -304,8 +304,13 @@ impl Rewriter {
 
     async fn make(&self, source: Blocks, files: &mut NewFiles) -> Result<NewBlob, Failure> {
         let made = blocks::blocks(&self.machine, files, source).await;
-        if let Err(CopyError::Read(ReadError::Corrupt { .. })) = &made {
-            self.machine.metrics.corrupt_blocks.add(1);
+        if let Err(CopyError::Read(found)) = &made
+            && is_damage(found)
+        {
+            self.machine.metrics.read_failures.add(1);
+            if matches!(found, ReadError::Corrupt { .. }) {
+                self.machine.metrics.corrupt_blocks.add(1);
+            }
         }
         let (way, new) = made?;
         self.machine.metrics.rewritten(way, new.len);
