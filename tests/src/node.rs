@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use protocol::sign::Credential;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::client::S3;
 use crate::http::{Connection, Reply};
@@ -171,6 +171,16 @@ impl Node {
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.wait();
+    }
+
+    /// Stops every thread of the node where it is (SIGSTOP) and waits until all stand. What is left is to kill it.
+    pub fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+        let id = Pid::from_child(self.child_mut());
+        let (_, status) = waitpid(Some(id), WaitOptions::UNTRACED)
+            .expect("a child can be waited for")
+            .expect("it was waited for");
+        assert!(status.stopped(), "the node has ended by itself: {status:?}");
     }
 
     /// How the node has ended by itself; `None` while it runs.
