@@ -24,9 +24,11 @@ use meta::record::{BlobRecord, Owner};
 use meta::table::BLOCK_LEN;
 use protocol::range::ByteRange;
 
+use crate::admission::Claim;
 use crate::blob::blocks::{Blocks, outer_range};
 use crate::blob::{ReadError, TableLoadError};
 use crate::catalog::CatalogError;
+use crate::config::Way;
 use crate::copy::{CopyError, blocks};
 use crate::disk::DiskError;
 use crate::limits;
@@ -190,6 +192,10 @@ impl Rewriter {
     /// Rewrites one blob; false if there is nothing to gain.
     async fn rewrite(&self, blob: BlobId) -> Result<bool, Failure> {
         let Some(mut plan) = self.plan(blob).await? else { return Ok(false) };
+        // To make some of the blobs and give them up again would be in vain.
+        if !self.has_room_for(&plan) {
+            return Err(Failure::Later("there is no room for it".into()));
+        }
         let (mut after, mut moved, mut tries) = (None, 0, 0);
         loop {
             let files = {
@@ -212,6 +218,17 @@ impl Rewriter {
             }
             (after, tries) = (Some(last), 0);
         }
+    }
+
+    /// Whether the file system has room for the new blobs, as far as they take any.
+    fn has_room_for(&self, plan: &Plan) -> bool {
+        let Machine { copy_rules, admission, .. } = &*self.machine;
+        if copy_rules.ways_for_blocks().next() == Some(Way::Reflink) {
+            return true;
+        }
+        let claim = admission.claim(plan.ranges.iter().map(|range| range.len()).sum());
+        // Each blob asks for its own room when it is made.
+        claim.map(Claim::give_back).is_some()
     }
 
     /// What is to be done with the blob; `None` if there is nothing to gain.
@@ -320,11 +337,13 @@ impl Rewriter {
 
 impl Plan {
     /// Which ranges hold a named one, ascending.
-    fn places_of(&self, named: &[ByteRange]) -> Vec<usize> {
-        let holds = |range: &ByteRange| {
-            named.iter().any(|name| range.start() <= name.start() && name.end() <= range.end())
+    fn places_of(&self, named: &[ByteRange]) -> BTreeSet<usize> {
+        let place_of = |name: &ByteRange| {
+            let place = self.ranges.partition_point(|range| range.end() < name.end());
+            let holds = self.ranges.get(place).is_some_and(|range| range.start() <= name.start());
+            holds.then_some(place)
         };
-        (0..self.ranges.len()).filter(|place| holds(&self.ranges[*place])).collect()
+        named.iter().filter_map(place_of).collect()
     }
 
     fn blocks(&self, range: ByteRange) -> Result<Blocks, Failure> {

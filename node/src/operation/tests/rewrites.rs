@@ -15,8 +15,8 @@ use protocol::tagging::TagSet;
 
 use super::bytes;
 use crate::config::Way;
-use crate::disk::DiskWays;
 use crate::disk::memory::MemoryDisk;
+use crate::disk::{DiskWays, Space as Room};
 use crate::rewrite::Rewriter;
 use crate::seam::Local;
 use crate::testing::{TestNode, ask};
@@ -385,4 +385,30 @@ fn damaged(node: &TestNode, name: &str, damage: fn(&mut Extent, &mut BlobRecord)
     batch.put(Space::Blobs, meta::key::blob(extent.blob), blob.encode());
     batch.put(Space::Objects, at, object.encode());
     node.store.commit(batch).expect("the store is well");
+}
+
+/// Where bytes have to be copied, a rewrite leaves the reserve alone, and makes nothing that it cannot finish.
+#[test]
+fn a_rewrite_that_there_is_no_room_for_waits() {
+    let ways = DiskWays { clone: false, copy_file_range: true, splice: false };
+    let node = node(MemoryDisk::with_ways(1 << 30, ways));
+    let content = bytes(6, 8 * MIB);
+    node.put("/bkt/source", &content);
+    let source = extent_of(&node, "source");
+    let pieces = [0, 4 * MIB].map(|start| part_of(&source, &content, start, 64 * KIB));
+    name(&node, "two", pieces.to_vec());
+    delete(&node, "source");
+    assert_eq!(sparse(&node), 1);
+    let total = 1 << 30;
+    // Room for one of the two new blobs.
+    let free = node.machine.settings.disk_reserve.of(total) + 100 * KIB as u64;
+    node.machine.admission.note(Room { free, total });
+    let ids = || node.run(node.machine.leases.take()).expect("an id").get();
+    let before = ids();
+    rewrite(&node);
+    assert_eq!((ids(), sparse(&node)), (before + 1, 1), "no file was begun");
+    assert_eq!(node.machine.metrics.free_bytes.get(), free);
+    node.machine.admission.note(Room { free: free + MIB as u64, total });
+    rewrite(&node);
+    assert_eq!((node.disk.used(), sparse(&node)), (128 * KIB as u64, 0));
 }
