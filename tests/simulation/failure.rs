@@ -65,7 +65,7 @@ impl Failure {
     /// Everything that somebody needs who wants to know why: the smallest plan found that fails the same way.
     pub(crate) fn story(&self) -> String {
         let (smaller, runs) = self.shrunk();
-        let Failure { plan, step, broken, lines } = &smaller;
+        let Self { plan, step, broken, lines } = &smaller;
         let mut story = format!(
             "seed {}, step {}: {}: {}\n",
             self.plan.seed, self.step, self.broken.predicate, self.broken.what

@@ -46,15 +46,20 @@ struct Operation<E> {
 /// The most operations of one thing that are looked at together; the search keeps them as bits.
 const OPERATIONS_MAX: usize = 128;
 
+/// The most operations without an answer, those under way included, that are looked at together.
+const UNHEARD_MAX: usize = 10;
+
 impl<M: Model> History<M> {
     /// A thing that is in this state.
     pub(crate) fn new(state: M::State) -> Self {
         Self { states: BTreeSet::from([state]), operations: Vec::new(), waiting: 0 }
     }
 
-    /// Whether there is room for another operation before the next [`History::end_of_life`].
+    /// Whether another operation can be judged before what nobody was told of is known to be over: each of those
+    /// doubles the stories that there are to look at.
     pub(crate) fn has_room(&self) -> bool {
-        self.operations.len() + 8 < OPERATIONS_MAX
+        let unheard = self.operations.iter().filter(|one| one.end.is_none() && one.event.is_some());
+        self.operations.len() + 8 < OPERATIONS_MAX && unheard.count() < UNHEARD_MAX
     }
 
     /// An operation begins; `unheard` is what it may do without anybody being told.
@@ -100,6 +105,15 @@ impl<M: Model> History<M> {
             return Ok(());
         }
         self.tell()
+    }
+
+    /// Nothing is under way behind the clients' backs: what is not done by now never will be. If no client waits
+    /// either, the history is told to its end.
+    ///
+    /// # Errors
+    /// As [`History::pause`].
+    pub(crate) fn quiet(&mut self) -> Result<(), String> {
+        if self.waiting > 0 { Ok(()) } else { self.tell() }
     }
 
     /// The node is gone, and what it had not done by now it never will: the history is told to its end.

@@ -10,6 +10,7 @@ mod doors;
 mod executor;
 mod failure;
 mod history;
+mod life;
 mod oracle;
 mod plan;
 mod predicates;

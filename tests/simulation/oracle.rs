@@ -289,11 +289,27 @@ impl Oracle {
     /// # Errors
     /// What cannot be told.
     pub(crate) fn end_of_life(&mut self) -> Result<(), String> {
+        self.each(History::end_of_life, History::end_of_life)
+    }
+
+    /// The node has nothing to do but for those who wait for an answer.
+    ///
+    /// # Errors
+    /// What cannot be told.
+    pub(crate) fn quiet(&mut self) -> Result<(), String> {
+        self.each(History::quiet, History::quiet)
+    }
+
+    fn each(
+        &mut self,
+        of_key: impl Fn(&mut History<Keys>) -> Result<(), String>,
+        of_upload: impl Fn(&mut History<Uploads>) -> Result<(), String>,
+    ) -> Result<(), String> {
         for (key, history) in self.keys.iter_mut().enumerate() {
-            history.end_of_life().map_err(|story| format!("key {:?}: {story}", KEYS[key]))?;
+            of_key(history).map_err(|story| format!("key {:?}: {story}", KEYS[key]))?;
         }
         for (upload, history) in self.upload_histories.iter_mut().enumerate() {
-            history.end_of_life().map_err(|story| format!("upload {upload}: {story}"))?;
+            of_upload(history).map_err(|story| format!("upload {upload}: {story}"))?;
         }
         Ok(())
     }
@@ -686,7 +702,8 @@ impl Oracle {
         let etags = answer.elements("ETag");
         let mut seen = BTreeMap::new();
         for (number, etag) in numbers.iter().zip(etags) {
-            let number: u16 = number.parse().map_err(|_| format!("part {number:?}"))?;
+            let number: u16 =
+                number.parse().map_err(|error| format!("part {number:?}: {error}"))?;
             let same = |part: &&StoredPart| part.etag.as_ref() == Some(&etag);
             let parts: Vec<Part> = (0..)
                 .zip(&self.parts)

@@ -110,7 +110,7 @@ impl Plan {
             },
             crashes: *random.pick(&[0, 0, 10, 30, 80]),
             power_cuts: *random.pick(&[0, 50, 100, 100]),
-            departures: *random.pick(&[0, 0, 20, 100]),
+            departures: *random.pick(&[0, 0, 50, 300]),
             stalls: *random.pick(&[0, 30, 100, 300]),
             flips: if random.chance(10) { *random.pick(&[10, 50]) } else { 0 },
             broken_bodies: *random.pick(&[0, 0, 5, 20]),

@@ -31,6 +31,7 @@ pub(crate) struct Workload {
     /// The key that was asked for last, and how often in a hundred the next request is for it too.
     last: usize,
     heat: u64,
+    to_delete: Option<usize>,
 }
 
 impl Workload {
@@ -43,11 +44,14 @@ impl Workload {
             keys.remove(at);
         }
         let (last, heat) = (keys[0], *random.pick(&[0, 30, 70]));
-        Self { random, next_content: 1, keys, last, heat }
+        Self { random, next_content: 1, keys, last, heat, to_delete: None }
     }
 
     /// The next request; `None` if nothing comes to mind just now.
     pub(crate) fn next(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+        if let Some(key) = self.to_delete.take().filter(|key| oracle.has_room(*key)) {
+            return Some((Action::Delete { key }, to_key("DELETE", key)));
+        }
         let mut drawn = self.random.within(0..100);
         let known = oracle.likely.iter().flatten().count();
         if known == 0 && ((23..45).contains(&drawn) || (63..80).contains(&drawn)) {
@@ -86,6 +90,11 @@ impl Workload {
             sent.cut_after = Some(self.below(sent.body.len()));
         }
         room_for(&action, oracle).then_some((action, sent))
+    }
+
+    /// The next request deletes this key.
+    pub(crate) fn delete_next(&mut self, key: usize) {
+        self.to_delete = Some(key);
     }
 
     fn below(&mut self, count: usize) -> usize {

@@ -1,38 +1,28 @@
-//! Room: a node from one crash to the next, on the disk and store that outlive it, and the steps that it goes.
+//! Room: the steps of a run, on a disk and a store that outlive the node.
 //!
 //! A step is one of: one task polled, one turn of a stage, time moved to the next timer, a request sent, a client gone,
 //! a crash. Which one is drawn from the seed.
-//! Holds: disk, store, time and oracle for the whole run; tasks, stages and machines for one life of the node.
+//! Holds: disk, store, time and oracle for the whole run, and one life of the node after the other.
 //! Invariant: nothing that a node does after the moment of a crash reaches disk or store.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use meta::memory::{Fate, MemoryStore};
-use meta::query;
-use node::admission::Admission;
-use node::bell;
-use node::catalog::{Catalog, CommitStage, ReadStage, ThreadMailbox};
-use node::disk::Disk;
+use meta::store::{Store, StoreError};
 use node::disk::memory::MemoryDisk;
-use node::epoch::EpochBoard;
-use node::flush::{FlushQueue, FlushStage};
-use node::machine::{Machine, MachineParts};
 use node::metrics::Metrics;
-use node::recover;
 use node::seam::Clock;
 use node::stage::Turn;
-use node::start::look_after;
 use tenon_tests::random::{Random, mix};
 
 use crate::client::{Answered, exchange};
-use crate::clock::{SeededBytes, VirtualClock};
-use crate::doors::{NotedFlush, NotedMailbox, Waiting};
-use crate::executor::{Executor, TaskId};
-use crate::oracle::{BUCKETS, Excuses, Oracle, PASSING, Ticket};
+use crate::clock::VirtualClock;
+use crate::doors::Waiting;
+use crate::executor::TaskId;
+use crate::life::Life;
+use crate::oracle::{Action, BUCKETS, Excuses, Oracle, PASSING, Ticket};
 use crate::plan::{Plan, Planted};
 use crate::predicates::{self, Broken, Known, broken};
 use crate::trace::{Kind, Trace};
@@ -43,9 +33,6 @@ const STEPS_TO_REST_MAX: u64 = 400_000;
 
 /// Virtual time in which everything that takes its time must have had it.
 const REST_MS_MAX: u64 = 60_000;
-
-/// How old the figures of free space get.
-const MEASURE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Everything of one run.
 pub(crate) struct World {
@@ -65,26 +52,6 @@ pub(crate) struct World {
     /// Steps until the crash strikes at the latest, and whether the power goes.
     crash_armed: Option<(u64, bool)>,
     pub(crate) trace: Trace,
-}
-
-/// A node from its start to its end.
-struct Life {
-    tasks: Rc<Executor>,
-    machines: Vec<Rc<Machine>>,
-    started: Rc<RefCell<Option<Result<(), String>>>>,
-    commit: CommitStage,
-    flush: FlushStage,
-    read: ReadStage,
-    board: Arc<EpochBoard>,
-    waiting: Rc<Waiting>,
-    /// A call of the disk may go on that nobody waits for.
-    unseen: bool,
-    /// Tasks that stand still, and until when.
-    stalled: BTreeMap<TaskId, u64>,
-    /// Kept up to date for a collector that shall see no epochs.
-    blind_board: Arc<EpochBoard>,
-    /// Steps until the process is gone, once its store has failed.
-    doomed: Option<u64>,
 }
 
 /// A request under way.
@@ -163,8 +130,7 @@ impl World {
         use meta::command::CreateBucket;
         use meta::id::Sequence;
         use meta::round::Round;
-        use meta::store::Store;
-        let failed = |error: meta::store::StoreError| broken("store", error.to_string());
+        let failed = |error: StoreError| broken("store", error.to_string());
         let mut round = Round::begin(&*self.store, Sequence::new(1)).map_err(failed)?;
         let config = self.plan.config();
         for (_, name) in BUCKETS.iter().enumerate().filter(|(at, _)| *at != PASSING) {
@@ -179,87 +145,10 @@ impl World {
         self.store.commit(round.finish()).map_err(failed)
     }
 
-    /// The node starts: its stages, its machines, the sweep, the background tasks; then it serves.
     fn start(&mut self) {
-        let plan = &self.plan;
-        let last = query::last_sequence(&*self.store).expect("the store was opened anew");
-        let board = EpochBoard::new(plan.shards, last);
-        let metrics = Arc::new(Metrics::new(plan.shards));
-        let (ring, ear) = bell::bell();
-        let store = self.store.clone();
-        let (mailbox, commit, read) =
-            ThreadMailbox::new(store, board.clone(), metrics.clone(), ring);
-        let (flush, flush_stage) = FlushQueue::new(Arc::new(self.disk.clone()), metrics.clone());
-        let (tasks, waiting) = (Executor::new(), Rc::new(Waiting::default()));
-        let catalog = Catalog::new(Rc::new(NotedMailbox { mailbox, waiting: waiting.clone() }));
-        let disk: Rc<dyn Disk> = Rc::new(self.disk.clone());
-        let flush = Rc::new(NotedFlush {
-            queue: flush,
-            waiting: waiting.clone(),
-            tasks: tasks.clone(),
-            planted: plan.planted,
-        });
-        let settings = Arc::new(plan.config());
-        let admission = Admission::new(settings.disk_reserve, metrics.clone());
-        let clock = Rc::new(self.clock.clone());
-        let machines = (0..plan.shards).map(|shard| {
-            Machine::assemble(MachineParts {
-                settings: settings.clone(),
-                disk: disk.clone(),
-                catalog: catalog.clone(),
-                admission: admission.clone(),
-                flush: flush.clone(),
-                clock: clock.clone(),
-                random: Rc::new(SeededBytes(RefCell::new(Random::from_seed(
-                    self.random.next_u64(),
-                )))),
-                spawn: tasks.clone(),
-                metrics: metrics.clone(),
-                board: board.clone(),
-                shard,
-                shards: plan.shards,
-                folder_slots: plan.folder_slots,
-            })
-        });
-        let machines: Vec<Rc<Machine>> = machines.collect();
-        let first = machines[0].clone();
-        let started = Rc::new(RefCell::new(None));
-        let blind_board = EpochBoard::new(plan.shards, last);
-        let blind = plan.planted == Some(Planted::CollectorIgnoresEpochs);
-        let seen_board = if blind { blind_board.clone() } else { board.clone() };
-        let (say, spawn) = (started.clone(), tasks.clone());
-        let too_eager = plan.planted == Some(Planted::SweepTooEager);
-        tasks.add(Box::pin(async move {
-            if too_eager {
-                sweep_all(&catalog, &*disk).await;
-            }
-            if let Err(error) = recover::sweep(&catalog, &*disk).await {
-                *say.borrow_mut() = Some(Err(format!("the sweep failed: {error:?}")));
-                return;
-            }
-            if let Err(error) = admission.measure(&*disk).await {
-                *say.borrow_mut() = Some(Err(format!("the disk cannot be measured: {error}")));
-                return;
-            }
-            look_after(&first, seen_board, &*spawn, ear);
-            spawn.add(Box::pin(keep_measuring(admission, disk, clock)));
-            *say.borrow_mut() = Some(Ok(()));
-        }));
+        let Self { plan, disk, store, clock, random, .. } = self;
+        self.life = Some(Life::start(plan, disk, store, clock, random));
         self.trace.step(self.step, Kind::Start, 0);
-        self.life = Some(Life {
-            tasks,
-            machines,
-            started,
-            commit,
-            flush: flush_stage,
-            read,
-            board,
-            waiting,
-            unseen: true,
-            stalled: BTreeMap::new(),
-            blind_board,
-            doomed: None,
-        });
     }
 
     fn life(&mut self) -> &mut Life {
@@ -288,6 +177,9 @@ impl World {
             self.trace.step(self.step, Kind::Departure, gone.task.0);
             self.life().tasks.drop_task(gone.task);
             self.oracle.lost(&gone.ticket);
+            if self.random.chance(50) {
+                self.ambush(&gone);
+            }
             return Ok(());
         }
         let may_ask = self.requests_left > 0;
@@ -296,6 +188,18 @@ impl World {
             self.step = self.plan.steps;
         }
         Ok(())
+    }
+
+    /// What a client that has gone leaves behind stands still, and what it worked on is taken away meanwhile.
+    fn ambush(&mut self, gone: &Pending) {
+        let until = self.clock.elapsed_ms() + self.random.within(100..2_000);
+        let life = self.life();
+        for task in life.tasks.runnable().into_iter().filter(|task| *task > gone.task) {
+            life.stalled.insert(task, until);
+        }
+        if let Action::CopyPart { source, .. } = gone.ticket.action() {
+            self.workload.delete_next(*source);
+        }
     }
 
     /// A bit of some file turns over. Its bytes, and those of its clones, are nothing to compare from here on.
@@ -356,7 +260,7 @@ impl World {
         let serving = matches!(*life.started.borrow(), Some(Ok(()))) && life.doomed.is_none();
         let mut runnable = life.tasks.runnable();
         runnable.retain(|task| !life.stalled.contains_key(task));
-        let stage = |waits: &Cell<bool>| life.doomed.is_none() && waits.get();
+        let stage = |waits: &std::cell::Cell<bool>| life.doomed.is_none() && waits.get();
         let choices = [
             (weights.task * u64::from(!runnable.is_empty()), Step::Task(TaskId(0))),
             (weights.commit * u64::from(stage(&life.waiting.commit)), Step::Commit),
@@ -411,6 +315,10 @@ impl World {
                 self.trace.step(self.step, Kind::Unseen, u64::from(turn == Turn::Worked));
             }
             Step::Time => {
+                if self.clock_is_all_there_is() && self.life().stalled.is_empty() {
+                    let told = self.oracle.quiet();
+                    told.map_err(|why| broken("answers_are_true", why))?;
+                }
                 self.clock.advance();
                 self.disk.set_now(self.clock.now());
                 let now = self.clock.elapsed_ms();
@@ -601,25 +509,6 @@ impl World {
 
     fn below(&mut self, count: usize) -> usize {
         usize::try_from(self.random.within(0..count as u64)).expect("a count fits")
-    }
-}
-
-/// What a thread of the node does: measures the room every now and then.
-async fn keep_measuring(admission: Arc<Admission>, disk: Rc<dyn Disk>, clock: Rc<VirtualClock>) {
-    loop {
-        clock.sleep(MEASURE_INTERVAL).await;
-        // The figures stay as they were, if it fails.
-        admission.measure(&*disk).await.ok();
-    }
-}
-
-/// A sweep that does not look at records.
-async fn sweep_all(catalog: &Catalog, disk: &dyn Disk) {
-    let leases = catalog.ask(query::open_leases).await.unwrap_or_default();
-    for (folder, _) in leases {
-        for blob in disk.list_folder(folder).await.unwrap_or_default() {
-            disk.move_to_lost(blob).await.ok();
-        }
     }
 }
 
