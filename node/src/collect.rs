@@ -69,9 +69,11 @@ impl Collector {
     /// Collects whenever something was committed, until nobody can commit any more.
     pub async fn run(&self, committed: &Ear) {
         loop {
-            match self.pass().await {
-                Ok(held_back) => {
-                    if !held_back && !self.something_to_do(committed).await {
+            let oldest = self.board.oldest();
+            match self.pass_up_to(oldest).await {
+                Ok(true) => self.until_less_is_held_back(oldest).await,
+                Ok(false) => {
+                    if !self.something_to_do(committed).await {
                         return;
                     }
                     self.clock.sleep(GATHER).await;
@@ -96,13 +98,26 @@ impl Collector {
         }
     }
 
+    /// As long as the same operation is the oldest one, another pass would look through all that is held back and
+    /// find nothing that may go; a download may take hours. Files that could not be unlinked do not wait for it.
+    async fn until_less_is_held_back(&self, oldest: Sequence) {
+        self.clock.sleep(GATHER).await;
+        while self.board.oldest() == oldest && self.damaged.files.borrow().is_empty() {
+            self.clock.sleep(GATHER).await;
+        }
+    }
+
     /// Lets go of everything that may go; says whether something is held back. Each step is tried whatever became
     /// of the ones before: they do not need each other.
     ///
     /// # Errors
     /// The last one of the catalog; what was not let go of is tried again with the next pass.
     pub async fn pass(&self) -> Result<bool, CatalogError> {
-        let oldest = self.board.oldest();
+        self.pass_up_to(self.board.oldest()).await
+    }
+
+    /// A pass over what no operation needs that began at `oldest` or later.
+    async fn pass_up_to(&self, oldest: Sequence) -> Result<bool, CatalogError> {
         let released = self.release(oldest).await;
         let taken = self.take(oldest).await;
         self.unlink_taken().await?;

@@ -165,9 +165,9 @@ impl TestNode {
         self.stages.turn() && tasks == 0
     }
 
-    /// Answers one question, and lets nothing else go on.
-    pub(crate) fn answer_a_question(&self) {
-        self.stages.read.turn();
+    /// Answers one question if one was asked, and lets nothing else go on.
+    pub(crate) fn answer_a_question(&self) -> Turn {
+        self.stages.read.turn()
     }
 
     /// Polls `future` so many times, and lets all else go on after each; says whether it is done.

@@ -10,12 +10,14 @@ use meta::query;
 use meta::store::{Batch, Space, Store};
 
 use super::{bytes, node_with_bucket};
+use crate::bell;
 use crate::blob::{ReadError, TableLoadError};
 use crate::config::Reserve;
 use crate::disk::DiskError;
 use crate::disk::memory::{Call, MemoryDisk};
 use crate::operation::failure;
 use crate::seam::Local;
+use crate::stage::Turn;
 use crate::testing::{TestNode, ask};
 
 /// A node with two objects, deleted but not let go of yet, and their blobs in the order of deletion.
@@ -74,6 +76,26 @@ fn a_file_that_cannot_be_unlinked_holds_no_other_up() {
     node.time.millis.set(node.time.millis.get() + 5_000);
     node.run(collector.pass()).expect("nothing fails");
     assert!(node.disk.blobs().is_empty(), "after a while it is tried again");
+}
+
+/// A download may take hours, and what it holds back may be a million things.
+#[test]
+fn what_is_held_back_is_not_looked_through_again_and_again() {
+    let (node, _) = with_garbage();
+    let reader = node.machine.epochs.enter();
+    let collector = node.collector();
+    let (ring, ear) = bell::bell();
+    let mut running: Local<'_, ()> = Box::pin(collector.run(&ear));
+    assert!(!node.poll(&mut running, 1000), "both are released, and not taken");
+    assert_eq!(node.disk.blobs().len(), 2);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..100 {
+        assert!(running.as_mut().poll(&mut context).is_pending());
+        assert_eq!(node.answer_a_question(), Turn::Idle);
+    }
+    drop((reader, ring));
+    assert!(node.poll(&mut running, 1000), "the reader has gone");
+    assert!(node.disk.blobs().is_empty());
 }
 
 #[test]
