@@ -24,7 +24,7 @@ use crate::copy::plan::Rules;
 use crate::disk::Disk;
 use crate::disk::copier::Copiers;
 use crate::disk::glommio::GlommioDisk;
-use crate::disk::raw::{DataDirectory, Facts};
+use crate::disk::raw::{self, DataDirectory, Facts};
 use crate::disk::sync::FileSyncer;
 use crate::epoch::EpochBoard;
 use crate::exchange::{Request, Response};
@@ -120,6 +120,7 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
 
 /// Locks and checks the data directory. A full one gets room first: nothing could be tried there otherwise.
 fn open_data(config: &Config) -> Result<DataDirectory, String> {
+    refuse_without_blobs(&config.data)?;
     let make_room = |path: &Path| ballast::make_room(path, config.disk_reserve);
     let data = DataDirectory::open_after(&config.data, make_room);
     let data = data.map_err(|error| error.to_string())?;
@@ -131,6 +132,20 @@ fn open_data(config: &Config) -> Result<DataDirectory, String> {
         ));
     }
     Ok(data)
+}
+
+/// The folder of the blobs is made before the format is written. If it is gone, an empty one in its place would deny
+/// every object's bytes, and a repair would take it for the truth.
+fn refuse_without_blobs(data: &Path) -> Result<(), String> {
+    let blobs = raw::blobs(data);
+    let there = blobs.try_exists().map_err(|error| format!("{}: {error}", blobs.display()))?;
+    if !there && data.exists() && format::read(data)? {
+        return Err(format!(
+            "{} is missing, but the data directory is not new: mount or restore what was there",
+            blobs.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Measures the room now; what it gives goes on measuring and keeps the ballast.

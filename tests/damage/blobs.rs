@@ -115,6 +115,28 @@ fn copies_of_damage_are_refused() {
     patient.node.stop();
 }
 
+/// As when a disk is not mounted: neither a start nor a repair takes nothing for all there is.
+#[test]
+fn a_missing_folder_of_blobs_is_refused_and_nothing_is_repaired() {
+    let mut patient = Patient::new();
+    patient.put("/damage/inline", 100);
+    patient.put("/damage/blob", MIB);
+    patient.node.stop();
+    let (blobs, away) = (patient.node.data().join("blobs"), patient.node.data().join("away"));
+    fs::rename(&blobs, &away).expect("it can be renamed");
+    let said = patient.must_refuse_to_start("no blobs");
+    assert!(said.contains("blobs is missing"), "{said}");
+    let checked = patient.node.fsck(&["--repair"]);
+    assert_eq!(checked.code, 8, "{}", checked.text);
+    assert!(checked.text.contains("blobs"), "{}", checked.text);
+    assert!(!blobs.exists(), "nothing was made");
+    fs::rename(&away, &blobs).expect("it can be renamed");
+    patient.node.must_be_clean(&["--verify"]);
+    patient.node.start_again();
+    patient.others_must_be_whole(&[]);
+    patient.node.stop();
+}
+
 #[test]
 fn fsck_finds_damaged_blobs_and_sets_them_aside() {
     let mut patient = wounded();

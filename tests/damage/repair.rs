@@ -24,7 +24,7 @@ fn a_repair_takes_out_what_is_damaged_and_keeps_the_rest() {
     }
     let lost = files_below(&patient.node.data().join("lost"));
     let called = |front: &str| lost.iter().find(|path| name(path).starts_with(front));
-    assert!(called("000000ff-007").is_some() && called("stray-").is_some(), "{lost:?}");
+    assert!(called("orphan-000000ff-007").is_some() && called("stray-").is_some(), "{lost:?}");
     let records = fs::read_to_string(called("records-").expect("records")).expect("text");
     let told = |path: &str| records.contains(&format!("object {}", path.trim_start_matches('/')));
     assert!(TOUCHED.iter().all(|path| told(path)), "{records}");

@@ -484,6 +484,9 @@ proptest! {
                 len => world.files.lens.extend([(*which.get(&blobs), len * 70_000)]),
             }
         }
+        // Whoever only looks comes to an end, whatever there is.
+        invariant::examine(&world.store).expect("a store");
+        drop(touched(&world.store, &mut |_, _, _| {}));
         let planned = plan(&world.store, &world.files).expect("a plan");
         let small = Small { store: &world.store, left: Cell::new(cut), kept };
         drop(small.carry_out(&planned));

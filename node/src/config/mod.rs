@@ -323,7 +323,8 @@ Exit codes: 0 a node can run here, 1 it cannot, 2 usage";
 const FSCK_HELP: &str = "\
 Without --repair nothing is changed. With it, nothing is deleted either: files that nobody names, and those of objects
 that cannot be served whole any more, go to lost/ in the data directory; records go to lost/records-<time>.jsonl
-first; each object, upload and part that is taken out is told. Damaged bytes are found with --verify only.
+first; each object, upload and part that is taken out is told. All of it stays there until somebody removes it.
+Damaged bytes are found with --verify only.
 It takes about 1.5 KiB of memory for each object and part, and nothing for the bytes of small objects.
 Exit codes: 0 all is well, 1 all that was found is repaired, 2 usage, 4 problems are left, 8 could not check";
 

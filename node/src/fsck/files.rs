@@ -62,6 +62,10 @@ pub(super) struct FolderFacts {
 /// Looks at everything.
 pub(super) fn walk(data: &Path) -> io::Result<Walk> {
     let mut walk = Walk::default();
+    // A start makes it before the format is written: without it something is amiss with the directory, not with all
+    // that it held.
+    fs::metadata(raw::blobs(data))
+        .map_err(|error| io::Error::new(error.kind(), format!("blobs: {error}")))?;
     for entry in entries(&raw::blobs(data))? {
         let (name, path, facts) = entry?;
         match folder_of(&name).filter(|folder| folder.get() <= FOLDER_MAX) {
@@ -124,9 +128,9 @@ fn is_probe(name: &str) -> bool {
     name.starts_with(".probe-")
 }
 
-/// What a repair puts into the lost folder, besides blobs.
+/// What a repair puts into the lost folder. A node empties that folder of its own leavings only.
 fn is_ours_in_lost(name: &str) -> bool {
-    [RECORDS, STRAY, TAIL].iter().any(|front| name.starts_with(front))
+    [ORPHAN, RECORDS, STRAY, TAIL].iter().any(|front| name.starts_with(front))
 }
 
 /// Compares the files with the records, and tells what does not fit.
@@ -211,7 +215,9 @@ const FOLDER_MAX: u64 = 1 << 50;
 /// What a line about files is marked with.
 pub(super) const FILES: &str = "files";
 
-/// How names begin that a repair gives in the lost folder: records, strays, ends of files that were too long.
+/// How names begin that a repair gives in the lost folder: blobs that nobody names, records, strays, ends of files that
+/// were too long.
+pub(super) const ORPHAN: &str = "orphan-";
 pub(super) const RECORDS: &str = "records-";
 pub(super) const STRAY: &str = "stray-";
 pub(super) const TAIL: &str = "tail-";

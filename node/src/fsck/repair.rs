@@ -1,8 +1,8 @@
 //! Room: carrying a repair out: records first, then files.
 //!
 //! Invariants: a record is written down in `lost/`, durably, before it is taken out; a file that nobody names is
-//! moved there, never deleted; an end that a file has too much is copied there before it is cut off. A repair that
-//! was cut off is begun again: nothing of it has to be undone.
+//! moved there, never deleted, and gets a name there that no node ever removes; an end that a file has too much is
+//! copied there before it is cut off. A repair that was cut off is begun again: nothing of it has to be undone.
 //! May touch: the metadata store, `blobs/` and `lost/`, of a data directory that this process holds alone.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use meta::invariant;
 use meta::repair::{self, Plan, Taken};
 use meta::rocks::RocksStore;
 
-use super::files::{FILES, RECORDS, STRAY, TAIL, Walk};
+use super::files::{FILES, ORPHAN, RECORDS, STRAY, TAIL, Walk};
 use super::report::{Kind, Report, object};
 use crate::disk::glommio::{blob_path, folder_path, lost_name};
 use crate::disk::raw;
@@ -167,7 +167,7 @@ impl Files<'_, '_> {
                 // The next start sweeps the open leases, the collector unlinks what is taken.
                 None if known.taken.contains(blob) => {}
                 None if known.open_leases.contains(&blob.folder()) => {}
-                None => self.move_away(&path, &lost_name(*blob))?,
+                None => self.move_away(&path, &format!("{ORPHAN}{}", lost_name(*blob)))?,
             }
         }
         for stray in &walk.strays {
