@@ -9,6 +9,7 @@ use meta::id::{BlobId, FolderId};
 use meta::invariant::{self, Report};
 use meta::query;
 use meta::record::BlobRecord;
+use meta::repair;
 use meta::store::Store;
 use meta::table::{BLOCK_LEN, PAGE_BLOCKS};
 use node::disk::memory::MemoryDisk;
@@ -79,6 +80,27 @@ pub(crate) fn always(
         }
     }
     Ok(())
+}
+
+/// A check would find nothing and a repair would take nothing away, whatever the node was in the middle of.
+///
+/// # Errors
+/// What a repair would do to data that is sound.
+pub(crate) fn nothing_to_repair(store: &dyn Store, disk: &MemoryDisk) -> Result<(), Broken> {
+    let len = |blob: BlobId| disk.durable_len(blob).map(|len| (blob, len));
+    let folders = disk.folders().into_iter().map(FolderId::get);
+    let files = repair::Files {
+        lens: disk.blobs().into_iter().filter_map(len).collect(),
+        last_folder: folders.max().unwrap_or_default(),
+        ..repair::Files::default()
+    };
+    let plan = repair::plan(store, &files);
+    let plan = plan.map_err(|error| broken("store", error.to_string()))?;
+    if plan.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{:?}, {:?}", plan.removals.first(), plan.fixes.first());
+    Err(broken("nothing_sound_is_repaired", what))
 }
 
 /// A blob's bytes are those that its block table describes, as far as the table goes.

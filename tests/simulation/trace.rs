@@ -89,6 +89,9 @@ impl Trace {
         if let Some(way) = answer.header("x-tenon-copy-way") {
             self.note(format!("copied by {way}"));
         }
+        if let (Action::Complete { list, .. }, 200) = (action, answer.status) {
+            self.note(format!("completed of {} parts", list.len()));
+        }
         let body =
             answer.body.iter().fold(0, |sum: u64, byte| sum.wrapping_mul(31) + u64::from(*byte));
         self.hash = mix(self.hash ^ step ^ (u64::from(answer.status) << 32) ^ mix(body));

@@ -432,6 +432,7 @@ impl World {
         self.known.forget();
         self.oracle.end_of_life().map_err(|why| broken("answers_are_true", why))?;
         predicates::always(&*self.store, &self.disk, &mut self.known)?;
+        predicates::nothing_to_repair(&*self.store, &self.disk)?;
         self.start();
         Ok(())
     }
