@@ -12,6 +12,7 @@ pub mod fingerprint;
 pub mod id;
 pub mod invariant;
 pub mod key;
+pub mod log_tail;
 pub mod memory;
 pub mod query;
 pub mod record;

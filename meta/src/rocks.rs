@@ -4,7 +4,8 @@
 //! Holds: the open database, its one cache (blocks, inline bytes and write buffers together) and the
 //! reason of the first failed commit, after which nothing is answered.
 //! Invariants: each commit is one write batch, in the log and synced before it returns. A damaged log is
-//! an error at open, save a torn record at its very end, which no commit was ever answered for.
+//! an error at open, save a torn record at its very end, which no commit was ever answered for (`log_tail` tells
+//! one from the other where RocksDB cannot).
 //! Cost: one sync of the log a commit. Write buffers are flushed when together they pass half the cache,
 //! and writes wait where a space has filled two before the first is flushed.
 //! Source: <https://github.com/facebook/rocksdb/wiki>, pages "WAL Recovery Modes", "BlobDB", "Write
@@ -22,6 +23,7 @@ use rocksdb::{
     ReadOptions, ReadTier, WriteBatch, WriteBufferManager, WriteOptions,
 };
 
+use crate::log_tail::{Logs, TornTail, logs};
 use crate::store::{Batch, Peek, Space, Store, StoreError, Visit};
 
 /// A [`Store`] in a folder of a file system.
@@ -30,6 +32,7 @@ pub struct RocksStore {
     cache: Cache,
     buffers: WriteBufferManager,
     failed: OnceLock<String>,
+    torn: Option<TornTail>,
 }
 
 /// What a store takes of disk and memory, in bytes, as far as it knows.
@@ -69,28 +72,33 @@ impl RocksStore {
     pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
         make_folder(path)
             .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
-        let cache = Cache::new_lru_cache(cache_bytes);
-        let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
-            cache_bytes / 2,
-            // A stall would wait for ever for a flush that a full disk has ended. The number of write
-            // buffers bounds them too, and there a failed flush is seen.
-            false,
-            cache.clone(),
-        );
-        let spaces = Space::ALL.map(|space| {
-            ColumnFamilyDescriptor::new(space.name(), space_options(space, &cache, cache_bytes))
-        });
-        // RocksDB insists on it; nothing is ever put there.
-        let mut unused = Options::default();
-        unused.set_write_buffer_size(WRITE_BUFFER_LEN_MIN);
-        let unused = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, unused);
-        let db = DB::open_cf_descriptors(
-            &store_options(&buffers, cache_bytes),
-            path,
-            spaces.into_iter().chain([unused]),
-        )
-        .map_err(unopened)?;
-        Ok(Self { db, cache, buffers, failed: OnceLock::new() })
+        or_without_torn_tail(path, |recovery| {
+            let cache = Cache::new_lru_cache(cache_bytes);
+            let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
+                cache_bytes / 2,
+                // A stall would wait for ever for a flush that a full disk has ended. The number of write
+                // buffers bounds them too, and there a failed flush is seen.
+                false,
+                cache.clone(),
+            );
+            let spaces = Space::ALL.map(|space| {
+                ColumnFamilyDescriptor::new(space.name(), space_options(space, &cache, cache_bytes))
+            });
+            // RocksDB insists on it; nothing is ever put there.
+            let mut unused = Options::default();
+            unused.set_write_buffer_size(WRITE_BUFFER_LEN_MIN);
+            let unused = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, unused);
+            let mut options = store_options(&buffers, cache_bytes);
+            options.set_wal_recovery_mode(recovery);
+            let db = DB::open_cf_descriptors(&options, path, spaces.into_iter().chain([unused]))?;
+            Ok(Self { db, cache, buffers, failed: OnceLock::new(), torn: None })
+        })
+    }
+
+    /// The record at the end of the log that was passed over when the store was opened: a power cut had torn it.
+    #[must_use]
+    pub fn torn_tail(&self) -> Option<&TornTail> {
+        self.torn.as_ref()
     }
 
     /// What the store takes now. Asks memory only.
@@ -125,32 +133,39 @@ impl RocksStore {
             let what = format!("there is no store in {}: {error}", path.display());
             return Err(StoreError::Failed(what));
         }
-        let cache = Cache::new_lru_cache(cache_bytes);
-        let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
-            cache_bytes / 2,
-            false,
-            cache.clone(),
-        );
-        let mut options = store_options(&buffers, cache_bytes);
-        options.create_if_missing(false);
-        options.create_missing_column_families(false);
-        // Tables are opened when they are asked for, so that a damaged one is met there.
-        options.set_max_open_files(OPEN_TABLES_READ_ONLY);
-        options.set_paranoid_checks(false);
-        // RocksDB would begin a log of its own in the folder.
-        options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| {}));
-        let spaces = Space::ALL.map(|space| {
-            ColumnFamilyDescriptor::new(space.name(), space_options(space, &cache, cache_bytes))
-        });
-        let unused = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, Options::default());
-        let db = DB::open_cf_descriptors_read_only(
-            &options,
-            path,
-            spaces.into_iter().chain([unused]),
-            false,
-        )
-        .map_err(unopened)?;
-        Ok(Self { db, cache, buffers, failed: OnceLock::new() })
+        // RocksDB would pass over it in silence, since it is to pass over damaged tables.
+        if let Ok(Logs::Damaged { file, at }) = logs(path) {
+            return Err(StoreError::Corrupt(format!("the log {file} is damaged at byte {at}")));
+        }
+        or_without_torn_tail(path, |recovery| {
+            let cache = Cache::new_lru_cache(cache_bytes);
+            let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
+                cache_bytes / 2,
+                false,
+                cache.clone(),
+            );
+            let mut options = store_options(&buffers, cache_bytes);
+            options.set_wal_recovery_mode(recovery);
+            options.create_if_missing(false);
+            options.create_missing_column_families(false);
+            // Tables are opened when they are asked for, so that a damaged one is met there.
+            options.set_max_open_files(OPEN_TABLES_READ_ONLY);
+            options.set_paranoid_checks(false);
+            // RocksDB would begin a log of its own in the folder.
+            options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| {}));
+            let spaces = Space::ALL.map(|space| {
+                ColumnFamilyDescriptor::new(space.name(), space_options(space, &cache, cache_bytes))
+            });
+            let unused =
+                ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, Options::default());
+            let db = DB::open_cf_descriptors_read_only(
+                &options,
+                path,
+                spaces.into_iter().chain([unused]),
+                false,
+            )?;
+            Ok(Self { db, cache, buffers, failed: OnceLock::new(), torn: None })
+        })
     }
 
     /// The table files that `text` names, e.g. that of an error.
@@ -256,6 +271,27 @@ impl Store for RocksStore {
     }
 }
 
+/// Opens a store whose log has no damage. RocksDB takes most torn records for damage; where that is all there is, the
+/// log is replayed up to there.
+fn or_without_torn_tail(
+    path: &Path,
+    open: impl Fn(DBRecoveryMode) -> Result<RocksStore, rocksdb::Error>,
+) -> Result<RocksStore, StoreError> {
+    // The default stops silently at the first bad record and forgets all commits behind it.
+    let error = match open(DBRecoveryMode::TolerateCorruptedTailRecords) {
+        Err(error) if error.kind() == ErrorKind::Corruption => error,
+        opened => return opened.map_err(unopened),
+    };
+    match logs(path) {
+        Ok(Logs::Torn(torn)) => {
+            let store = open(DBRecoveryMode::PointInTime).map_err(unopened)?;
+            Ok(RocksStore { torn: Some(torn), ..store })
+        }
+        // Damage, here or elsewhere.
+        Ok(Logs::Sound | Logs::Damaged { .. }) | Err(_) => Err(unopened(error)),
+    }
+}
+
 /// Makes sure that the folder is there and stays there: RocksDB syncs what is in it, not its own name.
 fn make_folder(path: &Path) -> std::io::Result<()> {
     fs::create_dir_all(path)?;
@@ -272,9 +308,7 @@ fn store_options(buffers: &WriteBufferManager, cache_bytes: usize) -> Options {
     options.create_if_missing(true);
     options.create_missing_column_families(true);
 
-    // The default stops silently at the first bad record and forgets all commits behind it.
-    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
-    // A file used again has old records where the new ones end, which that mode cannot tell from damage.
+    // A file used again has old records where the new ones end, which cannot be told from damage.
     // Instead, new logs are preallocated (the default).
     options.set_recycle_log_file_num(0);
     // A log that lost its tail or is missing is damage, even if it is not the last one.

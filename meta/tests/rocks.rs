@@ -73,6 +73,71 @@ fn a_torn_end_of_the_log_costs_what_was_never_answered() {
     assert_eq!(count(&open(folder.path()).expect("opens")), 9);
 }
 
+/// Ten commits, of which the last is longer than a block of the log; the log, its bytes, and where that begins.
+fn with_a_long_last_commit(folder: &Path) -> (PathBuf, Vec<u8>, usize) {
+    let store = open(folder).expect("opens");
+    for index in 0..9 {
+        commit(&store, index).expect("committed");
+    }
+    let log = log(folder);
+    let before = fs::metadata(&log).expect("a log").len();
+    let mut batch = Batch::new();
+    for part in 0..60_u32 {
+        batch.put(Space::Pieces, part.to_be_bytes().to_vec(), vec![0x77; 1000]);
+    }
+    store.commit(batch).expect("committed");
+    drop(store);
+    let bytes = fs::read(&log).expect("the log");
+    (log, bytes, usize::try_from(before).expect("a short log"))
+}
+
+#[test]
+fn pages_that_a_power_cut_took_out_of_the_last_record_cost_what_was_never_answered() {
+    // Zeros in its first, a middle or its last page, or in two of them; or bytes that were there before.
+    for (pages, filling) in
+        [(vec![0], 0), (vec![7], 0), (vec![14], 0), (vec![1, 9], 0), (vec![3], 0xee)]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (log, mut bytes, last) = with_a_long_last_commit(folder.path());
+        for page in &pages {
+            let from = last.next_multiple_of(4096) - 4096 + page * 4096;
+            let end = (from + 4096).min(bytes.len());
+            bytes[from.max(last)..end].fill(filling);
+        }
+        fs::write(&log, &bytes).expect("torn");
+
+        let look = RocksStore::open_read_only(folder.path(), CACHE_BYTES).expect("opens");
+        assert_eq!(count(&look), 9, "{pages:?}");
+        drop(look);
+        let store = open(folder.path()).expect("opens");
+        let torn = store.torn_tail().expect("it is told");
+        assert_eq!((torn.at, torn.len), (last as u64, (bytes.len() - last) as u64), "{pages:?}");
+        assert_eq!(count(&store), 9, "{pages:?}");
+        assert_eq!(store.get(Space::Pieces, &0_u32.to_be_bytes()), Ok(None), "{pages:?}");
+        commit(&store, 9).expect("committed");
+        drop(store);
+        let store = open(folder.path()).expect("opens again");
+        assert_eq!((count(&store), store.torn_tail()), (10, None), "{pages:?}");
+    }
+}
+
+#[test]
+fn a_log_without_a_torn_record_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, bytes, last) = with_a_long_last_commit(folder.path());
+    assert_eq!(open(folder.path()).expect("opens").torn_tail(), None);
+
+    // The one before the last is damaged: what was acknowledged behind it must not be forgotten.
+    let folder = tempfile::tempdir().expect("a folder");
+    let (again, _, _) = with_a_long_last_commit(folder.path());
+    assert_eq!(log.file_name(), again.file_name());
+    let mut bytes = bytes;
+    bytes[last - 300..last - 200].fill(0);
+    fs::write(&again, &bytes).expect("damaged");
+    assert!(matches!(open(folder.path()), Err(StoreError::Corrupt(_))));
+    assert!(RocksStore::open_read_only(folder.path(), CACHE_BYTES).is_err());
+}
+
 #[test]
 fn a_damaged_log_is_never_passed_over_in_silence() {
     let folder = tempfile::tempdir().expect("a folder");

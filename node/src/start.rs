@@ -175,6 +175,12 @@ fn open_store(path: &Path, memory: u64, known: bool) -> Result<Arc<dyn Store>, S
     }
     let store = RocksStore::open(path, memory)
         .map_err(|error| format!("the metadata in {} cannot be opened: {error}", path.display()))?;
+    if let Some(torn) = store.torn_tail() {
+        // It was never acknowledged: a power cut came before its sync had ended.
+        let fields: [log::Field<'_>; 3] =
+            [("file", &torn.file), ("at", &torn.at), ("bytes", &torn.len)];
+        log::warn("metadata_log_torn", &fields);
+    }
     Ok(Arc::new(store))
 }
 
