@@ -253,6 +253,7 @@ impl Shard {
         let clock: Rc<dyn Clock> = Rc::new(RealClock::default());
         let random: Rc<dyn Random> = Rc::new(SystemRandom::default());
         let bulk: Rc<dyn Spawn> = Rc::new(queues.bulk);
+        let heart = queues.latency.task(beat(Rc::clone(&clock)));
         let handler = (self.factory)(Seat {
             index: self.index,
             count: self.plan.shards,
@@ -281,7 +282,7 @@ impl Shard {
         // The process may be gone already.
         let _ = self.event.send(Event::Ready);
         self.obey(&queues, &http).await;
-        drop((sweep, arrivals));
+        drop((sweep, arrivals, heart));
         handler.close().await;
         Ok(())
     }
@@ -340,6 +341,14 @@ async fn take(arrivals: flume::Receiver<Arrival<Accepted>>, http: Rc<Http>, queu
 }
 
 /// The two queues of a shard: who is waited for goes first.
+/// Keeps the executor from sleeping for ever. A wake-up from another thread that meets it on its way to sleep is lost
+/// now and then; without a timer, a node that started was seen to wait for an answer that had long been given.
+async fn beat(clock: Rc<dyn Clock>) {
+    loop {
+        clock.sleep(HEARTBEAT).await;
+    }
+}
+
 struct Queues {
     latency: Queue,
     bulk: Queue,
@@ -481,6 +490,9 @@ pub fn probe() -> Result<(), ProbeError> {
         Err(ProbeError { code: None, text: "the executor panicked".into() })
     })
 }
+
+/// The longest that a lost wake-up is noticed late.
+const HEARTBEAT: Duration = Duration::from_millis(25);
 
 const ACCEPTING_SHARD: usize = 0;
 const ORDERS_MAX: usize = 8;
