@@ -340,7 +340,6 @@ async fn take(arrivals: flume::Receiver<Arrival<Accepted>>, http: Rc<Http>, queu
     }
 }
 
-/// The two queues of a shard: who is waited for goes first.
 /// Keeps the executor from sleeping for ever. A wake-up from another thread that meets it on its way to sleep is lost
 /// now and then; without a timer, a node that started was seen to wait for an answer that had long been given.
 async fn beat(clock: Rc<dyn Clock>) {
@@ -349,6 +348,7 @@ async fn beat(clock: Rc<dyn Clock>) {
     }
 }
 
+/// The two queues of a shard: who is waited for goes first.
 struct Queues {
     latency: Queue,
     bulk: Queue,
