@@ -91,7 +91,7 @@ impl Plan {
         let faulty = random.chance(35);
         let small = random.chance(15);
         let md5_limits = [0, 4 << 10, 64 << 10, 5 << 20];
-        let share_max = [0, 64 << 10, 256 << 10, 64 << 20];
+        let share_max = [0, 256 << 10, 64 << 20, 64 << 20];
         Self {
             seed,
             steps: random.within(200..2500),
@@ -104,8 +104,8 @@ impl Plan {
                 commit: *random.pick(&[1, 5, 20, 60]),
                 flush: *random.pick(&[1, 5, 20, 60]),
                 read: *random.pick(&[3, 20, 60]),
-                time: *random.pick(&[0, 1, 1, 5, 20]),
-                request: *random.pick(&[1, 5, 20]),
+                time: *random.pick(&[0, 0, 1, 5]),
+                request: *random.pick(&[5, 20, 60]),
                 unseen: *random.pick(&[1, 10, 40]),
             },
             crashes: *random.pick(&[0, 0, 10, 30, 80]),

@@ -49,41 +49,44 @@ impl Workload {
 
     /// The next request; `None` if nothing comes to mind just now.
     pub(crate) fn next(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
-        if let Some(key) = self.to_delete.take().filter(|key| oracle.has_room(*key)) {
+        if self.to_delete.is_some()
+            && self.random.chance(50)
+            && let Some(key) = self.to_delete.take().filter(|key| oracle.has_room(*key))
+        {
             return Some((Action::Delete { key }, to_key("DELETE", key)));
         }
         let mut drawn = self.random.within(0..100);
         let known = oracle.likely.iter().flatten().count();
-        if known == 0 && ((23..45).contains(&drawn) || (63..80).contains(&drawn)) {
+        if known == 0 && ((17..36).contains(&drawn) || (54..80).contains(&drawn)) {
             drawn = if self.random.chance(85) { 0 } else { drawn };
         }
         let (action, mut sent) = match drawn {
-            0..23 => self.put(plan, oracle)?,
-            23..36 => self.get(oracle),
-            36..38 => {
+            0..17 => self.put(plan, oracle)?,
+            17..28 => self.get(oracle),
+            28..30 => {
                 let key = self.known_key(oracle);
                 (Action::Head { key }, to_key("HEAD", key))
             }
-            38..45 => {
+            30..36 => {
                 let key = self.known_key(oracle);
                 (Action::Delete { key }, to_key("DELETE", key))
             }
-            45..47 => {
+            36..38 => {
                 let bucket = self.below(BUCKETS.len());
                 let target = format!("/{}?list-type=2", BUCKETS[bucket]);
                 (Action::List { bucket }, Sent { method: "GET", target, ..Sent::default() })
             }
-            47..50 => Self::bucket(oracle),
-            50..56 => {
+            38..40 => Self::bucket(oracle),
+            40..47 => {
                 let key = self.key(oracle);
                 let mut sent = to_key("POST", key);
                 sent.target.push_str("?uploads");
                 (Action::CreateUpload { key }, sent)
             }
-            56..63 => self.put_part(oracle)?,
-            63..80 => self.copy_part(plan, oracle)?,
-            80..94 => self.complete(oracle)?,
-            94..97 => self.abort(oracle)?,
+            47..54 => self.put_part(oracle)?,
+            54..80 => self.copy_part(plan, oracle)?,
+            80..93 => self.complete(oracle)?,
+            93..96 => self.abort(oracle)?,
             _ => self.list_parts(oracle)?,
         };
         if !sent.body.is_empty() && self.random.chance(plan.broken_bodies) {
@@ -142,7 +145,7 @@ impl Workload {
             3..25 => self.random.within(1..2 * KIB),
             25..30 => self.random.within(30 * KIB..32 * KIB + 1),
             30..40 => 32 * KIB + 1,
-            40..75 => self.random.within(33 * KIB..130 * KIB),
+            40..65 => self.random.within(33 * KIB..130 * KIB),
             _ => self.random.within(300 * KIB..600 * KIB),
         }
     }
@@ -187,6 +190,10 @@ impl Workload {
             return None;
         }
         let start = self.random.within(0..len);
+        // Little of much: what it is a share of becomes sparse when the rest goes.
+        if len > 256 * KIB && self.random.chance(40) {
+            return Some(start..len.min(start + 1 + self.random.within(0..len / 8)));
+        }
         let end = self.random.within(start..len) + 1;
         match self.random.within(0..4) {
             0 => Some(0..end),
@@ -259,7 +266,24 @@ impl Workload {
             sent.headers.push(("x-amz-copy-source-if-match", oracle.stored(value).etag.clone()));
         }
         let part = oracle.part(None, None);
+        if self.random.chance(self.heat / 2) {
+            self.to_delete = Some(source);
+        }
         Some((Action::CopyPart { upload, number, source, range, pinned, part }, sent))
+    }
+
+    fn source(&mut self, plan: &Plan, oracle: &Oracle) -> usize {
+        if plan.large && self.random.chance(60) {
+            return LARGE;
+        }
+        let is_long = |key: &usize| {
+            oracle.likely[*key].is_some_and(|value| oracle.stored(value).content.len() > 256 * KIB)
+        };
+        let long: Vec<usize> = (0..KEYS.len()).filter(is_long).collect();
+        if long.is_empty() || self.random.chance(50) {
+            return self.known_key(oracle);
+        }
+        *self.random.pick(&long)
     }
 
     fn complete(&mut self, oracle: &mut Oracle) -> Option<(Action, Sent)> {
