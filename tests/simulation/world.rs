@@ -117,7 +117,7 @@ impl World {
         self.come_to_rest()?;
         let metrics = self.life().machines[0].metrics.clone();
         self.note_rewrites(&metrics);
-        Ok(())
+        self.nothing_is_damaged(&metrics)
     }
 
     /// The step that the world is at.
@@ -418,7 +418,9 @@ impl World {
         // From here on no call of the disk does anything, also none that a dropped task makes.
         self.disk.crash_after(0);
         let life = self.life.take().expect("the node lives between steps");
-        self.note_rewrites(&life.machines[0].metrics);
+        let metrics = life.machines[0].metrics.clone();
+        self.note_rewrites(&metrics);
+        self.nothing_is_damaged(&metrics)?;
         life.tasks.drop_all();
         drop(life);
         if cut {
@@ -446,6 +448,16 @@ impl World {
                 self.trace.note(format!("a blob rewritten by {way}"));
             }
         }
+    }
+
+    /// A node whose disk is well finds nothing damaged.
+    fn nothing_is_damaged(&self, metrics: &Metrics) -> Result<(), Broken> {
+        let (blocks, garbage) = (metrics.corrupt_blocks.get(), metrics.garbage_damaged.get());
+        if self.plan.is_faulty() || (blocks, garbage) == (0, 0) {
+            return Ok(());
+        }
+        let what = format!("{blocks} blocks and {garbage} garbage records are damaged");
+        Err(broken("nothing_is_damaged", what))
     }
 
     /// No further requests and no further faults: those under way end, and everything has its time.
