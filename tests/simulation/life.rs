@@ -30,8 +30,8 @@ use crate::doors::{NotedFlush, NotedMailbox, Waiting};
 use crate::executor::{Executor, TaskId};
 use crate::plan::{Plan, Planted};
 
-/// How old the figures of free space get.
-const MEASURE_INTERVAL: Duration = Duration::from_millis(250);
+/// How old the figures of free space get; older than in the node, so that time does not pass in small steps.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A node from its start to its end.
 pub(crate) struct Life {

@@ -63,6 +63,8 @@ pub(crate) struct Plan {
     pub(crate) stalls: u64,
     /// In ten thousand steps: a bit of a file turns over at rest.
     pub(crate) flips: u64,
+    /// In a hundred bodies: it is long enough that a share of it may become sparse.
+    pub(crate) long_bodies: u64,
     /// In a hundred bodies: the connection breaks.
     pub(crate) broken_bodies: u64,
     /// In a thousand commits.
@@ -104,7 +106,7 @@ impl Plan {
                 commit: *random.pick(&[1, 5, 20, 60]),
                 flush: *random.pick(&[1, 5, 20, 60]),
                 read: *random.pick(&[3, 20, 60]),
-                time: *random.pick(&[0, 0, 1, 5]),
+                time: *random.pick(&[0, 1, 5, 20]),
                 request: *random.pick(&[5, 20, 60]),
                 unseen: *random.pick(&[1, 10, 40]),
             },
@@ -113,6 +115,7 @@ impl Plan {
             departures: *random.pick(&[0, 0, 50, 300]),
             stalls: *random.pick(&[0, 30, 100, 300]),
             flips: if random.chance(10) { *random.pick(&[10, 50]) } else { 0 },
+            long_bodies: *random.pick(&[5, 20, 70]),
             broken_bodies: *random.pick(&[0, 0, 5, 20]),
             store_faults: if faulty { *random.pick(&[0, 10, 50]) } else { 0 },
             disk_faults: if faulty { *random.pick(&[0, 30, 100, 400, 1_000]) } else { 0 },

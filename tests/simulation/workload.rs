@@ -83,7 +83,7 @@ impl Workload {
                 sent.target.push_str("?uploads");
                 (Action::CreateUpload { key }, sent)
             }
-            47..54 => self.put_part(oracle)?,
+            47..54 => self.put_part(plan, oracle)?,
             54..80 => self.copy_part(plan, oracle)?,
             80..93 => self.complete(oracle)?,
             93..96 => self.abort(oracle)?,
@@ -139,14 +139,16 @@ impl Workload {
         (content, bytes, etag)
     }
 
-    fn len(&mut self) -> u64 {
-        match self.random.within(0..100) {
+    fn len(&mut self, plan: &Plan) -> u64 {
+        if self.random.chance(plan.long_bodies) {
+            return self.random.within(300 * KIB..600 * KIB);
+        }
+        match self.random.within(0..70) {
             0..3 => 0,
             3..25 => self.random.within(1..2 * KIB),
             25..30 => self.random.within(30 * KIB..32 * KIB + 1),
             30..40 => 32 * KIB + 1,
-            40..65 => self.random.within(33 * KIB..130 * KIB),
-            _ => self.random.within(300 * KIB..600 * KIB),
+            _ => self.random.within(33 * KIB..130 * KIB),
         }
     }
 
@@ -163,7 +165,7 @@ impl Workload {
         let (key, len) = if large && self.random.chance(60) {
             (LARGE, PART_LEN_MIN + self.random.within(0..200 * KIB))
         } else {
-            (self.key(oracle), self.len())
+            (self.key(oracle), self.len(plan))
         };
         let (content, body, etag) = self.content(len);
         // All empty objects are the same, and those that were written twice tell nothing.
@@ -225,10 +227,10 @@ impl Workload {
         (!open.is_empty()).then(|| *self.random.pick(&open))
     }
 
-    fn put_part(&mut self, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+    fn put_part(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let upload = self.upload(oracle)?;
         let number = self.part_number();
-        let len = self.len();
+        let len = self.len(plan);
         let (content, body, etag) = self.content(len);
         let part = oracle.part(Some(etag), Some(content));
         let sent = Sent { body, ..to_part(oracle, upload, number) };
