@@ -271,6 +271,9 @@ impl World {
             (weights.request * u64::from(asking && serving), Step::Request),
         ];
         let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
+        if total == 0 && life.unseen {
+            return Some(Step::Unseen);
+        }
         if total == 0 {
             return self.clock.is_awaited().then_some(Step::Time);
         }
