@@ -530,7 +530,13 @@ fn unlink_all(data: &Path, blobs: &[BlobId]) -> io::Result<()> {
         folders.insert(blob.folder());
     }
     for folder in folders {
-        done_if_missing(raw::sync_folder(&folder_path(data, folder)))?;
+        match raw::sync_folder(&folder_path(data, folder)) {
+            // Somebody has removed the empty folder meanwhile: until that is durable it may come back with its files.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                raw::sync_folder(&raw::blobs(data))?;
+            }
+            synced => synced?,
+        }
     }
     Ok(())
 }

@@ -115,7 +115,7 @@ impl Disk for MemoryDisk {
                 folders.insert(blob.folder());
             }
             for folder in folders.into_iter().filter(|_| !lies) {
-                steps.take(|state| done_if_missing(state.sync_folder(folder))).await?;
+                steps.take(|state| state.sync_folder_or_its_removal(folder)).await?;
             }
             steps.pause().await;
             Ok(())
@@ -337,10 +337,6 @@ impl MemoryDisk {
 
 const fn on_grid(position: u64) -> bool {
     position.is_multiple_of(ALIGN as u64)
-}
-
-fn done_if_missing(outcome: Result<(), DiskError>) -> Result<(), DiskError> {
-    if outcome == Err(DiskError::Missing) { Ok(()) } else { outcome }
 }
 
 fn lost_before() -> DiskError {

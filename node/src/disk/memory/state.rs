@@ -121,6 +121,17 @@ impl State {
         Ok(())
     }
 
+    /// Makes removals in a folder durable. If the folder itself is gone, they are as durable as its own removal.
+    pub(super) fn sync_folder_or_its_removal(&mut self, folder: FolderId) -> Result<(), DiskError> {
+        match self.sync_folder(folder) {
+            Err(DiskError::Missing) => {
+                self.sync_folders();
+                Ok(())
+            }
+            synced => synced,
+        }
+    }
+
     /// A new, empty file.
     pub(super) fn create(&mut self, blob: BlobId) -> Result<Node, DiskError> {
         self.add(blob, File::default())

@@ -181,6 +181,31 @@ fn an_unlinked_file_may_come_back_until_its_folder_is_synced() {
 }
 
 #[test]
+fn an_unlinked_file_stays_away_if_its_folder_is_removed_meanwhile() {
+    let story = |disk: &MemoryDisk| {
+        written_and_synced(disk, blob(1), &pattern(BLOCK));
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut unlinking, mut removing) = (disk.unlink(vec![blob(1)]), None);
+        let unlinked = loop {
+            if let Poll::Ready(unlinked) = unlinking.as_mut().poll(&mut context) {
+                break unlinked;
+            }
+            if disk.blobs().is_empty() {
+                // Begins, and stands still from then on.
+                let removing = removing.get_or_insert_with(|| disk.remove_folder(FOLDER));
+                while !disk.folders().is_empty() {
+                    let _begun = removing.as_mut().poll(&mut context);
+                }
+            }
+        };
+        unlinked.expect("unlinked");
+        disk.crash();
+        disk.blobs()
+    };
+    assert_outcomes(story, &[vec![]]);
+}
+
+#[test]
 fn a_file_created_and_unlinked_may_be_there_after_all() {
     let story = |disk: &MemoryDisk| {
         disk.plant(Lie::UnlinkNotSynced);
