@@ -167,6 +167,11 @@ fn at_most(random: &mut Random, low: u64, high: u64) -> usize {
 fn ways(random: &mut Random) -> Vec<Way> {
     let mut all: Vec<Way> = Way::ALL.into_iter().filter(|way| *way != Way::Rw).collect();
     let mut ways = Vec::new();
+    // What is shared can become sparse: half of the runs share where they can.
+    if random.chance(50) {
+        all.retain(|way| *way != Way::Share);
+        ways.push(Way::Share);
+    }
     while !all.is_empty() {
         let place = usize::try_from(random.within(0..all.len() as u64)).expect("few");
         let way = all.remove(place);

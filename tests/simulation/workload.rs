@@ -244,8 +244,7 @@ impl Workload {
     fn copy_part(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let upload = self.upload(oracle)?;
         let number = self.part_number();
-        let source =
-            if plan.large && self.random.chance(60) { LARGE } else { self.known_key(oracle) };
+        let source = self.source(plan, oracle);
         let likely = oracle.likely[source];
         let whole_part = plan.large && self.random.chance(50);
         let range = match likely {
@@ -268,7 +267,13 @@ impl Workload {
             sent.headers.push(("x-amz-copy-source-if-match", oracle.stored(value).etag.clone()));
         }
         let part = oracle.part(None, None);
-        if self.random.chance(self.heat / 2) {
+        let len = |value: Value| oracle.stored(value).content.len();
+        let is_thin = range.as_ref().is_some_and(|range| {
+            likely.is_some_and(|value| {
+                len(value) > 256 * KIB && (range.end - range.start) * 4 < len(value)
+            })
+        });
+        if self.random.chance(if is_thin { 70 } else { self.heat / 2 }) {
             self.to_delete = Some(source);
         }
         Some((Action::CopyPart { upload, number, source, range, pinned, part }, sent))
