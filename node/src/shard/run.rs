@@ -6,7 +6,9 @@
 //! hold its connections and its leases without serving them.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,11 +16,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
+use glommio::io::PollableFd;
 use glommio::{
     GlommioError, Latency, LocalExecutorBuilder, Placement, PoolPlacement, Shares, Task,
     TaskQueueHandle,
 };
 use protocol::time::Timestamp;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
 
 use super::hand_over::{ARRIVALS_MAX, Arrival, Loads};
 use super::{Factory, Seat};
@@ -253,7 +260,9 @@ impl Shard {
         let clock: Rc<dyn Clock> = Rc::new(RealClock::default());
         let random: Rc<dyn Random> = Rc::new(SystemRandom::default());
         let bulk: Rc<dyn Spawn> = Rc::new(queues.bulk);
-        let heart = queues.latency.task(beat(Rc::clone(&clock)));
+        let heart =
+            heart().map_err(|error| format!("no timer for shard {}: {error}", self.index))?;
+        let heart = queues.latency.task(beat(heart));
         let handler = (self.factory)(Seat {
             index: self.index,
             count: self.plan.shards,
@@ -340,11 +349,25 @@ async fn take(arrivals: flume::Receiver<Arrival<Accepted>>, http: Rc<Http>, queu
     }
 }
 
-/// Keeps the executor from sleeping for ever. A wake-up from another thread that meets it on its way to sleep is lost
-/// now and then; without a timer, a node that started was seen to wait for an answer that had long been given.
-async fn beat(clock: Rc<dyn Clock>) {
-    loop {
-        clock.sleep(HEARTBEAT).await;
+/// A timer of the kernel's own that a ring waits for.
+fn heart() -> io::Result<PollableFd<OwnedFd>> {
+    let timer =
+        timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+    let beat = Timespec::try_from(HEARTBEAT).expect("a short time");
+    let beats = Itimerspec { it_interval: beat, it_value: beat };
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &beats)?;
+    PollableFd::new(timer).map_err(io::Error::other)
+}
+
+/// Keeps the executor from sleeping for ever. It sleeps in its main ring, and what happens in its latency ring (timers,
+/// sockets, wake-ups from other threads) reaches it through a poll of the one in the other. On a busy machine such a
+/// poll was lost now and then, and a node that started waited for an answer that had long been given. This timer
+/// is polled in the main ring itself.
+async fn beat(heart: PollableFd<OwnedFd>) {
+    let mut beats = [0; 8];
+    while heart.readable().await.is_ok() {
+        // How many beats there were does not matter, nor that there was none after all.
+        rustix::io::read(heart.get_ref(), &mut beats).ok();
     }
 }
 
