@@ -18,7 +18,7 @@ use crate::limits;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::seam::Local;
-use crate::stage::{Turn, next_letter};
+use crate::stage::{Turn, next_letter, wait_for};
 
 /// Why a question or a command has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,7 +170,7 @@ pub struct ReadStage {
 impl ReadStage {
     /// Serves until the mailbox is closed.
     pub fn run(&self) {
-        while let Ok(Some(question)) = self.inbox.recv() {
+        while let Some(Some(question)) = wait_for(&self.inbox) {
             self.answer(question);
         }
     }
@@ -209,7 +209,7 @@ impl CommitStage {
     /// # Errors
     /// When the store fails or a round panics: every waiter has been told, and the process must end and reopen.
     pub fn run(&self) -> Result<(), StoreError> {
-        while let Ok(Some(first)) = self.letters.recv() {
+        while let Some(Some(first)) = wait_for(&self.letters) {
             if self.serve(first)? == Turn::Closed {
                 break;
             }

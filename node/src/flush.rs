@@ -10,7 +10,7 @@ use crate::disk::{DiskError, Syncer, Unsynced};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::seam::Local;
-use crate::stage::{Turn, next_letter};
+use crate::stage::{Turn, next_letter, wait_for};
 
 /// The door to the flush stage, one per shard.
 pub trait Flush {
@@ -91,7 +91,7 @@ pub struct FlushStage {
 impl FlushStage {
     /// Serves until the queue is closed.
     pub fn run(&self) {
-        while let Ok(Some(first)) = self.inbox.recv() {
+        while let Some(Some(first)) = wait_for(&self.inbox) {
             if self.serve(first) == Turn::Closed {
                 return;
             }

@@ -39,6 +39,7 @@ use crate::limits;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::seam::{Clock, Local, Random, Spawn};
+use crate::stage::wait_for;
 
 /// What the shards need from the process.
 #[derive(Clone)]
@@ -130,10 +131,10 @@ impl Shards {
             shards.orders.push(order);
         }
         for _ in 0..plan.shards {
-            match shards.events.recv() {
-                Ok(Event::Ready) => {}
-                Ok(Event::Failed(problem)) => return Err(problem),
-                Ok(Event::Closed | Event::Ended) | Err(_) => {
+            match wait_for(&shards.events) {
+                Some(Event::Ready) => {}
+                Some(Event::Failed(problem)) => return Err(problem),
+                Some(Event::Closed | Event::Ended) | None => {
                     return Err("a shard ended before it was ready".into());
                 }
             }
@@ -360,9 +361,8 @@ fn heart() -> io::Result<PollableFd<OwnedFd>> {
 }
 
 /// Keeps the executor from sleeping for ever. It sleeps in its main ring, and what happens in its latency ring (timers,
-/// sockets, wake-ups from other threads) reaches it through a poll of the one in the other. On a busy machine such a
-/// poll was lost now and then, and a node that started waited for an answer that had long been given. This timer
-/// is polled in the main ring itself.
+/// sockets, wake-ups from other threads) reaches it through a poll of the one in the other. Where it was seen to hang
+/// (see [`wait_for`]) it slept there; this timer is polled in the main ring itself.
 async fn beat(heart: PollableFd<OwnedFd>) {
     let mut beats = [0; 8];
     while heart.readable().await.is_ok() {
