@@ -16,6 +16,8 @@ use protocol::sign::Credential;
 
 use self::value::{Settings, parse_duration, parse_fraction, parse_list, parse_size};
 
+use crate::log::Level;
+
 pub use self::place::{FsckFlags, PlaceFlags, Places};
 pub use self::value::ConfigError;
 
@@ -44,6 +46,12 @@ pub struct Config {
     pub host_id: String,
     /// Ranges up to this many bytes get an MD5 ETag (DESIGN section 5.6).
     pub etag_md5_up_to: u64,
+    /// The base domains of virtual-host style requests, in lower case, without port; none: path style only.
+    pub domains: Vec<String>,
+    /// Certificate and key of the S3 socket; none: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// What is written about events and requests.
+    pub log: LogConfig,
     /// How bytes are copied.
     pub copy: CopyConfig,
     /// Time-outs and bounds of the HTTP side.
@@ -54,6 +62,33 @@ pub struct Config {
     pub memory_rocksdb: u64,
     /// Free space below which writes are refused.
     pub disk_reserve: Reserve,
+}
+
+/// Where certificate and key of the S3 socket are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// The certificate chain in PEM, the node's own first.
+    pub cert: PathBuf,
+    /// The private key in PEM.
+    pub key: PathBuf,
+}
+
+/// What is written about events and requests.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogConfig {
+    /// The least important events that are written.
+    pub level: Level,
+    /// How events and access lines look.
+    pub format: LogFormat,
+}
+
+/// How events and access lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// `key=value` pairs.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// A way to copy bytes.
@@ -117,6 +152,14 @@ pub struct HttpConfig {
     pub idle_timeout: Duration,
     /// Without the client taking a byte of an answer.
     pub write_timeout: Duration,
+    /// From the head of a request to the end of its answer.
+    pub request_timeout: Duration,
+    /// Bytes a second that a client must send or take on average while it holds a buffer; 0 for no such rule.
+    pub min_rate: u64,
+    /// A copy or a Complete that takes longer than this keeps its connection alive.
+    pub keepalive_after: Duration,
+    /// How often it does so.
+    pub keepalive_interval: Duration,
     /// For requests in flight when the node stops.
     pub drain_timeout: Duration,
     /// Between `/readyz` turning 503 and the socket closing.
@@ -171,6 +214,9 @@ impl Config {
             region: "us-east-1".into(),
             host_id: host_id("tenon"),
             etag_md5_up_to: 5 << 20,
+            domains: Vec::new(),
+            tls: None,
+            log: LogConfig { level: Level::Info, format: LogFormat::Text },
             copy: CopyConfig {
                 ways: Way::ALL.to_vec(),
                 share_min_fraction: 0.5,
@@ -181,6 +227,10 @@ impl Config {
                 body_timeout: Duration::from_secs(60),
                 idle_timeout: Duration::from_secs(75),
                 write_timeout: Duration::from_secs(60),
+                request_timeout: Duration::from_secs(6 * 3600),
+                min_rate: 1024,
+                keepalive_after: Duration::from_secs(5),
+                keepalive_interval: Duration::from_secs(5),
                 drain_timeout: Duration::from_secs(30),
                 drain_delay: Duration::ZERO,
                 max_connections: 10_000,
