@@ -14,7 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use protocol::time::Timestamp;
 
 /// How much an event matters to whoever runs the node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
 pub enum Level {
     /// Something is broken and will stay so until somebody acts.
     Error,
@@ -22,6 +23,20 @@ pub enum Level {
     Warn,
     /// A step in the node's life.
     Info,
+}
+
+impl Level {
+    /// All levels, the most important first.
+    pub const ALL: [Self; 3] = [Self::Error, Self::Warn, Self::Info];
+
+    /// The name in configuration and log lines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+        }
+    }
 }
 
 /// One key and its value in a log line.
@@ -94,11 +109,7 @@ struct Event {
 
 impl Line for Event {
     fn render(&self, out: &mut String) {
-        let level = match self.level {
-            Level::Error => "error",
-            Level::Warn => "warn",
-            Level::Info => "info",
-        };
+        let level = self.level.as_str();
         // Writing to a String cannot fail.
         let _ = writeln!(
             out,

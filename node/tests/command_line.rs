@@ -47,10 +47,6 @@ fn bad_arguments_are_named() {
 
 #[test]
 fn what_is_not_built_is_refused() {
-    let domain = ["serve", "--data", "/tmp/nowhere", "--domain", "s3.example.test"];
-    refused(&domain, &CREDENTIAL, "not built");
-    let tls = ["serve", "--data", "/tmp/nowhere", "--tls-cert", "a", "--tls-key", "b"];
-    refused(&tls, &CREDENTIAL, "not built");
     refused(&["serve", "--data", "/tmp/nowhere", "--config", "a"], &CREDENTIAL, "not built");
 }
 

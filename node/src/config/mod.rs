@@ -251,7 +251,17 @@ impl Config {
     ) -> Result<(Self, Vec<String>), ConfigError> {
         let mut settings = Settings::from_environment(environment)?;
         refuse_not_built(&flags, &mut settings)?;
-        let ServeFlags { data, meta_dir, listen, admin_listen, shards, .. } = flags;
+        let ServeFlags {
+            data,
+            meta_dir,
+            listen,
+            admin_listen,
+            shards,
+            domain,
+            tls_cert,
+            tls_key,
+            config: _,
+        } = flags;
 
         // The variable is taken even where a flag wins over it, so that it does not count as unknown.
         let named = settings.path("TENON_DATA");
@@ -282,6 +292,13 @@ impl Config {
         settings.set("TENON_MEMORY_BUFFERS", &mut config.memory_buffers, parse_size)?;
         settings.set("TENON_MEMORY_ROCKSDB", &mut config.memory_rocksdb, parse_size)?;
         settings.set("TENON_DISK_RESERVE", &mut config.disk_reserve, parse_reserve)?;
+        settings.set("TENON_DOMAIN", &mut config.domains, |text| parse_list(text, parse_domain))?;
+        if !domain.is_empty() {
+            config.domains = domain;
+        }
+        config.tls = tls_files(&mut settings, tls_cert, tls_key)?;
+        settings.set("TENON_LOG_LEVEL", &mut config.log.level, parse_level)?;
+        settings.set("TENON_LOG_FORMAT", &mut config.log.format, parse_format)?;
         resolve_copy(&mut settings, &mut config.copy)?;
         resolve_http(&mut settings, &mut config.http)?;
         config.host_id = host_id(&format!("{}\n{}", host_name(), config.data.display()));
@@ -354,14 +371,14 @@ pub struct ServeFlags {
     /// Not built yet: refused
     #[arg(long, value_name = "FILE", hide = true)]
     pub config: Option<PathBuf>,
-    /// Not built yet: refused
-    #[arg(long, hide = true)]
-    pub domain: Option<String>,
-    /// Not built yet: refused
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// A base domain of virtual-host style requests, may be repeated; default: path style only [env: TENON_DOMAIN]
+    #[arg(long, value_name = "DOMAIN", value_parser = parse_domain)]
+    pub domain: Vec<String>,
+    /// The certificate chain of the S3 socket, in PEM; default: plain HTTP [env: TENON_TLS_CERT]
+    #[arg(long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
-    /// Not built yet: refused
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// The key of that certificate, in PEM [env: TENON_TLS_KEY]
+    #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 }
 
@@ -391,21 +408,8 @@ Environment (no default for the root credential):
 
 /// Refuses what the design names and this version cannot do.
 fn refuse_not_built(flags: &ServeFlags, settings: &mut Settings) -> Result<(), ConfigError> {
-    let flags = [
-        ("--config", flags.config.is_some()),
-        ("--domain", flags.domain.is_some()),
-        ("--tls-cert", flags.tls_cert.is_some()),
-        ("--tls-key", flags.tls_key.is_some()),
-    ];
-    let variables = [
-        "TENON_CONFIG",
-        "TENON_DOMAIN",
-        "TENON_TLS_CERT",
-        "TENON_TLS_KEY",
-        "TENON_HTTP_KEEPALIVE_AFTER",
-        "TENON_HTTP_KEEPALIVE_INTERVAL",
-        "TENON_SSE_DEFAULT",
-    ];
+    let flags = [("--config", flags.config.is_some())];
+    let variables = ["TENON_CONFIG", "TENON_SSE_DEFAULT"];
     let refused = flags
         .into_iter()
         .filter_map(|(name, given)| given.then_some(name))
@@ -486,6 +490,10 @@ fn resolve_http(settings: &mut Settings, http: &mut HttpConfig) -> Result<(), Co
     settings.set("TENON_HTTP_BODY_TIMEOUT", &mut http.body_timeout, positive)?;
     settings.set("TENON_HTTP_IDLE_TIMEOUT", &mut http.idle_timeout, positive)?;
     settings.set("TENON_HTTP_WRITE_TIMEOUT", &mut http.write_timeout, positive)?;
+    settings.set("TENON_HTTP_REQUEST_TIMEOUT", &mut http.request_timeout, positive)?;
+    settings.set("TENON_HTTP_MIN_RATE", &mut http.min_rate, parse_size)?;
+    settings.set("TENON_HTTP_KEEPALIVE_AFTER", &mut http.keepalive_after, parse_duration)?;
+    settings.set("TENON_HTTP_KEEPALIVE_INTERVAL", &mut http.keepalive_interval, positive)?;
     settings.set("TENON_HTTP_DRAIN_TIMEOUT", &mut http.drain_timeout, parse_duration)?;
     settings.set("TENON_HTTP_DRAIN_DELAY", &mut http.drain_delay, parse_duration)?;
     settings.set("TENON_HTTP_MAX_CONNECTIONS", &mut http.max_connections, number)?;
@@ -493,6 +501,53 @@ fn resolve_http(settings: &mut Settings, http: &mut HttpConfig) -> Result<(), Co
     settings.set("TENON_HTTP_TRUSTED_PROXIES", &mut http.trusted_proxies, |text| {
         parse_list(text, |item| item.parse().map_err(|_error| format!("{item:?} is no IP address")))
     })
+}
+
+/// Both files or neither.
+fn tls_files(
+    settings: &mut Settings,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<TlsFiles>, ConfigError> {
+    let (named_cert, named_key) = (settings.path("TENON_TLS_CERT"), settings.path("TENON_TLS_KEY"));
+    match (cert.or(named_cert), key.or(named_key)) {
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError::new("TENON_TLS_KEY", "say where the key is as well")),
+        (None, Some(_)) => {
+            Err(ConfigError::new("TENON_TLS_CERT", "say where the certificate is as well"))
+        }
+    }
+}
+
+/// A base domain in lower case. A port does not belong to it.
+fn parse_domain(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (1..=63).contains(&label.len()) && label.bytes().all(good)
+    };
+    let domain = text.strip_suffix('.').unwrap_or(text);
+    if domain.len() <= 253
+        && domain.split('.').all(label)
+        && domain.parse::<std::net::Ipv4Addr>().is_err()
+    {
+        Ok(domain.to_ascii_lowercase())
+    } else {
+        Err(format!("{text:?} is no domain like s3.example.test"))
+    }
+}
+
+fn parse_level(text: &str) -> Result<Level, String> {
+    let found = Level::ALL.into_iter().find(|level| level.as_str() == text);
+    found.ok_or_else(|| format!("{text:?} is not one of error, warn, info"))
+}
+
+fn parse_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is not one of text, json")),
+    }
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {

@@ -122,13 +122,35 @@ fn copy_ways_lose_what_is_forbidden_and_keep_their_order() {
 
 #[test]
 fn what_is_not_built_is_refused_and_what_is_unknown_warned_of() {
-    assert!(refusal(&[("TENON_DOMAIN", "s3.example.test")]).contains("not built"));
-    assert!(refusal(&[("TENON_HTTP_KEEPALIVE_AFTER", "5s")]).contains("not built"));
-    let flags = ServeFlags { domain: Some("s3.example.test".into()), ..ServeFlags::default() };
-    let error = Config::resolve(flags, environment(&CREDENTIAL)).map(|_| ()).expect_err("refused");
-    assert!(error.to_string().contains("--domain"));
+    assert!(refusal(&[("TENON_SSE_DEFAULT", "AES256")]).contains("not built"));
     let (_, warnings) = resolve(&[("TENON_SPEED", "fast"), ("OTHER", "1")]).expect("complete");
     assert_eq!(warnings, ["TENON_SPEED: not a setting, ignored"]);
+}
+
+#[test]
+fn the_front_door_is_set() {
+    let (config, warnings) = resolve(&[
+        ("TENON_DOMAIN", "S3.example.test, s3.other.test."),
+        ("TENON_TLS_CERT", "/c.pem"),
+        ("TENON_TLS_KEY", "/k.pem"),
+        ("TENON_LOG_LEVEL", "warn"),
+        ("TENON_LOG_FORMAT", "json"),
+        ("TENON_HTTP_REQUEST_TIMEOUT", "1h"),
+        ("TENON_HTTP_MIN_RATE", "4KiB"),
+        ("TENON_HTTP_KEEPALIVE_AFTER", "0s"),
+        ("TENON_HTTP_KEEPALIVE_INTERVAL", "250ms"),
+    ])
+    .expect("complete");
+    assert!(warnings.is_empty());
+    assert_eq!(config.domains, ["s3.example.test", "s3.other.test"]);
+    assert_eq!(config.tls, Some(TlsFiles { cert: "/c.pem".into(), key: "/k.pem".into() }));
+    assert_eq!(config.log, LogConfig { level: Level::Warn, format: LogFormat::Json });
+    assert_eq!(config.http.request_timeout, Duration::from_secs(3600));
+    assert_eq!(config.http.min_rate, 4096);
+    assert_eq!(config.http.keepalive_after, Duration::ZERO);
+    assert_eq!(config.http.keepalive_interval, Duration::from_millis(250));
+    assert!(refusal(&[("TENON_TLS_CERT", "/c.pem")]).contains("TENON_TLS_KEY"));
+    assert!(refusal(&[("TENON_TLS_KEY", "/k.pem")]).contains("TENON_TLS_CERT"));
 }
 
 #[test]
@@ -143,6 +165,12 @@ fn wrong_values_name_the_setting() {
         ("TENON_MEMORY_BUFFERS", "1MiB"),
         ("TENON_DISK_RESERVE", "80%"),
         ("TENON_HTTP_TRUSTED_PROXIES", "proxy"),
+        ("TENON_HTTP_KEEPALIVE_INTERVAL", "0s"),
+        ("TENON_DOMAIN", "s3.example.test:9000"),
+        ("TENON_DOMAIN", "127.0.0.1"),
+        ("TENON_DOMAIN", "a..b"),
+        ("TENON_LOG_LEVEL", "loud"),
+        ("TENON_LOG_FORMAT", "xml"),
     ] {
         assert!(refusal(&[(name, value)]).contains(name), "{name}={value}");
     }
