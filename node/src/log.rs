@@ -8,7 +8,7 @@
 use std::fmt::{Display, Write as _};
 use std::io::Write;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use protocol::time::Timestamp;
@@ -37,6 +37,11 @@ impl Level {
             Self::Info => "info",
         }
     }
+}
+
+/// From now on writes only events that matter at least as much as `level`. May be called at any time.
+pub fn set_level(level: Level) {
+    LEVEL.store(level as u8, Ordering::Relaxed);
 }
 
 /// One key and its value in a log line.
@@ -75,6 +80,9 @@ pub fn info(event: &'static str, fields: &[Field<'_>]) {
 }
 
 fn say(level: Level, event: &'static str, fields: &[Field<'_>]) {
+    if level as u8 > LEVEL.load(Ordering::Relaxed) {
+        return;
+    }
     let line = Event {
         level,
         text: fields.iter().fold(String::new(), |mut text, (key, value)| {
@@ -122,6 +130,7 @@ impl Line for Event {
 }
 
 static QUEUE: OnceLock<LineQueue<Event>> = OnceLock::new();
+static LEVEL: AtomicU8 = AtomicU8::new(Level::Info as u8);
 
 /// A value that becomes a line of text, made on the writer's thread.
 pub trait Line: Send + 'static {
