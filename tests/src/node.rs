@@ -150,6 +150,11 @@ impl Node {
         }
     }
 
+    /// Where its admin listener is.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data
@@ -291,7 +296,7 @@ fn clean_command() -> Command {
 }
 
 /// An address on which nobody listens at this moment.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("a bound socket has an address")
 }
