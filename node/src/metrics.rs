@@ -64,6 +64,12 @@ pub struct Metrics {
     pub requests_refused: Counter,
     /// Requests being served now.
     pub requests_open: Counter,
+    /// When the certificate of the S3 sockets ends, in seconds of the wall clock; 0 without TLS.
+    pub tls_certificate_expires: Counter,
+    /// TLS handshakes that came to their end.
+    pub tls_handshakes: Counter,
+    /// TLS handshakes that failed or were cut.
+    pub tls_handshakes_failed: Counter,
 }
 
 /// A figure that only this module's readers and its one owner know; all orderings are relaxed.
@@ -188,6 +194,9 @@ impl Metrics {
             connections_open: Counter::default(),
             requests_refused: Counter::default(),
             requests_open: Counter::default(),
+            tls_certificate_expires: Counter::default(),
+            tls_handshakes: Counter::default(),
+            tls_handshakes_failed: Counter::default(),
         }
     }
 
@@ -250,6 +259,14 @@ impl Metrics {
         text.single("tenon_connections_open", "gauge", &self.connections_open);
         text.single("tenon_requests_refused_total", "counter", &self.requests_refused);
         text.single("tenon_requests_open", "gauge", &self.requests_open);
+        if self.tls_certificate_expires.get() > 0 {
+            let (name, expires) =
+                ("tenon_tls_certificate_expiry_timestamp_seconds", &self.tls_certificate_expires);
+            text.single(name, "gauge", expires);
+            text.single("tenon_tls_handshakes_total", "counter", &self.tls_handshakes);
+            let failed = &self.tls_handshakes_failed;
+            text.single("tenon_tls_handshakes_failed_total", "counter", failed);
+        }
         text.family("tenon_access_lines_dropped_total", "counter");
         text.sample("tenon_access_lines_dropped_total", "", access_dropped);
         text.0

@@ -17,6 +17,7 @@ use crate::admin::{Admin, Phase, Readiness};
 use crate::config::{Config, ServeFlags};
 use crate::host;
 use crate::http::listen;
+use crate::http::tls::TlsKeys;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::shard::Factory;
@@ -78,8 +79,11 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
     host::prepare(&mut config).map_err(|error| Failure::setup(&error))?;
     let config = Arc::new(config);
     let shards = shard_count(&config);
+    let metrics = Arc::new(Metrics::new(shards));
+    let tls = config.tls.as_ref().map(|files| TlsKeys::open(files, &metrics)).transpose();
     let plan = Plan {
-        metrics: Arc::new(Metrics::new(shards)),
+        tls: tls.map_err(|problem| Failure::setup(&problem))?.map(Arc::new),
+        metrics,
         access: AccessLog::start(std::io::stdout()),
         config,
         shards,

@@ -30,6 +30,7 @@ use super::adapter::{Accepted, Socket};
 use super::body::{RequestBody, ResponseBody};
 use super::exchange_record::Exchange;
 use super::respond;
+use super::tls::TlsKeys;
 use super::watch::{Phase, Watch, Watched, Watchman};
 use crate::access_line::AccessLog;
 use crate::config::Config;
@@ -50,6 +51,8 @@ pub struct Http {
     pub metrics: Arc<Metrics>,
     /// Where access lines go.
     pub access: AccessLog,
+    /// What every socket speaks TLS with; none: plain HTTP.
+    pub tls: Option<Arc<TlsKeys>>,
     /// This shard's number.
     pub shard: usize,
     /// Time.

@@ -10,4 +10,5 @@ pub mod connection;
 mod exchange_record;
 pub mod listen;
 mod respond;
+pub mod tls;
 pub mod watch;

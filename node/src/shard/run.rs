@@ -34,6 +34,7 @@ use crate::config::Config;
 use crate::http::adapter::Accepted;
 use crate::http::connection::Http;
 use crate::http::listen::{self, Doors};
+use crate::http::tls::TlsKeys;
 use crate::http::watch::Watchman;
 use crate::limits;
 use crate::log;
@@ -52,6 +53,8 @@ pub struct Plan {
     pub metrics: Arc<Metrics>,
     /// Where access lines go.
     pub access: AccessLog,
+    /// What the S3 sockets speak TLS with; none: plain HTTP.
+    pub tls: Option<Arc<TlsKeys>>,
 }
 
 /// The number of shards for these settings: one for each core that this process may use.
@@ -280,6 +283,7 @@ impl Shard {
             config: Arc::clone(&self.plan.config),
             metrics: Arc::clone(&self.plan.metrics),
             access: self.plan.access.clone(),
+            tls: self.plan.tls.clone(),
             shard: self.index,
             clock: Rc::clone(&clock),
             random,

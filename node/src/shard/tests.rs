@@ -175,6 +175,7 @@ impl Node {
             shards,
             metrics: Arc::new(Metrics::new(shards)),
             access: AccessLog::start(lines.clone()),
+            tls: None,
         };
         let (arrived_sender, arrived) = flume::unbounded();
         let (go, go_receiver) = flume::unbounded();
@@ -649,6 +650,7 @@ fn a_shard_whose_handler_cannot_be_made_keeps_the_node_from_starting() {
         shards: 2,
         metrics: Arc::new(Metrics::new(2)),
         access: AccessLog::start(std::io::sink()),
+        tls: None,
     };
     let factory: Factory = Arc::new(|seat: Seat| {
         Box::pin(async move { Err(format!("no disk for shard {}", seat.index)) })
@@ -667,6 +669,7 @@ fn the_arenas_for_reads_are_part_of_the_configured_buffers() {
         shards: 2,
         metrics: Arc::new(Metrics::new(2)),
         access: AccessLog::start(std::io::sink()),
+        tls: None,
     };
     // Three eighths; the rest is for writes and documents.
     assert_eq!(plan.shards * io_memory(&plan), buffers / 8 * 3);
