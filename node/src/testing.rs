@@ -253,7 +253,8 @@ impl TestNode {
         }
         let query = (!query.is_empty()).then_some(query);
         Request {
-            head: Head::new(Method::parse(method), path, query, signed).expect("a valid target"),
+            head: Head::new(Method::parse(method), path, query, signed, &[])
+                .expect("a valid target"),
             id: "0123456789ABCDEF".into(),
             peer: ([127, 0, 0, 1], 1).into(),
             body: Box::new(Whole(Some(Bytes::copy_from_slice(body)))),

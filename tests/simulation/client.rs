@@ -103,7 +103,7 @@ fn request(machine: &Machine, clock: &VirtualClock, sent: &Sent, random: &mut Ra
         headers.insert(name, value);
     }
     let query = (!query.is_empty()).then_some(query);
-    let head = Head::new(Method::parse(sent.method), path, query, headers);
+    let head = Head::new(Method::parse(sent.method), path, query, headers, &[]);
     Request {
         head: head.expect("a valid target"),
         id: "0123456789ABCDEF".into(),

@@ -70,6 +70,10 @@ impl Exchange {
         &self.id
     }
 
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
     /// Whether more requests than allowed are being served, this one included.
     pub(super) fn is_one_too_many(&self) -> bool {
         self.one_too_many

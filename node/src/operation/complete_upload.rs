@@ -144,9 +144,8 @@ fn object(call: &Call<'_>, upload: &UploadRecord, completed: &Completed) -> NewO
 
 fn answer(call: &Call<'_>, completed: &Completed) -> Result<protocol::answer::Answer, S3Error> {
     let (bucket, key) = subject::object_name(call.head)?;
-    let host = call.head.headers.get_non_empty("host").unwrap_or("localhost");
     Ok(complete_upload::answer(complete_upload::NewObject {
-        location: &complete_upload::location(false, host, bucket, key),
+        location: &complete_upload::location(call.head, bucket, key),
         bucket,
         key,
         etag: &completed.etag,

@@ -44,7 +44,7 @@ fn put(payload: PayloadMode, headers: &[(&str, &str)]) -> (Head, Authenticated) 
     for (name, value) in signed.headers {
         all.insert(name, value);
     }
-    let head = Head::new(Method::Put, path, None, all).unwrap();
+    let head = Head::new(Method::Put, path, None, all, &[]).unwrap();
     let auth = authenticate(&head, "us-east-1", &credential, now).unwrap();
     (head, auth)
 }
@@ -357,7 +357,7 @@ mod unsigned_chunks {
                 headers.insert(*name, *value);
             }
             let method = Method::parse(vector.method);
-            let head = Head::new(method, vector.path, Some(vector.query), headers).unwrap();
+            let head = Head::new(method, vector.path, Some(vector.query), headers, &[]).unwrap();
             let auth = authenticate(&head, "us-east-1", &credential, now).unwrap();
             let want = Want { algorithm: Some(Crc64Nvme), md5: true };
             let intake = if vector.method == "PUT" {

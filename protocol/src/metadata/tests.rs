@@ -6,7 +6,7 @@ use crate::request::{Headers, Method};
 fn parse(lines: &[(&str, &str)]) -> Result<ObjectMetadata, S3Error> {
     let mut headers = Headers::new();
     lines.iter().for_each(|(name, value)| headers.insert(*name, value.as_bytes()));
-    ObjectMetadata::parse(&Head::new(Method::Put, "/bucket/key", None, headers).unwrap())
+    ObjectMetadata::parse(&Head::new(Method::Put, "/bucket/key", None, headers, &[]).unwrap())
 }
 
 #[test]

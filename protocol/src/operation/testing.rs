@@ -16,7 +16,7 @@ pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Head
     for (name, value) in headers {
         list.insert(*name, value.as_bytes());
     }
-    Head::new(Method::parse(method), path, query, list).unwrap()
+    Head::new(Method::parse(method), path, query, list, &[]).unwrap()
 }
 
 /// An XML answer's body without its declaration and namespace, which are checked.

@@ -14,7 +14,7 @@ const NOW: Timestamp = Timestamp::from_millis(MODIFIED + 86_400 * SECOND);
 fn head(lines: &[(&str, &str)]) -> Head {
     let mut headers = Headers::new();
     lines.iter().for_each(|(name, value)| headers.insert(*name, value.as_bytes()));
-    Head::new(Method::Get, "/bucket/key", None, headers).unwrap()
+    Head::new(Method::Get, "/bucket/key", None, headers, &[]).unwrap()
 }
 
 fn date(millis: u64) -> String {

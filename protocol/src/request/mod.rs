@@ -3,6 +3,9 @@
 //!
 //! Invariants: path and query decode; bucket and key obey their rules; the values of headers that
 //! mean something to S3 are UTF-8. So a header is never taken as absent because it does not parse.
+//! There is at most one `Host`, so that nobody can take the request for one to another bucket.
+
+mod host;
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -95,18 +98,19 @@ impl Target {
         }
     }
 
-    /// Path style: the first segment is the bucket, all behind it the key. The path is decoded
-    /// before it is parted, as it is for the signature: what was signed is what is meant. In a path
-    /// `+` is a plus.
-    fn of_path(raw_path: &str) -> Result<Self, S3Error> {
+    /// `host_bucket` is the bucket that the host names; all of the path is the key then. Else the first
+    /// segment is the bucket, all behind it the key. The path is decoded before it is parted, as it is
+    /// for the signature: what was signed is what is meant. In a path `+` is a plus.
+    fn parse(raw_path: &str, host_bucket: Option<&str>) -> Result<Self, S3Error> {
         let invalid = || S3Error::invalid_uri(raw_path);
         let path = percent::decode(raw_path).ok_or_else(invalid)?;
         let path = String::from_utf8(path).ok().ok_or_else(invalid)?;
         let path = path.strip_prefix('/').ok_or_else(invalid)?;
-        if path.is_empty() {
-            return Ok(Self::Service);
-        }
-        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let (bucket, key) = match host_bucket {
+            Some(bucket) => (bucket, path),
+            None if path.is_empty() => return Ok(Self::Service),
+            None => path.split_once('/').unwrap_or((path, "")),
+        };
         let bucket = BucketName::parse(bucket)?;
         if key.is_empty() {
             return Ok(Self::Bucket(bucket));
@@ -128,7 +132,8 @@ impl Query {
         let decode = |text: &str| {
             percent::decode_form(text)
                 .and_then(|bytes| String::from_utf8(bytes).ok())
-                .ok_or_else(|| S3Error::invalid_uri(raw))
+                // Only this word: the query may hold a signature.
+                .ok_or_else(|| S3Error::invalid_uri(text))
         };
         let items = raw.split('&').filter(|item| !item.is_empty());
         let pairs = items.map(|item| {
@@ -246,6 +251,15 @@ fn is_meaningful(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
 }
 
+/// Where a request names its bucket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddressStyle {
+    /// In the path.
+    Path,
+    /// In the host, before one of the node's domains.
+    VirtualHost,
+}
+
 /// The head of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
@@ -259,22 +273,36 @@ pub struct Head {
     pub headers: Headers,
     /// What the request is about.
     pub target: Target,
+    /// Where it names its bucket.
+    pub style: AddressStyle,
+    /// Whether the client spoke TLS, with this node or with a proxy that is trusted.
+    pub secure: bool,
 }
 
 impl Head {
-    /// Reads the head of a request in path style. `raw_path` and `raw_query` as sent. Fails with
-    /// InvalidURI, InvalidBucketName, KeyTooLongError, RequestHeaderSectionTooLarge, or
-    /// InvalidArgument for a header that is not UTF-8.
+    /// Reads the head of a request that came without TLS. `raw_path` and `raw_query` as sent; `domains` in
+    /// lower case, without ports: a host below one of them names the bucket.
+    ///
+    /// # Errors
+    /// InvalidURI, InvalidBucketName, KeyTooLongError, RequestHeaderSectionTooLarge; BadRequest for several
+    /// hosts or one that is none; InvalidArgument for a header that is not UTF-8.
     pub fn new(
         method: Method,
         raw_path: &str,
         raw_query: Option<&str>,
         headers: Headers,
+        domains: &[String],
     ) -> Result<Self, S3Error> {
         headers.check()?;
         let query = Query::parse(raw_query.unwrap_or(""))?;
-        let target = Target::of_path(raw_path)?;
-        Ok(Self { method, path: raw_path.to_owned(), query, headers, target })
+        let bucket = host::host(&headers)?.and_then(|host| host::bucket(host, domains));
+        let target = Target::parse(raw_path, bucket.as_deref())?;
+        let style = match bucket {
+            Some(_) => AddressStyle::VirtualHost,
+            None => AddressStyle::Path,
+        };
+        let path = raw_path.to_owned();
+        Ok(Self { method, path, query, headers, target, style, secure: false })
     }
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::error::ErrorCode;
 
 fn target(path: &str) -> Result<Target, S3Error> {
-    Head::new(Method::Get, path, None, Headers::new()).map(|head| head.target)
+    Head::new(Method::Get, path, None, Headers::new(), &[]).map(|head| head.target)
 }
 
 fn bucket(name: &str) -> BucketName {
@@ -103,7 +103,7 @@ fn headers_that_mean_something_must_be_utf_8() {
     let head = |name: &str| {
         let mut headers = Headers::new();
         headers.insert(name, [0xff, 0xfe]);
-        Head::new(Method::Put, "/bucket/key", None, headers)
+        Head::new(Method::Put, "/bucket/key", None, headers, &[])
     };
     for name in ["x-amz-copy-source", "x-amz-meta-a", "if-match", "range", "content-type"] {
         let error = head(name).unwrap_err();
@@ -119,7 +119,7 @@ fn headers_are_bounded() {
     let head = |len: usize| {
         let mut headers = Headers::new();
         headers.insert("name", alloc::vec![b'v'; len]);
-        Head::new(Method::Put, "/bucket/key", None, headers)
+        Head::new(Method::Put, "/bucket/key", None, headers, &[])
     };
     head(HEADER_SECTION_LEN_MAX - 8).unwrap();
     let error = head(HEADER_SECTION_LEN_MAX - 7).unwrap_err();

@@ -7,7 +7,7 @@ use super::sign::{Signed, Signer, Unsigned};
 use super::vectors::{self, VECTORS, Vector};
 use super::*;
 use crate::error::ErrorCode;
-use crate::request::{Head, Headers, Method, Query, Target};
+use crate::request::{Head, Headers, Method, Query};
 use crate::time::Timestamp;
 
 const REGION: &str = "us-east-1";
@@ -28,7 +28,7 @@ fn head_of(vector: &Vector) -> Head {
     for (name, value) in vector.headers {
         headers.insert(*name, *value);
     }
-    Head::new(Method::parse(vector.method), vector.path, Some(vector.query), headers).unwrap()
+    Head::new(Method::parse(vector.method), vector.path, Some(vector.query), headers, &[]).unwrap()
 }
 
 fn refused(head: &Head) -> S3Error {
@@ -113,14 +113,11 @@ fn examples_of_the_s3_pages_verify() {
                 example.signed, example.signature
             ),
         );
-        // They name the bucket in the host, so the head is put together by hand.
-        let head = Head {
-            method: Method::parse(example.method),
-            path: example.path.to_string(),
-            query: Query::parse(example.query).unwrap(),
-            headers,
-            target: Target::Service,
-        };
+        let domains = ["s3.amazonaws.com".to_string()];
+        let method = Method::parse(example.method);
+        let query = Some(example.query);
+        let head = Head::new(method, example.path, query, headers, &domains).unwrap();
+        assert_eq!(head.target.bucket().unwrap().as_str(), "examplebucket");
         let who = authenticate(&head, REGION, &credential, at("20130524T000500Z")).unwrap();
         assert_eq!(who.access_key, "AKIAIOSFODNN7EXAMPLE");
         assert_eq!(who.payload, PayloadMode::Hash(parse_hex(example.payload).unwrap()));
@@ -226,7 +223,7 @@ fn signed_with(extra: &[(&str, &str)]) -> (Headers, Signed) {
 }
 
 fn get(headers: Headers) -> Head {
-    Head::new(Method::Get, "/bucket/k", None, headers).unwrap()
+    Head::new(Method::Get, "/bucket/k", None, headers, &[]).unwrap()
 }
 
 /// `headers` with the value of `name` replaced, or without it.
@@ -333,10 +330,10 @@ fn other_ways_of_signing_are_refused() {
         (Some("AWSAccessKeyId=a&Signature=b&Expires=1"), ErrorCode::InvalidRequest),
     ];
     for (query, code) in rows {
-        let head = Head::new(Method::Get, "/bucket/k", query, unsigned.clone()).unwrap();
+        let head = Head::new(Method::Get, "/bucket/k", query, unsigned.clone(), &[]).unwrap();
         assert_eq!(refused(&head).code, code, "{query:?}");
         if query.is_some() {
-            let head = Head::new(Method::Get, "/bucket/k", query, fresh(&[])).unwrap();
+            let head = Head::new(Method::Get, "/bucket/k", query, fresh(&[]), &[]).unwrap();
             let error = refused(&head);
             assert_eq!(error.code, ErrorCode::InvalidArgument, "{query:?}");
             assert!(error.message.starts_with("Only one auth mechanism allowed;"));
@@ -548,7 +545,7 @@ proptest! {
         for (name, value) in signed.headers {
             headers.insert(name, value);
         }
-        let head = Head::new(Method::Put, &path, Some(&query), headers).unwrap();
+        let head = Head::new(Method::Put, &path, Some(&query), headers, &[]).unwrap();
         prop_assert!(authenticate(&head, REGION, &credential, now).is_ok());
     }
 

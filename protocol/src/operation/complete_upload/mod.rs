@@ -21,7 +21,7 @@ use crate::error::S3Error;
 use crate::etag::ETag;
 use crate::name::{BucketName, ObjectKey};
 use crate::percent;
-use crate::request::Head;
+use crate::request::{AddressStyle, Head};
 use crate::route::Operation;
 use crate::xml::write::Document;
 
@@ -79,11 +79,17 @@ fn checksum(head: &Head) -> Result<Option<(ChecksumAlgorithm, String)>, S3Error>
     Ok(found)
 }
 
-/// The address of an object as the client reached this node: its scheme, its `Host`, path style.
+/// The address of the object of a request, as its client reached this node: by its scheme, its `Host` and
+/// its style.
 #[must_use]
-pub fn location(secure: bool, host: &str, bucket: &BucketName, key: &ObjectKey) -> String {
-    let scheme = if secure { "https" } else { "http" };
-    format!("{scheme}://{host}/{}/{}", bucket.as_str(), percent::encode_path(key.as_str()))
+pub fn location(head: &Head, bucket: &BucketName, key: &ObjectKey) -> String {
+    let scheme = if head.secure { "https" } else { "http" };
+    let host = head.headers.get_non_empty("host").unwrap_or("localhost");
+    let key = percent::encode_path(key.as_str());
+    match head.style {
+        AddressStyle::Path => format!("{scheme}://{host}/{bucket}/{key}"),
+        AddressStyle::VirtualHost => format!("{scheme}://{host}/{key}"),
+    }
 }
 
 /// What the answer tells of the new object.

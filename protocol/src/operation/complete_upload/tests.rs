@@ -428,7 +428,8 @@ fn the_head_has_one_checksum_at_most() {
 fn the_answer() {
     let bucket = BucketName::parse("bucket").unwrap();
     let key = ObjectKey::parse("a b/ü&").unwrap();
-    let location = location(false, "127.0.0.1:9000", &bucket, &key);
+    let target = "/bucket/a%20b/%C3%BC%26?uploadId=u";
+    let location = location(&head("POST", target, &[("host", "127.0.0.1:9000")]), &bucket, &key);
     let etag = ETag::from_text("395d97c07920de036bfa21e7568a2e9f-1").unwrap();
     let value = ChecksumValue::parse_base64(ChecksumAlgorithm::Crc32c, "F9bAnw==").unwrap();
     let checksum = Checksum { value, kind: ChecksumType::Composite, parts: Some(1) };
@@ -447,4 +448,17 @@ fn the_answer() {
          <ChecksumCRC32C>F9bAnw==-1</ChecksumCRC32C><ChecksumType>COMPOSITE</ChecksumType>\
          </CompleteMultipartUploadResult>"
     );
+}
+
+#[test]
+fn a_location_is_as_the_client_wrote_it() {
+    let bucket = BucketName::parse("bucket").unwrap();
+    let key = ObjectKey::parse("a/ü").unwrap();
+    let mut head = head("POST", "/a/%c3%bc?uploadId=u", &[("host", "bucket.s3.test")]);
+    head.style = AddressStyle::VirtualHost;
+    assert_eq!(location(&head, &bucket, &key), "http://bucket.s3.test/a/%C3%BC");
+    head.secure = true;
+    assert_eq!(location(&head, &bucket, &key), "https://bucket.s3.test/a/%C3%BC");
+    head.style = AddressStyle::Path;
+    assert_eq!(location(&head, &bucket, &key), "https://bucket.s3.test/bucket/a/%C3%BC");
 }
