@@ -454,7 +454,7 @@ fn the_answer() {
 fn a_location_is_as_the_client_wrote_it() {
     let bucket = BucketName::parse("bucket").unwrap();
     let key = ObjectKey::parse("a/ü").unwrap();
-    let mut head = head("POST", "/a/%c3%bc?uploadId=u", &[("host", "bucket.s3.test")]);
+    let mut head = head("POST", "/any/thing?uploadId=u", &[("host", "bucket.s3.test")]);
     head.style = AddressStyle::VirtualHost;
     assert_eq!(location(&head, &bucket, &key), "http://bucket.s3.test/a/%C3%BC");
     head.secure = true;
