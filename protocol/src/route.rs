@@ -22,6 +22,7 @@ pub enum Operation {
     HeadBucket,
     GetBucketLocation,
     DeleteBucket,
+    ListObjects,
     ListObjectsV2,
     PutObject,
     GetObject,
@@ -40,12 +41,13 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation that is built.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ListBuckets,
         Self::CreateBucket,
         Self::HeadBucket,
         Self::GetBucketLocation,
         Self::DeleteBucket,
+        Self::ListObjects,
         Self::ListObjectsV2,
         Self::PutObject,
         Self::GetObject,
@@ -71,6 +73,7 @@ impl Operation {
             Self::HeadBucket => "HeadBucket",
             Self::GetBucketLocation => "GetBucketLocation",
             Self::DeleteBucket => "DeleteBucket",
+            Self::ListObjects => "ListObjects",
             Self::ListObjectsV2 => "ListObjectsV2",
             Self::PutObject => "PutObject",
             Self::GetObject => "GetObject",
@@ -139,7 +142,7 @@ fn route_bucket(head: &Head) -> Result<Operation, S3Error> {
     match head.method {
         Method::Get => match head.query.get("list-type") {
             Some("2") => Ok(Operation::ListObjectsV2),
-            None | Some("") => Err(not_built("ListObjects")),
+            None | Some("") => Ok(Operation::ListObjects),
             Some(other) => {
                 Err(S3Error::invalid_argument("list-type", Some(other), "Invalid List Type"))
             }
@@ -387,6 +390,8 @@ mod tests {
             ("HEAD", "/bucket", "HeadBucket"),
             ("GET", "/bucket?location", "GetBucketLocation"),
             ("DELETE", "/bucket", "DeleteBucket"),
+            ("GET", "/bucket", "ListObjects"),
+            ("GET", "/bucket?prefix=a&list-type=", "ListObjects"),
             ("GET", "/bucket?list-type=2&prefix=a", "ListObjectsV2"),
             ("PUT", "/bucket/key", "PutObject"),
             ("PUT", "/bucket/key?x-id=PutObject", "PutObject"),
@@ -416,8 +421,7 @@ mod tests {
     #[test]
     fn what_is_not_built_says_its_name() {
         for (method, target, headers, name) in [
-            ("GET", "/bucket", &[][..], "ListObjects"),
-            ("GET", "/bucket?versioning", &[], "GetBucketVersioning"),
+            ("GET", "/bucket?versioning", &[][..], "GetBucketVersioning"),
             ("GET", "/bucket?uploads", &[], "ListMultipartUploads"),
             ("POST", "/bucket?delete", &[], "DeleteObjects"),
             ("POST", "/bucket", &[], "PostObject"),

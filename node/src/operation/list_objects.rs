@@ -1,34 +1,56 @@
-//! Room: ListObjectsV2: one page of a bucket's keys, always asked, and its answer written, on a reader thread.
+//! Room: ListObjects and ListObjectsV2: one page of a bucket's keys, always asked, and its answer written, on a
+//! reader thread.
 
+use meta::id::BucketId;
 use meta::query::{self, ListEntry, ListFrom, ListObjects, ListPage};
+use meta::store::{Store, StoreError};
 use protocol::error::S3Error;
-use protocol::operation::list_objects::{self, ListObjectsInput, ListedObject, ObjectPage};
-use protocol::operation::listing::PageEnd;
+use protocol::operation::list_objects::v1::{self, ListObjectsInput};
+use protocol::operation::list_objects::v2::{self, ListObjectsV2Input};
+use protocol::operation::list_objects::{ListedObject, ObjectPage};
+use protocol::operation::listing::{PageEnd, Query};
 
 use super::{Call, Outcome, failure, subject};
 
 pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
-    let name = subject::bucket_name(call.head)?;
+    let name = subject::bucket_name(call.head)?.clone();
     let input = ListObjectsInput::parse(call.head)?;
-    let bucket = subject::bucket(call.machine, name, &input.common).await?;
-    let from = begin(&input);
-    let (name, settings) = (name.clone(), call.machine.settings.clone());
+    let bucket = subject::bucket(call.machine, &name, &input.query.common).await?;
+    let settings = call.machine.settings.clone();
     let answer = call.machine.catalog.ask(move |store| {
-        let (prefix, delimiter) = (input.prefix.as_str(), input.delimiter.as_deref());
-        let max = usize::try_from(input.max_keys).unwrap_or(usize::MAX);
-        let asked = ListObjects { bucket: bucket.id, prefix, delimiter, from, max };
-        let page = shown(query::list_objects(store, &asked)?);
-        Ok(list_objects::answer(&input, &name, &settings.account, &page))
+        let page = page(store, bucket.id, &input.query, input.after())?;
+        Ok(v1::answer(&input, &name, &settings.account, &page))
     });
     Ok(answer.await.map_err(failure::catalog)?.into())
 }
 
-fn begin(input: &ListObjectsInput) -> ListFrom {
-    match input.after() {
+pub(super) async fn list_v2(call: Call<'_>) -> Result<Outcome, S3Error> {
+    let name = subject::bucket_name(call.head)?.clone();
+    let input = ListObjectsV2Input::parse(call.head)?;
+    let bucket = subject::bucket(call.machine, &name, &input.query.common).await?;
+    let settings = call.machine.settings.clone();
+    let answer = call.machine.catalog.ask(move |store| {
+        let page = page(store, bucket.id, &input.query, input.after())?;
+        Ok(v2::answer(&input, &name, &settings.account, &page))
+    });
+    Ok(answer.await.map_err(failure::catalog)?.into())
+}
+
+fn page(
+    store: &dyn Store,
+    bucket: BucketId,
+    query: &Query,
+    after: Option<PageEnd>,
+) -> Result<ObjectPage, StoreError> {
+    let from = match after {
         None => ListFrom::Start,
         Some(PageEnd::Name(name)) => ListFrom::AfterKey(name),
         Some(PageEnd::Prefix(prefix)) => ListFrom::AfterPrefix(prefix),
-    }
+    };
+    let (prefix, delimiter) = (query.prefix.as_str(), query.delimiter.as_deref());
+    let max = usize::try_from(query.max).unwrap_or(usize::MAX);
+    let asked = ListObjects { bucket, prefix, delimiter, from, max };
+    Ok(shown(query::list_objects(store, &asked)?))
 }
 
 fn shown(page: ListPage) -> ObjectPage {

@@ -46,6 +46,7 @@ const SENT: &[Sent] = &[
     ("PUT", "/bucket", &[EMPTY], Operation::CreateBucket),
     ("HEAD", "/bucket", &[], Operation::HeadBucket),
     ("GET", "/bucket?location", &[], Operation::GetBucketLocation),
+    ("GET", "/bucket?prefix=&delimiter=%2F&encoding-type=url", &[], Operation::ListObjects),
     ("GET", "/bucket?list-type=2&encoding-type=url", &[], Operation::ListObjectsV2),
     (
         "GET",
@@ -92,7 +93,8 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::HeadBucket => head_bucket::HeadBucketInput::parse(head).map(drop),
         O::GetBucketLocation => get_bucket_location::GetBucketLocationInput::parse(head).map(drop),
         O::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
-        O::ListObjectsV2 => list_objects::ListObjectsInput::parse(head).map(drop),
+        O::ListObjects => list_objects::v1::ListObjectsInput::parse(head).map(drop),
+        O::ListObjectsV2 => list_objects::v2::ListObjectsV2Input::parse(head).map(drop),
         O::PutObject => put_object::PutObjectInput::parse(head).map(drop),
         O::GetObject => get_object::GetObjectInput::parse(head).map(drop),
         O::HeadObject => head_object::HeadObjectInput::parse(head).map(drop),

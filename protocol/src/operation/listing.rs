@@ -1,8 +1,9 @@
-//! Room: what the paged answers share: page sizes, the `url` encoding, and the tokens that say
-//! where a page ended.
+//! Room: what the paged answers share: prefix and delimiter, page sizes, the `url` encoding, and the
+//! tokens that say where a page ended.
 //!
 //! Invariants: a token is opaque and safe in a URL, and one that was not made here is refused.
-//! Source: S3 API Reference, ListObjectsV2, ListParts, ListBuckets: max-keys, encoding-type,
+//! Source: S3 API Reference, ListObjects, ListObjectsV2, ListMultipartUploads, ListParts,
+//! ListBuckets: prefix, delimiter, marker, max-keys, encoding-type,
 //! continuation-token.
 
 use alloc::borrow::Cow;
@@ -10,10 +11,80 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::common::Common;
 use crate::crc;
 use crate::error::S3Error;
+use crate::limits::LIST_MAX;
 use crate::percent;
 use crate::request::Head;
+use crate::route::Operation;
+use crate::xml::write::Element;
+
+/// What the listings of a bucket ask alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Only keys that begin so; empty for all.
+    pub prefix: String,
+    /// Keys that share what lies between the prefix and this are one common prefix; never empty.
+    pub delimiter: Option<String>,
+    /// The most entries and common prefixes of the page together, at most [`LIST_MAX`].
+    pub max: u32,
+    /// Names are to be percent-encoded in the answer.
+    pub url_encoding: bool,
+    /// Who must own the bucket, who pays.
+    pub common: Common,
+}
+
+impl Query {
+    /// Reads the query; `max` is the name of the operation's page size.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a page size or an encoding that S3 would not take.
+    pub(crate) fn parse(head: &Head, operation: Operation, max: &str) -> Result<Self, S3Error> {
+        let text = |name: &str| head.query.get(name).map(String::from);
+        Ok(Self {
+            prefix: text("prefix").unwrap_or_default(),
+            delimiter: text("delimiter").filter(|delimiter| !delimiter.is_empty()),
+            max: page_size(head, max, LIST_MAX)?,
+            url_encoding: encoding(head)?,
+            common: Common::parse(head, operation)?,
+        })
+    }
+
+    /// Where a page behind `marker` begins. A common prefix that is not greater than the marker has
+    /// been shown: with it all that begins so.
+    #[must_use]
+    pub fn behind(&self, marker: &str) -> PageEnd {
+        let common = self.delimiter.as_deref().and_then(|delimiter| {
+            let rest = marker.strip_prefix(self.prefix.as_str())?;
+            let len = self.prefix.len() + rest.find(delimiter)? + delimiter.len();
+            marker.get(..len)
+        });
+        match common {
+            Some(common) => PageEnd::Prefix(common.into()),
+            None => PageEnd::Name(marker.into()),
+        }
+    }
+
+    /// A name as it stands in the answer.
+    pub(crate) fn shown<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        encoded(name, self.url_encoding)
+    }
+
+    /// The same of a name that may be missing.
+    pub(crate) fn shown_if<'a>(&self, name: Option<&'a str>) -> Option<Cow<'a, str>> {
+        name.map(|name| self.shown(name))
+    }
+}
+
+/// Writes the common prefixes of a page.
+pub(crate) fn write_prefixes(root: &mut Element<'_>, query: &Query, prefixes: &[String]) {
+    for prefix in prefixes {
+        root.nest("CommonPrefixes", |element| {
+            element.text("Prefix", &query.shown(prefix));
+        });
+    }
+}
 
 /// Reads a page size of 0 to `cap`; S3 cuts a larger one down without a word.
 pub(crate) fn page_size(head: &Head, parameter: &str, cap: u32) -> Result<u32, S3Error> {
@@ -36,7 +107,7 @@ pub(crate) fn count(head: &Head, parameter: &str) -> Result<Option<u32>, S3Error
 }
 
 /// Reads `encoding-type`: whether names are to be percent-encoded.
-pub(crate) fn encoding(head: &Head) -> Result<bool, S3Error> {
+fn encoding(head: &Head) -> Result<bool, S3Error> {
     const PARAMETER: &str = "encoding-type";
     match head.query.get(PARAMETER) {
         None => Ok(false),
@@ -51,7 +122,7 @@ pub(crate) fn encoding(head: &Head) -> Result<bool, S3Error> {
 
 /// A name as it stands in an answer. With `url`, a space becomes `%20` and a plus `%2B`: clients
 /// that decode forms and clients that decode URLs read the same.
-pub(crate) fn encoded(name: &str, url: bool) -> Cow<'_, str> {
+fn encoded(name: &str, url: bool) -> Cow<'_, str> {
     if url { Cow::Owned(percent::encode_path(name)) } else { Cow::Borrowed(name) }
 }
 
@@ -150,6 +221,25 @@ mod tests {
             assert_eq!((error.code, &*error.message), (ErrorCode::InvalidArgument, message));
             assert!(error.details.contains(&("ArgumentName", "max-keys".into())));
         }
+    }
+
+    #[test]
+    fn a_page_goes_on_behind_what_was_shown() {
+        let behind = |query: &str, marker: &str| {
+            let request = head("GET", &format!("/bucket?{query}"), &[]);
+            Query::parse(&request, Operation::ListObjects, "max-keys").unwrap().behind(marker)
+        };
+        let name = |text: &str| PageEnd::Name(text.into());
+        let prefix = |text: &str| PageEnd::Prefix(text.into());
+        assert_eq!(behind("", "a/b/c"), name("a/b/c"));
+        assert_eq!(behind("delimiter=", "a/b"), name("a/b"));
+        assert_eq!(behind("delimiter=/", "a"), name("a"));
+        assert_eq!(behind("delimiter=/", "a/"), prefix("a/"));
+        assert_eq!(behind("delimiter=/", "a/b/c"), prefix("a/"));
+        assert_eq!(behind("delimiter=/&prefix=a/", "a/b/c"), prefix("a/b/"));
+        assert_eq!(behind("delimiter=/&prefix=a/", "a/b"), name("a/b"));
+        assert_eq!(behind("delimiter=/&prefix=b", "a/b/c"), name("a/b/c"));
+        assert_eq!(behind("delimiter=%C3%BC", "aü/ü"), prefix("aü"));
     }
 
     #[test]

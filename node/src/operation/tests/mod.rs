@@ -2,6 +2,7 @@
 
 mod copies;
 mod damage;
+mod listings;
 mod objects;
 mod rewrites;
 mod rules;

@@ -1,47 +1,34 @@
-//! Room: ListObjectsV2.
+//! Room: ListObjectsV2: tokens, start-after, owners if they are asked for.
 //!
 //! Source: S3 API Reference, ListObjectsV2.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use super::common::{Common, write_account};
-use super::listing::{self, PageEnd};
-use super::unbuilt;
+use super::{ObjectPage, write_page};
 use crate::answer::Answer;
-use crate::checksum::{ChecksumAlgorithm, ChecksumType};
 use crate::error::S3Error;
-use crate::etag::ETag;
-use crate::limits::LIST_MAX;
 use crate::name::{AccountId, BucketName};
+use crate::operation::listing::{self, PageEnd, Query};
+use crate::operation::unbuilt;
 use crate::request::Head;
 use crate::route::Operation;
-use crate::time::Timestamp;
-use crate::xml::write::{Document, Element};
+use crate::xml::write::Document;
 
 /// What a ListObjectsV2 request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListObjectsInput {
-    /// Only keys that begin so; empty for all.
-    pub prefix: String,
-    /// Keys that share what lies between the prefix and this are one common prefix.
-    pub delimiter: Option<String>,
-    /// The most keys and common prefixes of the page, at most [`LIST_MAX`].
-    pub max_keys: u32,
+pub struct ListObjectsV2Input {
+    /// Which keys, how many, and how they are shown.
+    pub query: Query,
     /// The token of the page before, as sent.
     pub token: Option<String>,
     /// The page begins behind this name, as sent; a token goes before it.
     pub start_after: Option<String>,
-    /// Names are to be percent-encoded in the answer.
-    pub url_encoding: bool,
     /// Owners are to be shown.
     pub fetch_owner: bool,
-    /// Who must own the bucket, who pays.
-    pub common: Common,
     resume: Option<PageEnd>,
 }
 
-impl ListObjectsInput {
+impl ListObjectsV2Input {
     /// Reads the request.
     ///
     /// # Errors
@@ -51,15 +38,11 @@ impl ListObjectsInput {
         let text = |name: &str| head.query.get(name).map(String::from);
         let token = text("continuation-token");
         Ok(Self {
-            prefix: text("prefix").unwrap_or_default(),
-            delimiter: text("delimiter").filter(|delimiter| !delimiter.is_empty()),
-            max_keys: listing::page_size(head, "max-keys", LIST_MAX)?,
+            query: Query::parse(head, Operation::ListObjectsV2, "max-keys")?,
             resume: token.as_deref().map(listing::read_token).transpose()?,
             token,
             start_after: text("start-after").filter(|name| !name.is_empty()),
-            url_encoding: listing::encoding(head)?,
             fetch_owner: head.query.get("fetch-owner") == Some("true"),
-            common: Common::parse(head, Operation::ListObjectsV2)?,
         })
     }
 
@@ -70,101 +53,44 @@ impl ListObjectsInput {
     }
 }
 
-/// One object of a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedObject {
-    /// The whole key.
-    pub key: String,
-    /// When it was written.
-    pub modified: Timestamp,
-    /// Its ETag.
-    pub etag: ETag,
-    /// Its length in bytes.
-    pub len: u64,
-    /// The algorithm and type of its stored checksum.
-    pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
-}
-
-/// One page, in the order of its names.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ObjectPage {
-    /// The objects, ascending.
-    pub objects: Vec<ListedObject>,
-    /// The common prefixes, ascending.
-    pub prefixes: Vec<String>,
-    /// The last key or common prefix of the page, if more would follow.
-    pub ended_with: Option<PageEnd>,
-}
-
 /// The answer of ListObjectsV2.
 #[must_use]
 pub fn answer(
-    input: &ListObjectsInput,
+    input: &ListObjectsV2Input,
     bucket: &BucketName,
     owner: &AccountId,
     page: &ObjectPage,
 ) -> Answer {
-    let name = |text: &str| listing::encoded(text, input.url_encoding).into_owned();
+    let query = &input.query;
     let count = page.objects.len() + page.prefixes.len();
     Answer::xml(Document::new("ListBucketResult", |root| {
         root.text("Name", bucket.as_str())
-            .text("Prefix", &name(&input.prefix))
-            .text_if("Delimiter", input.delimiter.as_deref().map(name).as_deref())
-            .text_if("StartAfter", input.start_after.as_deref().map(name).as_deref())
+            .text("Prefix", &query.shown(&query.prefix))
+            .text_if("Delimiter", query.shown_if(query.delimiter.as_deref()).as_deref())
+            .text_if("StartAfter", query.shown_if(input.start_after.as_deref()).as_deref())
             .text_if("ContinuationToken", input.token.as_deref())
             .text_if(
                 "NextContinuationToken",
                 page.ended_with.as_ref().map(listing::token).as_deref(),
             )
             .number("KeyCount", count as u64)
-            .number("MaxKeys", input.max_keys)
-            .text_if("EncodingType", input.url_encoding.then_some("url"))
+            .number("MaxKeys", query.max)
+            .text_if("EncodingType", query.url_encoding.then_some("url"))
             .flag("IsTruncated", page.ended_with.is_some());
-        for object in &page.objects {
-            root.nest("Contents", |contents| {
-                contents.text("Key", &name(&object.key));
-                write_object(contents, object);
-                if input.fetch_owner {
-                    write_account(contents, "Owner", owner);
-                }
-            });
-        }
-        for prefix in &page.prefixes {
-            root.nest("CommonPrefixes", |element| {
-                element.text("Prefix", &name(prefix));
-            });
-        }
+        write_page(root, query, input.fetch_owner.then_some(owner), page);
     }))
-}
-
-fn write_object(contents: &mut Element<'_>, object: &ListedObject) {
-    contents
-        .text("LastModified", &object.modified.truncated_to_second().iso8601())
-        .text("ETag", &object.etag.quoted());
-    if let Some((algorithm, kind)) = object.checksum {
-        contents.text("ChecksumAlgorithm", algorithm.name()).text("ChecksumType", kind.as_str());
-    }
-    contents.number("Size", object.len).text("StorageClass", "STANDARD");
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{ListedObject, sample};
     use super::*;
+    use crate::checksum::{ChecksumAlgorithm, ChecksumType};
     use crate::error::ErrorCode;
     use crate::operation::testing::{body, head};
 
-    fn object(key: &str) -> ListedObject {
-        ListedObject {
-            key: key.into(),
-            modified: Timestamp::from_millis(1_576_278_963_000),
-            etag: ETag::from_text("711470fc377698c393d94aed6305e245").unwrap(),
-            len: 10,
-            checksum: None,
-        }
-    }
-
     fn answered(query: &str, page: &ObjectPage) -> String {
-        let input = ListObjectsInput::parse(&head("GET", query, &[])).unwrap();
+        let input = ListObjectsV2Input::parse(&head("GET", query, &[])).unwrap();
         let owner = AccountId::parse("000000000000").unwrap();
         body(&answer(&input, &BucketName::parse("bucket").unwrap(), &owner, page))
     }
@@ -183,7 +109,7 @@ mod tests {
         let page = ObjectPage {
             objects: alloc::vec![ListedObject {
                 checksum: Some((ChecksumAlgorithm::Crc32, ChecksumType::Composite)),
-                ..object("p/a b\u{1}")
+                ..sample("p/a b\u{1}")
             }],
             prefixes: alloc::vec!["p/c+d/".into()],
             ended_with: Some(PageEnd::Prefix("p/c+d/".into())),
@@ -219,15 +145,15 @@ mod tests {
     fn a_token_goes_before_start_after() {
         let token = listing::token(&PageEnd::Prefix("m/".into()));
         let query = alloc::format!("/bucket?list-type=2&start-after=a&continuation-token={token}");
-        let input = ListObjectsInput::parse(&head("GET", &query, &[])).unwrap();
+        let input = ListObjectsV2Input::parse(&head("GET", &query, &[])).unwrap();
         assert_eq!(input.after(), Some(PageEnd::Prefix("m/".into())));
         let first = head("GET", "/bucket?list-type=2&start-after=a", &[]);
-        let first = ListObjectsInput::parse(&first).unwrap();
+        let first = ListObjectsV2Input::parse(&first).unwrap();
         assert_eq!(first.after(), Some(PageEnd::Name("a".into())));
         let text = answered(&query, &ObjectPage::default());
         assert!(text.contains(&alloc::format!("<ContinuationToken>{token}</ContinuationToken>")));
         assert!(text.contains("<StartAfter>a</StartAfter>"));
         let bad = head("GET", "/bucket?list-type=2&continuation-token=nonsense", &[]);
-        assert_eq!(ListObjectsInput::parse(&bad).unwrap_err().code, ErrorCode::InvalidArgument);
+        assert_eq!(ListObjectsV2Input::parse(&bad).unwrap_err().code, ErrorCode::InvalidArgument);
     }
 }
