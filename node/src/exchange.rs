@@ -50,6 +50,17 @@ pub struct Response {
     pub trace: Trace,
 }
 
+impl Response {
+    /// Waits for what is late.
+    pub async fn whole(self) -> Self {
+        let mut response = self;
+        while let ResponseBody::Late(rest) = response.body {
+            response = rest.await;
+        }
+        response
+    }
+}
+
 /// The body of a response.
 pub enum ResponseBody {
     /// No body; `Content-Length: 0` unless the headers name a length (HEAD).
@@ -63,6 +74,11 @@ pub enum ResponseBody {
         /// Where they come from.
         source: Box<dyn BlockSource>,
     },
+    /// The checks are over, and what is left may take long: the whole answer, an XML document, once it is there.
+    /// Until then status and headers are what may be sent ahead of it to keep the client waiting: a 200 and what
+    /// is known already. An error that comes later than that can only be told in the body.
+    /// Cancel: dropping it is dropping the request.
+    Late(Local<'static, Response>),
 }
 
 /// A stream of verified blocks.

@@ -222,9 +222,21 @@ impl TestNode {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> impl Future<Output = Answered> + use<> {
+        let response = self.respond(method, target, headers, body);
+        async move { read_all(response.await).await }
+    }
+
+    /// The same, up to where the response begins.
+    pub(crate) fn respond(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> impl Future<Output = Response> + use<> {
         let request = self.request(method, target, headers, body);
         let machine = self.machine.clone();
-        async move { read_all(operation::serve(&machine, request).await).await }
+        async move { operation::serve(&machine, request).await }
     }
 
     fn request(
@@ -283,6 +295,12 @@ impl TestNode {
 
     /// Completes an upload of these part numbers and ETags (with quotes).
     pub(crate) fn complete(&self, target: &str, upload: &str, parts: &[(u16, String)]) -> Answered {
+        let document = Self::list_of(parts);
+        self.send("POST", &format!("{target}?uploadId={upload}"), &[], document.as_bytes())
+    }
+
+    /// The document that lists these parts.
+    pub(crate) fn list_of(parts: &[(u16, String)]) -> String {
         use std::fmt::Write;
         let mut document = String::from("<CompleteMultipartUpload>");
         for (number, etag) in parts {
@@ -290,7 +308,7 @@ impl TestNode {
                 .expect("a string takes all");
         }
         document.push_str("</CompleteMultipartUpload>");
-        self.send("POST", &format!("{target}?uploadId={upload}"), &[], document.as_bytes())
+        document
     }
 
     /// One pass of the collector: what a reader that still lives may need stays.
@@ -329,10 +347,10 @@ impl TestNode {
 }
 
 async fn read_all(response: Response) -> Answered {
-    let Response { status, headers, body, trace } = response;
+    let Response { status, headers, body, trace } = response.whole().await;
     let (mut bytes, mut cut) = (Vec::new(), false);
     match body {
-        ResponseBody::Empty => {}
+        ResponseBody::Empty | ResponseBody::Late(_) => {}
         ResponseBody::Bytes(whole) => bytes.extend_from_slice(&whole),
         ResponseBody::Stream { len, mut source } => {
             while let Some(block) = source.next().await {

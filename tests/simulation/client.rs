@@ -113,10 +113,10 @@ fn request(machine: &Machine, clock: &VirtualClock, sent: &Sent, random: &mut Ra
 }
 
 async fn read(response: Response, clock: &VirtualClock, random: &mut Random) -> Answered {
-    let Response { status, headers, body, trace } = response;
+    let Response { status, headers, body, trace } = response.whole().await;
     let (mut bytes, mut cut) = (Vec::new(), false);
     match body {
-        ResponseBody::Empty => {}
+        ResponseBody::Empty | ResponseBody::Late(_) => {}
         ResponseBody::Bytes(whole) => bytes.extend_from_slice(&whole),
         ResponseBody::Stream { len, mut source } => {
             let slow = random.chance(25);

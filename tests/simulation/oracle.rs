@@ -676,7 +676,11 @@ impl Oracle {
                 self.uploads[*upload].open = false;
                 self.likely[key] = Some(*value);
                 Ok(Verdict {
-                    key: Meaning::Event(write(key, Some(*value), *cond)),
+                    key: Meaning::Event(KeyEvent::Completed {
+                        slot: place(key).1,
+                        value: *value,
+                        cond: *cond,
+                    }),
                     ..Verdict::of_upload(UploadEvent::Complete(list.clone()))
                 })
             }

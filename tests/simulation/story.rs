@@ -33,6 +33,9 @@ pub(crate) struct KeysState {
 pub(crate) enum KeyEvent {
     /// A put, completion or delete (no value) under a condition that held.
     Write { slot: usize, value: Option<Value>, cond: Cond },
+    /// A completion under a condition that held, or one that was answered once more while the key still named what
+    /// it had made.
+    Completed { slot: usize, value: Value, cond: Cond },
     /// The key was seen to name this.
     Read { slot: usize, value: Option<Value> },
     /// The key was seen to name one of these.
@@ -74,6 +77,13 @@ impl Model for Keys {
                     after
                 })
             }
+            KeyEvent::Completed { slot, value, .. } if is(*slot) == Some(*value) => {
+                same(state.bucket)
+            }
+            KeyEvent::Completed { slot, value, cond } => {
+                let write = KeyEvent::Write { slot: *slot, value: Some(*value), cond: *cond };
+                Self::after(state, &write)
+            }
             KeyEvent::Read { slot, value } => same(state.bucket && is(*slot) == *value),
             KeyEvent::ReadOne { slot, values } => {
                 same(state.bucket && is(*slot).is_some_and(|now| values.contains(&now)))
@@ -103,8 +113,8 @@ pub(crate) struct Uploads;
 pub(crate) enum UploadState {
     /// It takes parts, and has these.
     Open(BTreeMap<u16, Part>),
-    /// It was completed or aborted.
-    Over,
+    /// It was completed with these parts, or aborted.
+    Over(Option<Vec<(u16, Part)>>),
     /// It goes with its bucket, whenever that is; nothing of it is judged.
     Passing,
 }
@@ -114,7 +124,7 @@ pub(crate) enum UploadState {
 pub(crate) enum UploadEvent {
     /// A part was put in the place of this number.
     Put(u16, Part),
-    /// An object was made of exactly these parts.
+    /// An object was made of exactly these parts, or was told of again.
     Complete(Vec<(u16, Part)>),
     /// It was aborted.
     Abort,
@@ -133,8 +143,10 @@ impl Model for Uploads {
     fn after(state: &UploadState, event: &UploadEvent) -> Option<UploadState> {
         let parts = match state {
             UploadState::Open(parts) => parts,
-            UploadState::Over => {
-                return matches!(event, UploadEvent::Over).then_some(UploadState::Over);
+            UploadState::Over(made) => {
+                let told_again =
+                    matches!(event, UploadEvent::Complete(list) if made.as_ref() == Some(list));
+                return (told_again || matches!(event, UploadEvent::Over)).then(|| state.clone());
             }
             UploadState::Passing => return Some(UploadState::Passing),
         };
@@ -146,8 +158,10 @@ impl Model for Uploads {
                 parts.insert(*number, *part);
                 Some(UploadState::Open(parts))
             }
-            UploadEvent::Complete(list) => has_all(list).then_some(UploadState::Over),
-            UploadEvent::Abort => Some(UploadState::Over),
+            UploadEvent::Complete(list) => {
+                has_all(list).then(|| UploadState::Over(Some(list.clone())))
+            }
+            UploadEvent::Abort => Some(UploadState::Over(None)),
             UploadEvent::Over => None,
             UploadEvent::Mismatch(list) => (!has_all(list)).then(|| state.clone()),
             UploadEvent::Parts(seen) => {

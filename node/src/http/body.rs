@@ -14,9 +14,10 @@ use futures_util::Stream;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::exchange_record::Exchange;
+use super::late::{LateBody, Sent};
 use super::watch::Watch;
 use crate::disk::Block;
-use crate::exchange::{BlockSource, BodyError, BodySource, StreamError};
+use crate::exchange::{BlockSource, BodyError, BodySource, Response, StreamError};
 use crate::seam::{Local, Spawn};
 
 /// A request's body. The first `next` lets hyper send `100 Continue`. When the operation lets go of it, what
@@ -102,19 +103,26 @@ impl Drop for RequestBody {
 /// A response's body.
 pub(super) struct ResponseBody {
     content: Content,
-    left: u64,
+    /// What is left of it; `None` while nobody knows.
+    left: Option<u64>,
     exchange: Rc<Exchange>,
 }
 
 enum Content {
     Whole(Bytes),
     Stream(Pin<Box<dyn Stream<Item = Result<Block, StreamError>>>>),
+    Late(LateBody),
     Cut,
 }
 
 impl ResponseBody {
     pub(super) fn whole(bytes: Bytes, exchange: Rc<Exchange>) -> Self {
-        Self { left: bytes.len() as u64, content: Content::Whole(bytes), exchange }
+        Self { left: Some(bytes.len() as u64), content: Content::Whole(bytes), exchange }
+    }
+
+    /// An answer that is sent ahead of what it says.
+    pub(super) fn late(rest: Local<'static, Response>, exchange: Rc<Exchange>) -> Self {
+        Self { left: None, content: Content::Late(exchange.late_body(rest)), exchange }
     }
 
     /// A long stream is pumped by a task of the bulk queue, one block ahead, so that verifying it does not
@@ -133,24 +141,38 @@ impl ResponseBody {
             bulk.spawn(Box::pin(pump(Box::pin(blocks), sender)));
             Box::pin(receiver.into_stream())
         };
-        Self { left: len, content: Content::Stream(stream), exchange }
+        Self { left: Some(len), content: Content::Stream(stream), exchange }
     }
 
     /// Counts `piece` as given, or notices that the source gives more than it announced.
     fn give<T: Buf>(&mut self, piece: T) -> Result<T, Cut> {
         let len = piece.remaining() as u64;
-        self.left = self.left.checked_sub(len).ok_or(Cut)?;
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(len).ok_or(Cut)?;
+        }
         self.exchange.gave(len);
-        if self.left == 0 {
+        if self.left == Some(0) {
             self.exchange.complete();
         }
         Ok(piece)
+    }
+
+    /// Counts what is sent of a late answer.
+    fn give_late(&mut self, sent: Sent) -> Result<Bytes, Cut> {
+        match sent {
+            Sent::Ahead(bytes) => self.give(bytes),
+            Sent::Last(bytes, trace) => {
+                self.left = Some(bytes.len() as u64);
+                self.exchange.tell(trace);
+                self.give(bytes)
+            }
+        }
     }
 }
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        if self.left == 0 {
+        if self.left == Some(0) {
             self.exchange.complete();
         }
         self.exchange.over();
@@ -195,9 +217,16 @@ impl Body for ResponseBody {
             }
             Content::Stream(stream) => match ready!(stream.as_mut().poll_next(context)) {
                 Some(Ok(block)) => body.give(block).map(Piece::Block),
-                None if body.left == 0 => return Poll::Ready(None),
+                None if body.left == Some(0) => return Poll::Ready(None),
                 Some(Err(StreamError)) | None => Err(Cut),
             },
+            Content::Late(late) => {
+                let (id, host_id) = (body.exchange.id(), body.exchange.host_id());
+                match ready!(late.poll_next(context, id, host_id)) {
+                    Some(sent) => body.give_late(sent).map(Piece::Bytes),
+                    None => return Poll::Ready(None),
+                }
+            }
             Content::Cut => Err(Cut),
         };
         if piece.is_err() {
@@ -207,11 +236,11 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        self.left == Some(0)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

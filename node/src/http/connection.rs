@@ -30,12 +30,12 @@ use protocol::request::{Head, Headers, Method};
 use super::adapter::{Accepted, Socket};
 use super::body::{RequestBody, ResponseBody};
 use super::exchange_record::Exchange;
-use super::respond;
 use super::tls::TlsKeys;
 use super::watch::{Phase, Watch, Watched, Watchman};
+use super::{late, respond};
 use crate::access_line::AccessLog;
 use crate::config::Config;
-use crate::exchange::{Request, Response};
+use crate::exchange::{self, Request, Response};
 use crate::log;
 use crate::metrics::Metrics;
 use crate::seam::{Clock, Local, Random, Spawn};
@@ -150,6 +150,13 @@ impl Http {
                 );
                 if long { in_queue(&*self.bulk, answer).await } else { answer.await }
             }
+        };
+        let after = self.config.http.keepalive_after;
+        let response = if is_head || parts.version == Version::HTTP_10 {
+            // No chunks for whoever is older than they are.
+            response.whole().await
+        } else {
+            late::in_time(response, &*self.clock, after).await
         };
         let keep = settle_body(&parts, &exchange, &watch).await;
         let mut answer =
@@ -271,7 +278,7 @@ fn guarded(
     host_id: String,
 ) -> Local<'static, Response> {
     Box::pin(async move {
-        AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
+        let answer = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
             let text = panic
                 .downcast_ref::<String>()
                 .map(String::as_str)
@@ -279,7 +286,15 @@ fn guarded(
                 .unwrap_or("no text");
             log::error("request_panicked", &[("id", &id), ("panic", &text)]);
             respond::error(&S3Error::internal(), &id, &host_id)
-        })
+        });
+        let Response { status, headers, body, trace } = answer;
+        let body = match body {
+            exchange::ResponseBody::Late(rest) => {
+                exchange::ResponseBody::Late(guarded(rest, id, host_id))
+            }
+            body => body,
+        };
+        Response { status, headers, body, trace }
     })
 }
 

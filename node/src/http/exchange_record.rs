@@ -12,10 +12,12 @@ use hyper::body::Incoming;
 use protocol::time::Timestamp;
 
 use super::connection::Http;
+use super::late::LateBody;
 use super::watch::{Phase, Watch};
 use crate::access_line::Record;
-use crate::exchange::Trace;
+use crate::exchange::{Response, Trace};
 use crate::metrics::Finished;
+use crate::seam::Local;
 
 /// One request and its answer, while they last.
 pub(super) struct Exchange {
@@ -74,6 +76,10 @@ impl Exchange {
         self.peer
     }
 
+    pub(super) fn host_id(&self) -> &str {
+        &self.http.config.host_id
+    }
+
     /// Whether more requests than allowed are being served, this one included.
     pub(super) fn is_one_too_many(&self) -> bool {
         self.one_too_many
@@ -108,6 +114,17 @@ impl Exchange {
     pub(super) fn answer(&self, status: u16, trace: Trace) {
         self.answered.set(Some((status, self.http.clock.monotonic())));
         *self.trace.borrow_mut() = trace;
+    }
+
+    /// More is known of the request than when its answer began.
+    pub(super) fn tell(&self, trace: Trace) {
+        *self.trace.borrow_mut() = trace;
+    }
+
+    /// The body of this request's answer, which has not been made yet.
+    pub(super) fn late_body(&self, rest: Local<'static, Response>) -> LateBody {
+        let clock = Rc::clone(&self.http.clock);
+        LateBody::new(rest, clock, self.http.config.http.keepalive_interval)
     }
 
     /// The whole answer has been given to the connection.

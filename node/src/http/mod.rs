@@ -8,6 +8,7 @@ pub mod adapter;
 mod body;
 pub mod connection;
 mod exchange_record;
+mod late;
 pub mod listen;
 mod respond;
 pub mod tls;

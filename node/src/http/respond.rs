@@ -61,13 +61,14 @@ pub(super) fn build(
     let exchange = Rc::clone(exchange);
     let body = match body {
         ResponseBody::Empty => body::ResponseBody::whole(Bytes::new(), exchange),
-        ResponseBody::Bytes(_) | ResponseBody::Stream { .. } if is_head => {
+        ResponseBody::Bytes(_) | ResponseBody::Stream { .. } | ResponseBody::Late(_) if is_head => {
             body::ResponseBody::whole(Bytes::new(), exchange)
         }
         ResponseBody::Bytes(bytes) => body::ResponseBody::whole(bytes, exchange),
         ResponseBody::Stream { len, source } => {
             body::ResponseBody::stream(len, source, bulk, exchange)
         }
+        ResponseBody::Late(rest) => body::ResponseBody::late(rest, exchange),
     };
     let mut answer = hyper::Response::new(body);
     *answer.status_mut() = status;
@@ -102,7 +103,7 @@ fn head(
 pub(super) fn raw(response: &Response, id: &str, host_id: &str) -> Bytes {
     let body = match &response.body {
         ResponseBody::Bytes(bytes) => bytes.as_ref(),
-        ResponseBody::Empty | ResponseBody::Stream { .. } => &[],
+        ResponseBody::Empty | ResponseBody::Stream { .. } | ResponseBody::Late(_) => &[],
     };
     let reason = StatusCode::from_u16(response.status)
         .ok()

@@ -3,15 +3,19 @@
 //! Durable step: one command, O(1) in the parts: it adopts the manifest. It is prepared from the parts as they were
 //! read; if one changed meanwhile, the command is refused and prepared again.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use meta::command::{CompleteUpload, NewObject, Refusal};
 use meta::fingerprint::Fingerprint;
-use meta::id::BucketId;
 use meta::query;
-use meta::record::{PartFacts, UploadRecord};
-use protocol::error::S3Error;
+use meta::record::{BucketRecord, Content, PartFacts, UploadRecord};
+use protocol::answer::Answer;
+use protocol::checksum::Checksum;
+use protocol::error::{ErrorCode, S3Error};
+use protocol::etag::ETag;
 use protocol::limits::{COMPLETE_BODY_MAX, PART_NUMBER_MAX};
+use protocol::name::{BucketName, ObjectKey, UploadId};
 use protocol::operation::complete_upload::{
     self, CompleteUploadInput, Completed, ListedPart, StoredPart,
 };
@@ -19,89 +23,197 @@ use protocol::operation::write_condition::WriteCondition;
 use protocol::part::PartNumber;
 
 use super::put_object::{condition, refused};
-use super::{Call, Outcome, failure, ingest, subject};
+use super::{Call, Done, Outcome, failure, ingest, subject};
 use crate::catalog::CatalogError;
+use crate::epoch::EpochGuard;
 use crate::limits::COMPLETE_TRIES_MAX;
+use crate::machine::Machine;
 
 pub(super) async fn complete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = Arc::new(CompleteUploadInput::parse(call.head)?);
     let mut document =
         ingest::document(&mut call, complete_upload::INTEGRITY, COMPLETE_BODY_MAX).await?;
-    let bucket = subject::bucket(call.machine, name, &input.common).await?;
-    let mut listed = None;
-    for _ in 0..COMPLETE_TRIES_MAX {
-        let _epoch = call.machine.epochs.enter();
+    let machine = call.machine.clone();
+    let bucket = subject::bucket(&machine, name, &input.common).await?;
+    let mut completion = Completion {
+        machine,
+        location: location(&call)?,
+        name: name.clone(),
+        key: key.clone(),
+        bucket,
+        input,
+        listed: Arc::new([]),
+        document: std::mem::take(&mut document.bytes),
+        _memory: document,
+    };
+    // S3 looks for the upload before it looks into the document.
+    let prepared = match completion.find().await {
+        Ok(found) => {
+            completion.parse().await?;
+            completion.prepare(found).await?
+        }
+        Err(error) if error.code == ErrorCode::NoSuchUpload => {
+            // Whatever the document is, there is no upload for it.
+            completion.parse().await.map_err(|_malformed| error)?;
+            return Ok(completion.again().await?.into());
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Outcome::Late(Box::pin(async move {
+        Done { answer: completion.run(prepared).await, way: None }
+    })))
+}
+
+/// A completion under way.
+struct Completion {
+    machine: Rc<Machine>,
+    location: String,
+    name: BucketName,
+    key: ObjectKey,
+    bucket: BucketRecord,
+    input: Arc<CompleteUploadInput>,
+    listed: Arc<[ListedPart]>,
+    document: Vec<u8>,
+    /// What the document, and the list that is made of it, is held under.
+    _memory: ingest::Document,
+}
+
+/// The upload, and the epoch at which it was looked up.
+struct Found {
+    epoch: EpochGuard,
+    upload_id: UploadId,
+    upload: UploadRecord,
+}
+
+/// What its parts make.
+struct Prepared {
+    found: Found,
+    completed: Completed,
+    unlisted: Vec<PartNumber>,
+}
+
+impl Completion {
+    async fn find(&self) -> Result<Found, S3Error> {
+        let epoch = self.machine.epochs.enter();
         let (upload_id, upload) =
-            subject::upload(call.machine, &bucket, key, &input.upload_id).await?;
-        // S3 looks for the upload before it looks into the document.
-        let listed = match &listed {
-            Some(listed) => listed,
-            None => listed.insert(parse(&call, std::mem::take(&mut document.bytes)).await?),
-        };
-        let (completed, unlisted) =
-            prepare(&call, bucket.id, &input, &upload, listed.clone()).await?;
+            subject::upload(&self.machine, &self.bucket, &self.key, &self.input.upload_id).await?;
+        Ok(Found { epoch, upload_id, upload })
+    }
+
+    /// Reads the document, on a reader thread: 10,000 parts take tens of milliseconds.
+    async fn parse(&mut self) -> Result<(), S3Error> {
+        let document = std::mem::take(&mut self.document);
+        let parsed = self.machine.catalog.ask(move |_| Ok(complete_upload::parse_body(&document)));
+        self.listed = parsed.await.map_err(failure::catalog)??.into();
+        Ok(())
+    }
+
+    /// Reads the parts as they are now and decides what they make, on a reader thread.
+    async fn prepare(&self, found: Found) -> Result<Prepared, S3Error> {
+        let (bucket, key, input) = (self.bucket.id, self.key.clone(), self.input.clone());
+        let (manifest, checksum) = (found.upload.manifest, found.upload.checksum);
+        let listed = self.listed.clone();
+        let decided = self.machine.catalog.ask(move |store| {
+            // The round decides about the condition; but S3 looks at it before it looks at the parts.
+            if input.condition != WriteCondition::None {
+                let now = query::object(store, bucket, &key)?.map(|object| object.etag);
+                if let Err(failed) = input.condition.check(&key, now.as_ref()) {
+                    return Ok(Err(failed));
+                }
+            }
+            let parts = query::parts(store, manifest, None, usize::from(PART_NUMBER_MAX))?;
+            let stored: Vec<StoredPart> = parts.into_iter().map(stored).collect();
+            Ok(complete_upload::decide(&input, checksum, &listed, &stored)
+                .map(|completed| (unlisted(&completed, &stored), completed)))
+        });
+        let (unlisted, completed) = decided.await.map_err(failure::catalog)??;
+        Ok(Prepared { found, completed, unlisted })
+    }
+
+    /// Commits what was prepared; if a part has changed meanwhile, prepares it again.
+    async fn run(&self, first: Prepared) -> Result<Answer, S3Error> {
+        let mut prepared = first;
+        for _ in 1..COMPLETE_TRIES_MAX {
+            match self.commit(prepared).await? {
+                Some(answer) => return Ok(answer),
+                None => prepared = self.prepare(self.find().await?).await?,
+            }
+        }
+        self.commit(prepared).await?.ok_or_else(S3Error::slow_down)
+    }
+
+    /// `None` if the upload has changed since.
+    async fn commit(&self, prepared: Prepared) -> Result<Option<Answer>, S3Error> {
+        let Prepared { found, completed, unlisted } = prepared;
+        let object = object(&self.machine, &found.upload, &completed);
+        let answer = self.answer(&object.etag, object.checksum.as_ref());
         let command = CompleteUpload {
-            bucket: bucket.id,
-            key: key.clone(),
-            upload_id,
-            expected_generation: upload.generation,
-            condition: condition(&input.condition),
-            object: object(&call, &upload, &completed),
-            listed: completed.parts.clone(),
+            bucket: self.bucket.id,
+            key: self.key.clone(),
+            upload_id: found.upload_id,
+            expected_generation: found.upload.generation,
+            condition: condition(&self.input.condition),
+            object,
+            listed: completed.parts,
             unlisted,
         };
-        let machine = call.machine.clone();
-        let committed = call
-            .machine
-            .detached(async move { machine.catalog.commit(command.into()).await })
-            .await;
-        match committed {
-            Ok(_) => return Ok(answer(&call, &completed)?.into()),
-            Err(CatalogError::Refused(Refusal::UploadChanged)) => {}
-            Err(CatalogError::Refused(Refusal::NoSuchUpload)) => {
-                return Err(S3Error::no_such_upload(&input.upload_id));
-            }
+        let (machine, epoch) = (self.machine.clone(), found.epoch);
+        let committed = self.machine.detached(async move {
+            let committed = machine.catalog.commit(command.into()).await;
+            drop(epoch);
+            committed
+        });
+        match committed.await {
+            Ok(_) => Ok(Some(answer)),
+            Err(CatalogError::Refused(Refusal::UploadChanged)) => Ok(None),
+            // Perhaps by the same request, sent twice.
+            Err(CatalogError::Refused(Refusal::NoSuchUpload)) => self.again().await.map(Some),
             Err(CatalogError::Refused(refusal)) => {
-                return Err(refused(refusal, &input.condition, key));
+                Err(refused(refusal, &self.input.condition, &self.key))
             }
-            Err(other) => return Err(failure::catalog(other)),
+            Err(other) => Err(failure::catalog(other)),
         }
     }
-    Err(S3Error::slow_down())
-}
 
-/// Reads the document, on a reader thread: 10,000 parts take tens of milliseconds.
-async fn parse(call: &Call<'_>, document: Vec<u8>) -> Result<Arc<[ListedPart]>, S3Error> {
-    let parsed = call.machine.catalog.ask(move |_| Ok(complete_upload::parse_body(&document)));
-    Ok(parsed.await.map_err(failure::catalog)??.into())
-}
-
-/// Reads the parts as they are now and decides what they make, on a reader thread.
-async fn prepare(
-    call: &Call<'_>,
-    bucket: BucketId,
-    input: &Arc<CompleteUploadInput>,
-    upload: &UploadRecord,
-    listed: Arc<[ListedPart]>,
-) -> Result<(Completed, Vec<PartNumber>), S3Error> {
-    let (manifest, checksum, input) = (upload.manifest, upload.checksum, input.clone());
-    let key = subject::object_name(call.head)?.1.clone();
-    let decided = call.machine.catalog.ask(move |store| {
-        // The round decides about the condition; but S3 looks at it before it looks at the parts.
-        if input.condition != WriteCondition::None {
-            let now = query::object(store, bucket, &key)?.map(|object| object.etag);
-            if let Err(failed) = input.condition.check(&key, now.as_ref()) {
-                return Ok(Err(failed));
+    /// The upload is over. A client that has not heard so asks once more: if the key still names what this very list
+    /// of this very upload made, it is told the same again.
+    ///
+    /// # Errors
+    /// `NoSuchUpload` for everybody else.
+    async fn again(&self) -> Result<Answer, S3Error> {
+        let unknown = || S3Error::no_such_upload(&self.input.upload_id);
+        let upload_id = UploadId::parse(&self.input.upload_id).ok_or_else(unknown)?;
+        let _epoch = self.machine.epochs.enter();
+        let (bucket, key, listed) = (self.bucket.id, self.key.clone(), self.listed.clone());
+        let found = self.machine.catalog.ask(move |store| {
+            let object = query::object(store, bucket, &key)?;
+            let Some(object) = object.filter(|object| object.upload == Some(upload_id)) else {
+                return Ok(None);
+            };
+            let Content::Parts { manifest, page_starts, .. } = &object.content else {
+                return Ok(None);
+            };
+            let mut numbers = Vec::new();
+            for (page, _) in (0..).zip(page_starts) {
+                let entries = query::manifest_page(store, *manifest, page)?.entries;
+                numbers.extend(entries.iter().map(|entry| entry.number));
             }
-        }
-        let parts = query::parts(store, manifest, None, usize::from(PART_NUMBER_MAX))?;
-        let stored: Vec<StoredPart> = parts.into_iter().map(stored).collect();
-        Ok(complete_upload::decide(&input, checksum, &listed, &stored)
-            .map(|completed| (unlisted(&completed, &stored), completed)))
-    });
-    let (unlisted, completed) = decided.await.map_err(failure::catalog)??;
-    Ok((completed, unlisted))
+            Ok(complete_upload::has_made(&listed, &numbers, &object.etag).then_some(object))
+        });
+        let object = found.await.map_err(failure::catalog)?.ok_or_else(unknown)?;
+        Ok(self.answer(&object.etag, object.checksum.as_ref()))
+    }
+
+    fn answer(&self, etag: &ETag, checksum: Option<&Checksum>) -> Answer {
+        complete_upload::answer(complete_upload::NewObject {
+            location: &self.location,
+            bucket: &self.name,
+            key: &self.key,
+            etag,
+            checksum,
+        })
+    }
 }
 
 /// The parts that the object does not have. Both lists ascend, so one pass tells.
@@ -127,11 +239,11 @@ fn stored(part: PartFacts) -> StoredPart {
     }
 }
 
-fn object(call: &Call<'_>, upload: &UploadRecord, completed: &Completed) -> NewObject {
+fn object(machine: &Machine, upload: &UploadRecord, completed: &Completed) -> NewObject {
     let &Completed { crc64nvme, crc32c, crc32, .. } = completed;
     NewObject {
         // The object's date is that of its completion, so that listings only ever move forward.
-        modified: call.machine.clock.now().truncated_to_second(),
+        modified: machine.clock.now().truncated_to_second(),
         len: completed.len,
         etag: completed.etag.clone(),
         md5: None,
@@ -142,13 +254,7 @@ fn object(call: &Call<'_>, upload: &UploadRecord, completed: &Completed) -> NewO
     }
 }
 
-fn answer(call: &Call<'_>, completed: &Completed) -> Result<protocol::answer::Answer, S3Error> {
+fn location(call: &Call<'_>) -> Result<String, S3Error> {
     let (bucket, key) = subject::object_name(call.head)?;
-    Ok(complete_upload::answer(complete_upload::NewObject {
-        location: &complete_upload::location(call.head, bucket, key),
-        bucket,
-        key,
-        etag: &completed.etag,
-        checksum: Some(&completed.checksum),
-    }))
+    Ok(complete_upload::location(call.head, bucket, key))
 }

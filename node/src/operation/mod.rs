@@ -14,6 +14,7 @@ mod ingest;
 mod list_objects;
 mod list_parts;
 mod put_object;
+mod source;
 mod subject;
 mod tagging;
 #[cfg(test)]
@@ -32,11 +33,24 @@ use protocol::sign::{self, Authenticated};
 
 use crate::exchange::{BodySource, Request, Response, ResponseBody, Trace};
 use crate::machine::{Machine, RootKey};
+use crate::seam::Local;
 
-/// What an operation answers with: a complete answer, or a stream behind its head.
+/// What an operation answers with: a complete answer, a stream behind its head, or what its last step makes.
 enum Outcome {
     Answer(Answer),
-    Stream { answer: Answer, body: ResponseBody },
+    Stream {
+        answer: Answer,
+        body: ResponseBody,
+    },
+    /// Every check has been made, and what is left may take long. S3 may have answered 200 before it is over.
+    Late(Local<'static, Done>),
+}
+
+/// What an operation has come to at last.
+struct Done {
+    answer: Result<Answer, S3Error>,
+    /// The ways of its copy.
+    way: Option<String>,
 }
 
 impl From<Answer> for Outcome {
@@ -51,7 +65,6 @@ struct Call<'a> {
     head: &'a Head,
     auth: &'a Authenticated,
     body: &'a mut dyn BodySource,
-    trace: &'a mut Trace,
 }
 
 /// Serves one request. Never fails: errors become S3 error documents.
@@ -64,7 +77,29 @@ pub async fn serve(machine: &Rc<Machine>, request: Request) -> Response {
     match outcome {
         Ok(Outcome::Answer(answer)) => respond(answer, None, trace),
         Ok(Outcome::Stream { answer, body }) => respond(answer, Some(body), trace),
-        Err(error) => refuse(&head, &error, (&id, &machine.settings.host_id), trace),
+        Ok(Outcome::Late(rest)) => late(rest, machine, id, trace),
+        Err(error) => {
+            refuse(head.method == Method::Head, &error, (&id, &machine.settings.host_id), trace)
+        }
+    }
+}
+
+/// A 200 for whoever cannot wait, and the answer itself for later.
+fn late(rest: Local<'static, Done>, machine: &Rc<Machine>, id: String, trace: Trace) -> Response {
+    let (settings, so_far) = (machine.settings.clone(), trace.clone());
+    let rest = async move {
+        let Done { answer, way } = rest.await;
+        let trace = Trace { way, ..trace };
+        match answer {
+            Ok(answer) => respond(answer, None, trace),
+            Err(error) => refuse(false, &error, (&id, &settings.host_id), trace),
+        }
+    };
+    Response {
+        status: 200,
+        headers: vec![("content-type".into(), "application/xml".into())],
+        body: ResponseBody::Late(Box::pin(rest)),
+        trace: so_far,
     }
 }
 
@@ -88,7 +123,7 @@ async fn dispatch(
     let keyring = RootKey(&settings.root);
     let auth = sign::authenticate(head, &settings.region, &keyring, machine.clock.now())?;
     trace.access_key = Some(auth.access_key.clone());
-    run(operation, Call { machine, head, auth: &auth, body, trace }).await
+    run(operation, Call { machine, head, auth: &auth, body }).await
 }
 
 async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
@@ -127,12 +162,12 @@ fn respond(answer: Answer, stream: Option<ResponseBody>, trace: Trace) -> Respon
 }
 
 /// An error document; HEAD and statuses without a body carry none (S3: Error responses).
-fn refuse(head: &Head, error: &S3Error, (id, host): (&str, &str), mut trace: Trace) -> Response {
+fn refuse(is_head: bool, error: &S3Error, (id, host): (&str, &str), mut trace: Trace) -> Response {
     trace.error = Some(error.code.as_str());
     let status = error.code.status();
     let mut headers: Vec<(String, String)> =
         error.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let body = if head.method == Method::Head || status == 304 {
+    let body = if is_head || status == 304 {
         ResponseBody::Empty
     } else {
         headers.push(("content-type".into(), "application/xml".into()));

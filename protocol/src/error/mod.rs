@@ -12,6 +12,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::xml::DECLARATION;
+
 mod code;
 mod known;
 
@@ -71,7 +73,7 @@ impl S3Error {
 
     /// The error document. Unlike every other answer it carries no namespace.
     pub fn to_xml(&self, request_id: &str, host_id: &str) -> Vec<u8> {
-        let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
+        let mut xml = format!("{DECLARATION}<Error>");
         push_element(&mut xml, "Code", self.code.as_str());
         push_element(&mut xml, "Message", &self.message);
         for (name, value) in &self.details {

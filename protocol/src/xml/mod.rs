@@ -5,6 +5,9 @@
 pub mod read;
 pub mod write;
 
+/// What every answer begins with.
+pub const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+
 /// The namespace of every answer's root element.
 pub const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 

@@ -7,9 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::NAMESPACE;
-
-const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+use super::{DECLARATION, NAMESPACE};
 
 /// An XML document being written, or finished.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -118,7 +118,56 @@ fn unlisted_parts_are_let_go() {
     node.collect();
     assert_eq!(node.disk.blobs().len(), 1);
     assert_eq!(node.get("/bkt/k"), bytes(2, 50_000));
-    expect(&node.complete("/bkt/k", &upload, &etags[1..2]), 404, "NoSuchUpload");
+    expect(&node.complete("/bkt/k", &upload, &etags[2..]), 404, "NoSuchUpload");
+}
+
+/// An upload of parts 2 and 5, the last one empty, and how they are listed.
+fn two_parts(node: &TestNode) -> (String, Vec<(u16, String)>) {
+    let upload = node.create_upload("/bkt/k", &[]);
+    let mut listed = Vec::new();
+    for (number, len) in [(2_u16, 5 << 20), (5, 0)] {
+        let target = format!("/bkt/k?partNumber={number}&uploadId={upload}");
+        let put = node.send("PUT", &target, &[], &bytes(u64::from(number), len));
+        listed.push((number, put.header("etag").expect("an ETag").to_owned()));
+    }
+    (upload, listed)
+}
+
+#[test]
+fn a_completion_whose_answer_was_lost_can_be_sent_again() {
+    let node = node_with_bucket();
+    let (upload, listed) = two_parts(&node);
+    let first = node.complete("/bkt/k", &upload, &listed);
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!(node.complete("/bkt/k", &upload, &listed), first);
+    assert!(node.get("/bkt/k") == bytes(2, 5 << 20));
+    // Another list, another key: that upload is not known any more.
+    expect(&node.complete("/bkt/k", &upload, &listed[..1]), 404, "NoSuchUpload");
+    expect(&node.complete("/bkt/l", &upload, &listed), 404, "NoSuchUpload");
+    let other = vec![listed[0].clone(), (6, listed[1].1.clone())];
+    expect(&node.complete("/bkt/k", &upload, &other), 404, "NoSuchUpload");
+    let no_list = node.send("POST", &format!("/bkt/k?uploadId={upload}"), &[], b"<a/>");
+    expect(&no_list, 404, "NoSuchUpload");
+    // Only as long as the key names what the upload has made.
+    node.put("/bkt/k", b"overwritten");
+    expect(&node.complete("/bkt/k", &upload, &listed), 404, "NoSuchUpload");
+    node.send("DELETE", "/bkt/k", &[], b"");
+    expect(&node.complete("/bkt/k", &upload, &listed), 404, "NoSuchUpload");
+}
+
+#[test]
+fn two_completions_of_one_upload_at_a_time_are_both_told_of_one_object() {
+    let node = node_with_bucket();
+    let (upload, listed) = two_parts(&node);
+    let document = TestNode::list_of(&listed);
+    let complete = || {
+        let target = format!("/bkt/k?uploadId={upload}");
+        node.start("POST", &target, &[("if-none-match", "*")], document.as_bytes())
+    };
+    let both = async { futures_util::future::join(complete(), complete()).await };
+    let (first, second) = node.run(both);
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!(first, second);
 }
 
 #[test]

@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 
 use crate::checksum::{ChecksumAlgorithm, ChecksumValue, NOT_BUILT};
 use crate::error::S3Error;
+use crate::etag::ETag;
 use crate::limits::PARTS_MAX;
+use crate::part::PartNumber;
 use crate::xml::read::Body;
 
 /// One part of the list. What is wrong with it is told later, by
@@ -33,6 +35,18 @@ pub enum ListedChecksum {
     NotBuilt(String),
     /// Several, or one that is not base64 of the right length.
     Invalid,
+}
+
+/// Whether these parts are the ones that an object was made of, given the numbers of its parts and
+/// its ETag, which comes from theirs. S3: a completion that is sent again, because its answer was
+/// lost, is answered as before.
+#[must_use]
+pub fn has_made(listed: &[ListedPart], numbers: &[PartNumber], object: &ETag) -> bool {
+    let same = listed.len() == numbers.len()
+        && listed.iter().zip(numbers).all(|(part, number)| part.number == i64::from(number.get()));
+    let digest = |part: &ListedPart| ETag::from_text(&part.etag)?.digest();
+    let digests: Option<Vec<[u8; 16]>> = listed.iter().map(digest).collect();
+    same && digests.is_some_and(|digests| ETag::multipart(digests.into_iter()) == *object)
 }
 
 /// Reads the body.

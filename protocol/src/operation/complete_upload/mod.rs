@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::string::String;
 
 pub use self::decide::{Completed, StoredPart, decide};
-pub use self::listed::{ListedChecksum, ListedPart, parse_body};
+pub use self::listed::{ListedChecksum, ListedPart, has_made, parse_body};
 use super::common::Common;
 use super::write_condition::WriteCondition;
 use super::{unbuilt, version};

@@ -1,0 +1,126 @@
+//! Room: the source of a copy: looked up, carried over, and what the copy is called.
+//!
+//! The source is the object that the key names once, when it is looked up: an overwrite or delete from then on
+//! changes nothing. The epoch keeps what was read resolvable until the command has made the copy its co-owner, also
+//! if the client goes away meanwhile.
+
+use std::rc::Rc;
+
+use meta::id::BucketId;
+use meta::query;
+use meta::record::ObjectRecord;
+use protocol::checksum::{ChecksumAlgorithm, ChecksumType, ChecksumValue};
+use protocol::copy_source::CopySource;
+use protocol::error::S3Error;
+use protocol::precondition::{CopyConditions, Facts};
+use protocol::range::ByteRange;
+
+use super::{failure, subject};
+use crate::copy::plan::SourceSlice;
+use crate::copy::{self, Copied, Digested};
+use crate::epoch::EpochGuard;
+use crate::machine::Machine;
+
+/// The object that is copied, if the conditions hold for it.
+pub(super) async fn find(
+    machine: &Machine,
+    bucket: BucketId,
+    source: &CopySource,
+    conditions: &CopyConditions,
+) -> Result<ObjectRecord, S3Error> {
+    let object = subject::object(machine, bucket, &source.key).await?;
+    let facts = Facts { etag: &object.etag, modified: object.modified };
+    conditions.check(&facts, machine.clock.now())?;
+    Ok(object)
+}
+
+/// A range of an object.
+pub(super) struct Source {
+    pub(super) object: ObjectRecord,
+    pub(super) range: ByteRange,
+}
+
+/// Its copy, not durable yet.
+pub(super) struct Copy {
+    pub(super) copied: Copied,
+    /// The MD5 of the range, where it is known or short enough to be made.
+    pub(super) md5: Option<[u8; 16]>,
+    /// The checksum that was asked for.
+    pub(super) checksum: Option<ChecksumValue>,
+}
+
+impl Source {
+    /// Copies the range, with the checksum that the copy is to have. The copy holds the epoch.
+    ///
+    /// # Errors
+    /// What cannot be read, or written; new files are given up then.
+    pub(super) async fn copy(
+        &self,
+        machine: &Rc<Machine>,
+        epoch: EpochGuard,
+        wanted: Option<ChecksumAlgorithm>,
+    ) -> Result<Copy, S3Error> {
+        let (slices, part_md5) = self.resolve(machine).await?;
+        let copied = copy::copy(machine, slices.clone()).await;
+        let mut copied = copied.map_err(|error| failure::copy(machine, error))?;
+        copied.files.hold(epoch);
+        let md5 = self.object.md5.filter(|_| self.is_whole()).or(part_md5);
+        match self.digest(machine, slices, &copied, md5, wanted).await {
+            Ok(Digested { md5, checksum }) => Ok(Copy { copied, md5, checksum }),
+            Err(error) => {
+                copied.files.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    /// The pieces of the range, and its MD5 where the range is a whole part of the object.
+    async fn resolve(
+        &self,
+        machine: &Machine,
+    ) -> Result<(Vec<SourceSlice>, Option<[u8; 16]>), S3Error> {
+        let (content, range) = (self.object.content.clone(), self.range);
+        let found = machine.catalog.ask(move |store| {
+            let part = query::exact_part(store, &content, range)?;
+            let slices = copy::source_slices(store, &content, range)?;
+            Ok((slices, part.and_then(|part| part.md5)))
+        });
+        found.await.map_err(failure::catalog)
+    }
+
+    /// MD5 and checksum of the range: what is known, what falls out of the fingerprint, and only where neither does
+    /// the range is read (S3: the ETag of a copy need not be an MD5; `etag.md5_up_to` says how far it is).
+    async fn digest(
+        &self,
+        machine: &Rc<Machine>,
+        slices: Vec<SourceSlice>,
+        copied: &Copied,
+        md5: Option<[u8; 16]>,
+        wanted: Option<ChecksumAlgorithm>,
+    ) -> Result<Digested, S3Error> {
+        let known = wanted.and_then(|algorithm| {
+            copied.fingerprint.checksum(algorithm).or_else(|| self.own_checksum(algorithm))
+        });
+        let to_hash = wanted.filter(|_| known.is_none());
+        let to_md5 = md5.is_none() && self.range.len() <= machine.settings.etag_md5_up_to;
+        let read = if to_md5 || to_hash.is_some() {
+            let slices = slices.into_iter().map(|source| source.slice).collect();
+            let read = Digested::of(machine, slices, to_md5, to_hash).await;
+            read.map_err(|error| failure::read(machine, &error))?
+        } else {
+            Digested::default()
+        };
+        Ok(Digested { md5: md5.or(read.md5), checksum: known.or(read.checksum) })
+    }
+
+    fn is_whole(&self) -> bool {
+        self.range == ByteRange::whole(self.object.len)
+    }
+
+    /// The stored checksum, where it is one of exactly the range's bytes.
+    fn own_checksum(&self, algorithm: ChecksumAlgorithm) -> Option<ChecksumValue> {
+        let own = self.object.checksum.as_ref().filter(|_| self.is_whole())?;
+        (own.kind == ChecksumType::FullObject && own.value.algorithm() == algorithm)
+            .then_some(own.value)
+    }
+}
