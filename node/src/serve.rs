@@ -72,7 +72,7 @@ impl Failure {
 
 fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
     let (mut config, warnings) =
-        Config::resolve(flags, std::env::vars_os()).map_err(|error| Failure::setup(&error))?;
+        Config::resolve(&flags, std::env::vars_os()).map_err(|error| Failure::setup(&error))?;
     for warning in &warnings {
         log::warn("setting", &[("problem", warning)]);
     }

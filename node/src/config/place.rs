@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::value::{ConfigError, Settings};
+use super::{ConfigError, ServeFlags, Settings};
 
 /// The flags of a command that looks at data. Each can come from the environment as well.
 #[derive(clap::Args, Debug, Default)]
@@ -16,6 +16,9 @@ pub struct PlaceFlags {
     /// Where the metadata store lives; default: meta inside the data directory [env: TENON_META_DIR]
     #[arg(long, value_name = "DIR")]
     pub meta_dir: Option<PathBuf>,
+    /// The file of settings of the node, which may name both [env: TENON_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// The flags of `tenon fsck`.
@@ -45,27 +48,29 @@ pub struct Places {
 }
 
 impl PlaceFlags {
-    /// Reads flags and environment. Nothing is looked at yet.
+    /// Reads flags, environment and the file of settings. Nothing else is looked at yet.
     ///
     /// # Errors
-    /// If nobody says which data is meant.
+    /// If nobody says which data is meant, or the file is none of settings.
     pub fn resolve(
         self,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Places, ConfigError> {
-        let ours = environment.filter(|(name, _)| name == DATA || name == META_DIR);
-        let mut settings = Settings::from_environment(ours)?;
-        let data = self
-            .data
-            .or_else(|| settings.path(DATA))
-            .ok_or_else(|| ConfigError::new("--data", "say which directory holds the data"))?;
-        let meta_dir = self.meta_dir.or_else(|| settings.path(META_DIR));
-        Ok(Places { meta_dir: meta_dir.unwrap_or_else(|| data.join("meta")), data })
+        let ours = environment.filter(|(name, _)| VARIABLES.iter().any(|ours| name == ours));
+        let flags = ServeFlags {
+            data: self.data.map(PathBuf::into_os_string),
+            meta_dir: self.meta_dir.map(PathBuf::into_os_string),
+            config: self.config.map(PathBuf::into_os_string),
+            ..ServeFlags::default()
+        };
+        match Settings::gather(&flags, ours)?.places() {
+            (Some(data), Some(meta_dir)) => Ok(Places { data, meta_dir }),
+            _ => Err(ConfigError::new("--data", "say which directory holds the data")),
+        }
     }
 }
 
-const DATA: &str = "TENON_DATA";
-const META_DIR: &str = "TENON_META_DIR";
+const VARIABLES: [&str; 3] = ["TENON_DATA", "TENON_META_DIR", "TENON_CONFIG"];
 
 #[cfg(test)]
 mod tests {
@@ -76,14 +81,17 @@ mod tests {
         let set = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
         let nothing = PlaceFlags::default().resolve(std::iter::empty()).expect_err("no data");
         assert!(nothing.to_string().contains("--data"), "{nothing}");
-        let places = PlaceFlags::default().resolve([set(DATA, "/a")].into_iter()).expect("data");
+        let places =
+            PlaceFlags::default().resolve([set("TENON_DATA", "/a")].into_iter()).expect("data");
         assert_eq!(places, Places { data: "/a".into(), meta_dir: "/a/meta".into() });
-        let flags = PlaceFlags { data: Some("/b".into()), meta_dir: None };
-        let environment = [set(DATA, "/a"), set(META_DIR, "/m"), set("TENON_SPEED", "9")];
+        let flags = PlaceFlags { data: Some("/b".into()), ..PlaceFlags::default() };
+        let environment =
+            [set("TENON_DATA", "/a"), set("TENON_META_DIR", "/m"), set("TENON_SPEED", "9")];
         let places = flags.resolve(environment.into_iter()).expect("data");
         assert_eq!(places, Places { data: "/b".into(), meta_dir: "/m".into() });
-        let flags = PlaceFlags { data: Some("/b".into()), meta_dir: Some("/c".into()) };
-        let places = flags.resolve([set(META_DIR, "/m")].into_iter()).expect("data");
+        let flags =
+            PlaceFlags { data: Some("/b".into()), meta_dir: Some("/c".into()), config: None };
+        let places = flags.resolve([set("TENON_META_DIR", "/m")].into_iter()).expect("data");
         assert_eq!(places.meta_dir, PathBuf::from("/c"));
     }
 }

@@ -1,102 +1,14 @@
-//! Room: single settings: where they come from, and how sizes, durations and lists are written.
+//! Room: how sizes, durations, fractions and lists are written.
 //!
 //! Source: DESIGN section 10; sizes are bytes or a number with KiB, MiB, GiB, TiB; durations a number with
 //! ms, s, m or h.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
-
-/// A setting that cannot be used, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
-    setting: String,
-    problem: String,
-}
-
-impl ConfigError {
-    /// The setting as the operator wrote it, and what is wrong with it.
-    pub fn new(setting: &str, problem: impl Into<String>) -> Self {
-        Self { setting: setting.to_owned(), problem: problem.into() }
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.setting, self.problem)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-/// The `TENON_` variables that nobody has taken yet.
-pub(super) struct Settings {
-    left: BTreeMap<String, OsString>,
-}
-
-impl Settings {
-    /// Keeps the variables that begin with `TENON_`; an empty one counts as not set.
-    pub(super) fn from_environment(
-        environment: impl Iterator<Item = (OsString, OsString)>,
-    ) -> Result<Self, ConfigError> {
-        let mut left = BTreeMap::new();
-        for (name, value) in environment {
-            let Some(name) = name.to_str().filter(|name| name.starts_with("TENON_")) else {
-                continue;
-            };
-            // Paths may hold any bytes; everything else must be text.
-            let path = PATHS.contains(&name);
-            if !path && value.to_str().is_none() {
-                return Err(ConfigError::new(name, "not UTF-8"));
-            }
-            if !value.is_empty() {
-                left.insert(name.to_owned(), value);
-            }
-        }
-        Ok(Self { left })
-    }
-
-    /// The value of `name`, which then counts as known.
-    pub(super) fn take(&mut self, name: &str) -> Option<OsString> {
-        self.left.remove(name)
-    }
-
-    /// The value of `name` as text.
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        self.take(name).and_then(|value| value.into_string().ok())
-    }
-
-    /// The value of `name` as a path.
-    pub(super) fn path(&mut self, name: &str) -> Option<PathBuf> {
-        self.take(name).map(PathBuf::from)
-    }
-
-    /// Replaces `target` by the parsed value of `name`, if it is set.
-    pub(super) fn set<T>(
-        &mut self,
-        name: &str,
-        target: &mut T,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<(), ConfigError> {
-        if let Some(text) = self.text(name) {
-            *target = parse(text.trim()).map_err(|problem| ConfigError::new(name, problem))?;
-        }
-        Ok(())
-    }
-
-    /// A warning for each variable that nobody asked for.
-    pub(super) fn left_over(self) -> Vec<String> {
-        self.left.into_keys().map(|name| format!("{name}: not a setting, ignored")).collect()
-    }
-}
 
 /// Parses `4096`, `64KiB`, `1.5 GiB`.
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u32); 5] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0)];
     let wrong = || format!("{text:?} is no size like 65536 or 64MiB");
-    let (number, shift) = UNITS
+    let (number, shift) = SIZE_UNITS
         .iter()
         .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)))
         .unwrap_or((text, 0));
@@ -137,6 +49,26 @@ pub(super) fn parse_list<T>(
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(parse).collect()
 }
 
+/// Writes a size with the largest unit that it is a multiple of.
+pub(super) fn show_size(len: u64) -> String {
+    let unit = SIZE_UNITS.iter().find(|(_, shift)| len != 0 && len.trailing_zeros() >= *shift);
+    match unit {
+        Some((unit, shift)) if *shift > 0 => format!("{}{unit}", len >> shift),
+        _ => len.to_string(),
+    }
+}
+
+/// Writes a duration in hours, seconds or milliseconds, whichever needs no fraction.
+pub(super) fn show_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds, duration.subsec_nanos()) {
+        (1.., 0) if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        (_, 0) => format!("{seconds}s"),
+        (_, nanos) if nanos.is_multiple_of(1_000_000) => format!("{}ms", duration.as_millis()),
+        (_, nanos) => format!("{}.{:06}ms", duration.as_millis(), nanos % 1_000_000),
+    }
+}
+
 /// Splits `12.5` into 12 and 500000 millionths.
 fn split_decimal(text: &str) -> Option<(u64, u64)> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -148,7 +80,7 @@ fn split_decimal(text: &str) -> Option<(u64, u64)> {
     Some((whole.parse().ok()?, millionths))
 }
 
-const PATHS: [&str; 3] = ["TENON_DATA", "TENON_META_DIR", "TENON_ROOT_SECRET_KEY_FILE"];
+const SIZE_UNITS: [(&str, u32); 5] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0)];
 /// A hundred years: whatever is longer is a slip of the pen, and sums of durations cannot overflow.
 const DURATION_MS_MAX: u64 = 100 * 365 * 24 * 3_600_000;
 
@@ -179,6 +111,27 @@ mod tests {
         assert_eq!(parse_duration("0.25s"), Ok(Duration::from_millis(250)));
         for wrong in ["", "5", "s", "-1s", "5 d", "99999999999h"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_reads_back() {
+        for (len, shown) in
+            [(0, "0"), (1, "1"), (1000, "1000"), (5 << 20, "5MiB"), (3 << 29, "1536MiB")]
+        {
+            assert_eq!(show_size(len), shown);
+            assert_eq!(parse_size(shown), Ok(len));
+        }
+        let of = Duration::from_micros;
+        for (micros, shown) in [
+            (0, "0s"),
+            (75_000_000, "75s"),
+            (21_600_000_000, "6h"),
+            (1_250_000, "1250ms"),
+            (1_500, "1.500000ms"),
+        ] {
+            assert_eq!(show_duration(of(micros)), shown);
+            assert_eq!(parse_duration(shown), Ok(of(micros)), "{shown}");
         }
     }
 
