@@ -47,7 +47,8 @@ fn bad_arguments_are_named() {
 
 #[test]
 fn what_is_not_built_is_refused() {
-    refused(&["serve", "--data", "/tmp/nowhere", "--config", "a"], &CREDENTIAL, "not built");
+    let sse = [CREDENTIAL[0], CREDENTIAL[1], ("TENON_SSE_DEFAULT", "AES256")];
+    refused(&["serve", "--data", "/tmp/nowhere"], &sse, "not built");
 }
 
 #[test]
