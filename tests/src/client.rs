@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use protocol::checksum::{ChecksumAlgorithm, Hasher};
@@ -13,6 +14,7 @@ use protocol::request::Headers;
 use protocol::sign::sign::{Signed, Signer, Unsigned};
 use protocol::sign::{Credential, PayloadMode};
 use protocol::time::Timestamp;
+use rustls::ClientConfig;
 
 use crate::content::Content;
 use crate::http::{Connection, Reply};
@@ -28,6 +30,8 @@ pub struct S3 {
     pub credential: Credential,
     /// The region to sign for.
     pub region: String,
+    /// How to speak TLS; `None` = not at all.
+    pub tls: Option<Arc<ClientConfig>>,
 }
 
 /// One request before it is signed.
@@ -112,6 +116,12 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 impl S3 {
+    /// Where clients find the node.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// The signed head as it goes on the wire, for a body of `body_len` bytes, and what signing gave.
     pub fn head(&self, call: &Call, body_len: u64) -> (Vec<u8>, Signed) {
         let mut headers = Headers::new();
@@ -168,7 +178,18 @@ impl S3 {
     /// # Errors
     /// As those of [`Connection`].
     pub fn session(&self) -> io::Result<Session<'_>> {
-        Ok(Session { s3: self, connection: Connection::open(self.address)? })
+        Ok(Session { s3: self, connection: self.connect()? })
+    }
+
+    /// A connection for bytes as they are.
+    ///
+    /// # Errors
+    /// As those of [`Connection`].
+    pub fn connect(&self) -> io::Result<Connection> {
+        match &self.tls {
+            Some(client) => Connection::open_tls(self.address, client),
+            None => Connection::open(self.address),
+        }
     }
 }
 

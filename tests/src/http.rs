@@ -4,14 +4,58 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 /// Nothing that a test waits for takes longer; a node that hangs fails the test instead of stopping it.
 const TIME_OUT: Duration = Duration::from_secs(120);
 
 /// A connection to a node.
 pub struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Wire>,
+}
+
+/// What a connection speaks.
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Wire {
+    fn socket(&mut self) -> &mut TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_mut(),
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, free: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(free),
+            Self::Tls(stream) => stream.read(free),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
 }
 
 /// An answer whose body is in memory.
@@ -39,11 +83,42 @@ impl Connection {
     /// # Errors
     /// Those of the system.
     pub fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, TIME_OUT)?;
-        stream.set_read_timeout(Some(TIME_OUT))?;
-        stream.set_write_timeout(Some(TIME_OUT))?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::with_capacity(256 << 10, stream) })
+        Ok(Self::over(Wire::Plain(connect(address)?)))
+    }
+
+    /// Connects and shakes hands.
+    ///
+    /// # Errors
+    /// Those of the system, and `InvalidData` for what TLS does not allow.
+    pub fn open_tls(address: SocketAddr, client: &Arc<ClientConfig>) -> io::Result<Self> {
+        let mut socket = connect(address)?;
+        let name = ServerName::from(address.ip());
+        let session = ClientConnection::new(Arc::clone(client), name);
+        let mut session = session.map_err(|error| invalid(&error.to_string()))?;
+        while session.is_handshaking() {
+            session.complete_io(&mut socket)?;
+        }
+        Ok(Self::over(Wire::Tls(Box::new(StreamOwned::new(session, socket)))))
+    }
+
+    fn over(wire: Wire) -> Self {
+        Self { stream: BufReader::with_capacity(256 << 10, wire) }
+    }
+
+    /// The TLS side of a connection that has one.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn tls(&mut self) -> &mut ClientConnection {
+        match self.stream.get_mut() {
+            Wire::Plain(_) => panic!("a plain connection"),
+            Wire::Tls(stream) => &mut stream.conn,
+        }
+    }
+
+    /// The socket below HTTP and TLS.
+    pub fn socket(&mut self) -> &mut TcpStream {
+        self.stream.get_mut().socket()
     }
 
     /// Sends bytes as they are.
@@ -51,7 +126,9 @@ impl Connection {
     /// # Errors
     /// Those of the system.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.get_mut().write_all(bytes)
+        let wire = self.stream.get_mut();
+        wire.write_all(bytes)?;
+        wire.flush()
     }
 
     /// Tells the node that nothing more will come; its answer can still be read.
@@ -59,7 +136,12 @@ impl Connection {
     /// # Errors
     /// Those of the system.
     pub fn close_sending(&mut self) -> io::Result<()> {
-        self.stream.get_mut().shutdown(Shutdown::Write)
+        let wire = self.stream.get_mut();
+        if let Wire::Tls(stream) = wire {
+            stream.conn.send_close_notify();
+            stream.flush()?;
+        }
+        wire.socket().shutdown(Shutdown::Write)
     }
 
     /// Whether the node has closed its side and nothing is left to read.
@@ -240,6 +322,14 @@ fn framing(reply: &Reply, to_head: bool) -> io::Result<Framing> {
         },
         None => Ok(Framing::UntilClosed),
     }
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect_timeout(&address, TIME_OUT)?;
+    socket.set_read_timeout(Some(TIME_OUT))?;
+    socket.set_write_timeout(Some(TIME_OUT))?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
 }
 
 fn invalid(text: &str) -> io::Error {

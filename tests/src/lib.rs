@@ -15,3 +15,4 @@ pub mod random;
 pub mod scratch;
 pub mod skip;
 pub mod source;
+pub mod tls;

@@ -19,6 +19,7 @@ use crate::client::S3;
 use crate::http::{Connection, Reply};
 use crate::metrics::Metrics;
 use crate::scratch::{Scratch, program_folder};
+use crate::tls::Identity;
 
 /// The access key of every test node.
 pub const ACCESS_KEY: &str = "TENONTESTKEY";
@@ -38,7 +39,8 @@ pub struct Node {
     data: PathBuf,
     log: PathBuf,
     settings: Vec<(String, String)>,
-    _scratch: Scratch,
+    identity: Option<Identity>,
+    scratch: Scratch,
 }
 
 /// What `tenon fsck` said.
@@ -59,19 +61,32 @@ impl Node {
     /// Starts a node with its data in `data`, or else in a folder of its own; `settings` are variables of its
     /// environment, such as `TENON_ETAG_MD5_UP_TO`.
     pub fn start_with(name: &str, data: Option<&Path>, settings: &[(&str, &str)]) -> Self {
+        let mut node = Self::new(name, data, settings);
+        node.start_again();
+        node
+    }
+
+    /// Starts a node that speaks TLS, with new data and an identity of its own.
+    pub fn start_tls(name: &str, settings: &[(&str, &str)]) -> Self {
+        let mut node = Self::new(name, None, settings);
+        node.identity = Some(Identity::new(node.scratch.path()));
+        node.start_again();
+        node
+    }
+
+    fn new(name: &str, data: Option<&Path>, settings: &[(&str, &str)]) -> Self {
         let scratch = Scratch::new(name);
         let data = data.map_or_else(|| scratch.path().join("data"), Path::to_path_buf);
-        let mut node = Self {
+        Self {
             child: None,
             address: free_address(),
             admin: free_address(),
             data,
             log: scratch.path().join("node.log"),
             settings: owned(settings),
-            _scratch: scratch,
-        };
-        node.start_again();
-        node
+            identity: None,
+            scratch,
+        }
     }
 
     /// Starts the node that was stopped or killed, on the same data and addresses, and waits until it serves.
@@ -97,6 +112,10 @@ impl Node {
         command.arg("--listen").arg(self.address.to_string());
         command.arg("--admin-listen").arg(self.admin.to_string());
         command.env("TENON_ROOT_ACCESS_KEY", ACCESS_KEY).env("TENON_ROOT_SECRET_KEY", SECRET_KEY);
+        if let Some(identity) = &self.identity {
+            command.env("TENON_TLS_CERT", identity.certificate_file());
+            command.env("TENON_TLS_KEY", identity.key_file());
+        }
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
         self.child = Some(command.spawn().expect("the program can be started"));
@@ -147,7 +166,16 @@ impl Node {
                 secret_key: SECRET_KEY.to_owned(),
             },
             region: "us-east-1".to_owned(),
+            tls: self.identity.as_ref().map(|identity| identity.client(&[])),
         }
+    }
+
+    /// What a node that was started to speak TLS shows to its clients.
+    ///
+    /// # Panics
+    /// If it speaks no TLS.
+    pub fn identity(&self) -> &Identity {
+        self.identity.as_ref().expect("a node that speaks TLS")
     }
 
     /// Where its admin listener is.

@@ -64,12 +64,15 @@ pub fn run(node: &mut Node, program: &Path, arguments: &[&OsStr]) {
     command
         .env("HOME", home.path())
         .env("TMPDIR", home.path())
-        .env("AWS_ENDPOINT_URL", format!("http://{}", s3.address))
+        .env("AWS_ENDPOINT_URL", s3.url())
         .env("AWS_ACCESS_KEY_ID", &s3.credential.access_key)
         .env("AWS_SECRET_ACCESS_KEY", &s3.credential.secret_key)
         .env("AWS_DEFAULT_REGION", &s3.region)
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("PYTHONDONTWRITEBYTECODE", "1");
+    if s3.tls.is_some() {
+        command.env("AWS_CA_BUNDLE", node.identity().authority_file());
+    }
     let output = command.output().expect("the client can be started");
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);

@@ -1,9 +1,9 @@
-//! Room: a glommio socket in the shape that hyper reads and writes.
+//! Room: a glommio socket, plain or under TLS, in the shape that hyper reads and writes.
 //!
-//! Reads go straight into hyper's buffer, vectored writes straight from the blocks of a body. On the way it
+//! Plain reads go straight into hyper's buffer, vectored writes straight from the blocks of a body. On the way it
 //! tells the connection's [`Watch`] what moves. hyper answers a head that it cannot parse by itself, without
 //! the headers that every S3 answer has; that answer is recognised here (nothing else can be under way) and
-//! replaced.
+//! replaced. Under TLS at most 64 KiB are encrypted at a time and wait for the socket.
 //! Invariants: no time-out of its own (a stream's time-out outlives a dropped read), no flag on the descriptor
 //! is changed. May use unsafe: for memory that a read has not filled yet, and to adopt a listening socket.
 
@@ -17,24 +17,37 @@ use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, IntoRawFd};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite};
+use futures_rustls::TlsAcceptor;
+use futures_rustls::server::TlsStream;
 use glommio::net::{AcceptedTcpStream, TcpListener, TcpStream};
 use hyper::rt::{Read, ReadBufCursor, Write};
+use rustls::ServerConfig;
 
 use super::watch::Watch;
 
-/// Makes the answer to a head that is no HTTP: gets the status that hyper would send, gives the whole answer.
-pub type Refuse = Rc<dyn Fn(u16) -> Bytes>;
+/// Makes the whole answer to what never becomes a request.
+pub type Refuse = Rc<dyn Fn(Refusal) -> Bytes>;
+
+/// What never becomes a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// A head that is no HTTP; the status that hyper would send.
+    Head(u16),
+    /// Something that is no TLS, where TLS is spoken.
+    NoTls,
+}
 
 /// A socket that has been accepted and belongs to no shard yet.
 pub type Accepted = AcceptedTcpStream;
 
 /// One connection's socket.
 pub struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     watch: Rc<Watch>,
     refuse: Refuse,
     refusal: Option<Bytes>,
@@ -43,12 +56,68 @@ pub struct Socket {
     written: usize,
 }
 
+/// What opening a connection came to.
+pub enum Opened {
+    /// Requests may come.
+    Ready(Socket),
+    /// The client spoke no TLS and has been told so, in plain HTTP.
+    Refused(Socket),
+    /// The handshake failed, or was cut.
+    Failed,
+    /// The client left, or had to, before it said anything.
+    Silent,
+}
+
 impl Socket {
-    /// Binds an accepted socket to this shard and switches the delay of small segments off.
-    pub fn new(accepted: Accepted, watch: Rc<Watch>, refuse: Refuse) -> io::Result<Self> {
+    /// Binds an accepted socket to this shard, switches the delay of small segments off and, with `tls`, shakes
+    /// hands. The handshake is part of the first head: the watch cuts it when that takes too long.
+    pub async fn open(
+        accepted: Accepted,
+        tls: Option<Arc<ServerConfig>>,
+        watch: Rc<Watch>,
+        refuse: Refuse,
+    ) -> Opened {
         let stream = accepted.bind_to_executor();
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, watch, refuse, refusal: None, ended: false, written: 0 })
+        // A socket that takes no option is one whose client has gone.
+        if stream.set_nodelay(true).is_err() {
+            return Opened::Silent;
+        }
+        let mut wire = Wire { stream, watch: Rc::clone(&watch), ahead: Vec::new(), taken: 0 };
+        let Some(config) = tls else {
+            return Opened::Ready(Self::over(Stream::Plain(wire), watch, refuse));
+        };
+        let leaves = |watch: &Watch| watch.is_cut() || watch.is_draining();
+        let first = unless(&watch, leaves, |context| wire.poll_first(context)).await;
+        let Ok(Some(first)) = first else {
+            return Opened::Silent;
+        };
+        if first != HANDSHAKE_RECORD {
+            let mut socket = Self::over(Stream::Plain(wire), watch, refuse);
+            socket.refuse_plain().await;
+            return Opened::Refused(socket);
+        }
+        let mut handshake = Box::new(TlsAcceptor::from(config).accept(wire));
+        let shaken = |context: &mut Context<'_>| Pin::new(&mut handshake).poll(context);
+        match unless(&watch, Watch::is_cut, shaken).await {
+            Ok(stream) => Opened::Ready(Self::over(Stream::Tls(Box::new(stream)), watch, refuse)),
+            Err(_failed) => Opened::Failed,
+        }
+    }
+
+    fn over(stream: Stream, watch: Rc<Watch>, refuse: Refuse) -> Self {
+        Self { stream, watch, refuse, refusal: None, ended: false, written: 0 }
+    }
+
+    /// Says in plain HTTP that only TLS is spoken here, and closes this side.
+    async fn refuse_plain(&mut self) {
+        self.refusal = Some((self.refuse)(Refusal::NoTls));
+        let watch = Rc::clone(&self.watch);
+        let told = unless(&watch, Watch::is_cut, |context| {
+            ready!(self.poll_refusal(context, 0))?;
+            self.stream.poll_close(context)
+        });
+        // Best effort: the client is turned away either way.
+        let _ = told.await;
     }
 
     /// Whether the client has said that it sends nothing more.
@@ -71,7 +140,8 @@ impl Socket {
                 if self.watch.is_cut() {
                     return Poll::Ready(Ok(0));
                 }
-                Pin::new(&mut self.stream).poll_read(context, &mut scratch)
+                // What is thrown away need not be decrypted first.
+                Pin::new(&mut self.stream.wire().stream).poll_read(context, &mut scratch)
             };
             match std::future::poll_fn(read).await {
                 Ok(0) | Err(_) => return,
@@ -87,17 +157,27 @@ impl Socket {
         hypers_len: usize,
     ) -> Poll<io::Result<usize>> {
         while let Some(refusal) = self.refusal.as_mut().filter(|refusal| refusal.has_remaining()) {
-            match Pin::new(&mut self.stream).poll_write(context, refusal) {
-                Poll::Ready(sent) => refusal.advance(sent?),
-                Poll::Pending => {
-                    self.watch.write_blocked();
-                    return Poll::Pending;
-                }
-            }
+            let sent = ready!(self.stream.poll_write(context, &[IoSlice::new(refusal)]))?;
+            refusal.advance(sent);
         }
-        self.watch.sent();
         Poll::Ready(Ok(hypers_len))
     }
+}
+
+/// What `poll` comes to, or an error once the connection `ends`.
+async fn unless<T, E: From<io::Error>>(
+    watch: &Watch,
+    ends: impl Fn(&Watch) -> bool,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T, E>>,
+) -> Result<T, E> {
+    std::future::poll_fn(|context| {
+        watch.register(context);
+        if ends(watch) {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+        }
+        poll(context)
+    })
+    .await
 }
 
 impl Read for Socket {
@@ -110,10 +190,10 @@ impl Read for Socket {
         // SAFETY: `as_mut` asks that no byte be made uninitialised; `recv` below only writes bytes.
         let free = unsafe { cursor.as_mut() };
         // SAFETY: the slice has the length and alignment of the one it is made of; its bytes are never read:
-        // the stream hands pointer and length to recv(2), which writes a prefix of them.
+        // the stream hands pointer and length to recv(2), or copies decrypted bytes in: both write a prefix.
         let free = unsafe { &mut *(std::ptr::from_mut::<[MaybeUninit<u8>]>(free) as *mut [u8]) };
-        let len = ready!(Pin::new(&mut socket.stream).poll_read(context, free))?;
-        // SAFETY: recv(2) has written the first `len` bytes.
+        let len = ready!(socket.stream.poll_read(context, free))?;
+        // SAFETY: the first `len` bytes have been written.
         unsafe { cursor.advance(len) };
         if len == 0 {
             socket.ended = true;
@@ -140,8 +220,8 @@ impl Write for Socket {
     ) -> Poll<io::Result<usize>> {
         let socket = &mut *self;
         if socket.refusal.is_none() && socket.watch.is_settled() {
-            socket.refusal =
-                pieces.first().and_then(|head| refused_status(head)).map(&*socket.refuse);
+            let status = pieces.first().and_then(|head| refused_status(head));
+            socket.refusal = status.map(|status| (socket.refuse)(Refusal::Head(status)));
         }
         if socket.refusal.is_some() {
             return socket.poll_refusal(context, pieces.iter().map(|piece| piece.len()).sum());
@@ -152,16 +232,10 @@ impl Write for Socket {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let sent = Pin::new(&mut socket.stream).poll_write_vectored(context, pieces);
+        let sent = socket.stream.poll_write(context, pieces);
         match &sent {
-            Poll::Ready(sent) => {
-                socket.written += sent.as_ref().copied().unwrap_or_default();
-                socket.watch.sent();
-            }
-            Poll::Pending => {
-                socket.written = 0;
-                socket.watch.write_blocked();
-            }
+            Poll::Ready(sent) => socket.written += sent.as_ref().copied().unwrap_or_default(),
+            Poll::Pending => socket.written = 0,
         }
         sent
     }
@@ -170,13 +244,150 @@ impl Write for Socket {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper flushes the socket when its own buffer is empty; the socket has none.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes the socket when its own buffer is empty.
+        ready!(self.stream.poll_flush(context))?;
         self.watch.flushed();
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_close(context)
+    }
+}
+
+/// What a connection speaks.
+enum Stream {
+    Plain(Wire),
+    Tls(Box<TlsStream<Wire>>),
+}
+
+impl Stream {
+    fn wire(&mut self) -> &mut Wire {
+        match self {
+            Self::Plain(wire) => wire,
+            Self::Tls(stream) => stream.get_mut().0,
+        }
+    }
+
+    /// Writes to a prefix of `free` and never reads it. 0 = the client sends nothing more.
+    fn poll_read(&mut self, context: &mut Context<'_>, free: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(wire) => Pin::new(&mut wire.stream).poll_read(context, free),
+            Self::Tls(stream) => match Pin::new(stream).poll_read(context, free) {
+                // Closed without a word of TLS, as many clients do. HTTP frames its messages itself, so that one
+                // cut short is never taken for a whole one.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(0))
+                }
+                other => other,
+            },
+        }
+    }
+
+    fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(wire) => Pin::new(wire).poll_write_vectored(context, pieces),
+            // Takes 64 KiB at most, the limit of what may wait encrypted.
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(_nothing_waits) => Poll::Ready(Ok(())),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    /// Tells the client that nothing more comes.
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(wire) => Pin::new(wire).poll_close(context),
+            Self::Tls(stream) => Pin::new(stream).poll_close(context),
+        }
+    }
+}
+
+/// The bytes as they travel.
+struct Wire {
+    stream: TcpStream,
+    watch: Rc<Watch>,
+    /// What TLS will read next; it asks for 4 KiB at a time, which would be a system call each. Empty while nothing
+    /// comes: a connection at rest holds no buffer.
+    ahead: Vec<u8>,
+    /// How much of that it has read.
+    taken: usize,
+}
+
+impl Wire {
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            let mut ahead = vec![0; AHEAD_LEN];
+            let len = ready!(Pin::new(&mut self.stream).poll_read(context, &mut ahead))?;
+            ahead.truncate(len);
+            self.ahead = ahead;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The first byte that the client sends; it stays to be read.
+    fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<u8>>> {
+        ready!(self.poll_fill(context))?;
+        Poll::Ready(Ok(self.ahead.first().copied()))
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        free: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_fill(context))?;
+        let wire = &mut *self;
+        let rest = &wire.ahead[wire.taken..];
+        let len = rest.len().min(free.len());
+        free[..len].copy_from_slice(&rest[..len]);
+        wire.taken += len;
+        if wire.taken == wire.ahead.len() {
+            (wire.ahead, wire.taken) = (Vec::new(), 0);
+        }
+        Poll::Ready(Ok(len))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let sent = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        match &sent {
+            Poll::Ready(_sent) => self.watch.sent(),
+            Poll::Pending => self.watch.write_blocked(),
+        }
+        sent
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_close(context)
     }
 }
@@ -204,6 +415,14 @@ pub fn adopt(listener: std::net::TcpListener) -> TcpListener {
     unsafe { TcpListener::from_raw_fd(listener.into_raw_fd()) }
 }
 
+/// What a client hears under TLS that is turned away before a handshake: a fatal alert, "internal error" (RFC 8446
+/// section 6).
+pub const TURNED_AWAY: &[u8] = &[21, 3, 3, 0, 2, 2, 80];
+
 const DISCARD_LEN: usize = 64 * 1024;
+/// What is read ahead of TLS: two full records.
+const AHEAD_LEN: usize = 32 * 1024;
+/// The first byte of whatever a TLS client sends first.
+const HANDSHAKE_RECORD: u8 = 22;
 /// What a connection may write at least before it yields.
 const TURN_LEN: usize = 128 * 1024;

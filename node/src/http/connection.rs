@@ -27,7 +27,7 @@ use hyper::service::service_fn;
 use protocol::error::S3Error;
 use protocol::request::{Head, Headers, Method};
 
-use super::adapter::{Accepted, Socket};
+use super::adapter::{Accepted, Opened, Socket, TURNED_AWAY};
 use super::body::{RequestBody, ResponseBody};
 use super::exchange_record::Exchange;
 use super::tls::TlsKeys;
@@ -77,12 +77,22 @@ impl Http {
         let Arrival { socket, peer, ticket } = arrival;
         let watch = Rc::clone(&watched.watch);
         let http = Rc::clone(&self);
-        let refuse = Rc::new(move |status| http.refuse(peer, &respond::head_error(status)));
-        // A socket that takes no option is one whose client has gone.
-        let Ok(socket) = Socket::new(socket, Rc::clone(&watch), refuse) else {
-            return;
-        };
-        self.run(socket, peer, watch).await;
+        let refuse = Rc::new(move |refusal| http.refuse(peer, &respond::refusal(refusal)));
+        let tls = self.tls.as_ref().map(|keys| keys.config());
+        match Socket::open(socket, tls, Rc::clone(&watch), refuse).await {
+            Opened::Ready(socket) => {
+                self.metrics.tls_handshakes.add(u64::from(self.tls.is_some()));
+                self.run(socket, peer, watch).await;
+            }
+            Opened::Refused(socket) => {
+                self.metrics.tls_handshakes_failed.add(1);
+                linger(socket, &watch).await;
+            }
+            Opened::Failed => {
+                self.metrics.tls_handshakes_failed.add(1);
+            }
+            Opened::Silent => {}
+        }
         drop((watched, ticket));
     }
 
@@ -209,6 +219,13 @@ impl Http {
         exchange.answer(response.status, response.trace.clone());
         exchange.complete();
         respond::raw(&response, exchange.id(), &self.config.host_id)
+    }
+
+    /// The last word to a connection that nobody will serve: the whole answer, or under TLS, where nobody will shake
+    /// hands with it, an alert.
+    pub fn turn_away(self: &Rc<Self>, peer: SocketAddr, error: &S3Error) -> Bytes {
+        let answer = self.refuse(peer, error);
+        if self.tls.is_some() { Bytes::from_static(TURNED_AWAY) } else { answer }
     }
 
     /// 16 upper-case letters and digits, each as likely as the others.

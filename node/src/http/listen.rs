@@ -28,6 +28,10 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
     // Not REUSEPORT: this one only skips the wait for connections of an earlier process.
     sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        // Whatever the host's default: `0.0.0.0` and `[::]` can be given beside each other.
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
@@ -72,14 +76,14 @@ fn hand_over(accepted: Accepted, doors: &Doors, http: &Rc<Http>) {
         return;
     };
     let Some(ticket) = doors.loads.admit() else {
-        adapter::dismiss(accepted, &http.refuse(peer, &S3Error::slow_down()));
+        adapter::dismiss(accepted, &http.turn_away(peer, &S3Error::slow_down()));
         return;
     };
     let arrival = Arrival { socket: accepted, peer, ticket };
     if let Err(refused) = doors.shards[arrival.ticket.shard()].try_send(arrival) {
         http.metrics.connections_refused.add(1);
         let arrival = refused.into_inner();
-        adapter::dismiss(arrival.socket, &http.refuse(peer, &S3Error::slow_down()));
+        adapter::dismiss(arrival.socket, &http.turn_away(peer, &S3Error::slow_down()));
     }
 }
 

@@ -11,6 +11,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use protocol::error::{ErrorCode, S3Error};
 
+use super::adapter::Refusal;
 use super::body;
 use super::exchange_record::Exchange;
 use crate::exchange::{Response, ResponseBody, Trace};
@@ -30,11 +31,14 @@ pub(super) fn error(error: &S3Error, id: &str, host_id: &str) -> Response {
     }
 }
 
-/// The error for a head that does not parse; `status` is what HTTP itself says about it.
-pub(super) fn head_error(status: u16) -> S3Error {
-    match status {
-        414 | 431 => S3Error::header_section_too_large(),
-        _ => {
+/// The error for what never becomes a request.
+pub(super) fn refusal(refusal: Refusal) -> S3Error {
+    match refusal {
+        Refusal::NoTls => {
+            S3Error::new(ErrorCode::BadRequest, "This port speaks HTTPS; the request came without.")
+        }
+        Refusal::Head(414 | 431) => S3Error::header_section_too_large(),
+        Refusal::Head(_) => {
             S3Error::new(ErrorCode::BadRequest, "An error occurred when parsing the HTTP request.")
         }
     }
