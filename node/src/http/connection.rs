@@ -27,7 +27,7 @@ use hyper::service::service_fn;
 use protocol::error::S3Error;
 use protocol::request::{Head, Headers, Method};
 
-use super::adapter::{Accepted, Opened, Socket, TURNED_AWAY};
+use super::adapter::{Accepted, Opened, Refusal, Socket, TURNED_AWAY};
 use super::body::{RequestBody, ResponseBody};
 use super::exchange_record::Exchange;
 use super::tls::TlsKeys;
@@ -268,7 +268,7 @@ async fn settle_body(parts: &Parts, exchange: &Rc<Exchange>, watch: &Rc<Watch>) 
 fn head_of(parts: &Parts, domains: &[String]) -> Result<Head, S3Error> {
     let hosts = parts.headers.get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && parts.version > Version::HTTP_10) {
-        return Err(respond::head_error(400));
+        return Err(respond::refusal(Refusal::Head(400)));
     }
     let authority = match parts.uri.scheme_str() {
         None => None,
