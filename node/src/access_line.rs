@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use protocol::time::Timestamp;
 
+use crate::config::LogFormat;
 use crate::exchange::Trace;
-use crate::log::{Line, LineQueue, put_field};
+use crate::line::LineWriter;
+use crate::log::{Line, LineQueue};
 
 /// What is known of one request when it is over.
 #[derive(Debug, Clone)]
@@ -24,6 +26,10 @@ pub struct Record {
     pub peer: SocketAddr,
     /// What a trusted proxy says about who is behind it.
     pub forwarded_for: Option<String>,
+    /// What the client says that it is, cut to a bounded length.
+    pub user_agent: Option<String>,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
     /// The HTTP method.
     pub method: String,
     /// The HTTP status of the answer, or `None` when the client went away before there was one.
@@ -42,16 +48,16 @@ pub struct Record {
     pub complete: bool,
 }
 
-impl Line for Record {
-    fn render(&self, out: &mut String) {
+impl Record {
+    fn render(&self, format: LogFormat, out: &mut String) {
+        let mut line = LineWriter::begin(format, out);
         let trace = &self.trace;
-        out.push_str("time=");
-        out.push_str(&self.time.iso8601());
-        put_field(out, "id", &self.id);
-        put_field(out, "peer", &self.peer);
+        line.text("time", &self.time.iso8601());
+        line.text("id", &self.id);
+        line.text("peer", &self.peer);
         let mut put_some = |key, value: Option<&str>| {
             if let Some(value) = value {
-                put_field(out, key, &value);
+                line.text(key, &value);
             }
         };
         put_some("forwarded_for", self.forwarded_for.as_deref());
@@ -61,41 +67,62 @@ impl Line for Record {
         put_some("bucket", trace.bucket.as_deref());
         put_some("key", trace.key.as_deref());
         match self.status {
-            Some(status) => put_field(out, "status", &status),
-            None => put_field(out, "status", &"none"),
+            Some(status) => line.number("status", status.into()),
+            None => line.none("status"),
         }
         if let Some(error) = trace.error {
-            put_field(out, "error", &error);
+            line.text("error", &error);
         }
-        put_field(out, "bytes_in", &self.bytes_in);
-        put_field(out, "bytes_out", &self.bytes_out);
-        put_field(out, "first_byte_us", &self.first_byte_us);
-        put_field(out, "total_us", &self.total_us);
+        line.number("bytes_in", self.bytes_in);
+        line.number("bytes_out", self.bytes_out);
+        line.number("first_byte_us", self.first_byte_us);
+        line.number("total_us", self.total_us);
         if let Some(way) = &trace.way {
-            put_field(out, "way", way);
+            line.text("way", way);
+        }
+        if let Some(agent) = &self.user_agent {
+            line.text("user_agent", agent);
+        }
+        if self.tls {
+            line.flag("tls");
         }
         if !self.complete {
-            put_field(out, "cut", &true);
+            line.flag("cut");
         }
-        out.push('\n');
+        line.end();
     }
 }
 
 /// Where access records go. Cheap to clone.
 #[derive(Clone)]
 pub struct AccessLog {
-    queue: Arc<LineQueue<Record>>,
+    format: LogFormat,
+    queue: Arc<LineQueue<Formatted>>,
+}
+
+/// A record on its way to the thread that makes a line of it.
+struct Formatted(LogFormat, Record);
+
+impl Line for Formatted {
+    fn render(&self, out: &mut String) {
+        self.1.render(self.0, out);
+    }
 }
 
 impl AccessLog {
     /// Starts the thread that writes to `out`.
-    pub fn start(out: impl Write + Send + 'static) -> Self {
-        Self { queue: Arc::new(LineQueue::start("access", out)) }
+    pub fn start(out: impl Write + Send + 'static, format: LogFormat) -> Self {
+        Self { format, queue: Arc::new(LineQueue::start("access", out)) }
     }
 
     /// Queues one record, or drops and counts it.
     pub fn write(&self, record: Record) {
-        self.queue.push(record);
+        self.queue.push(Formatted(self.format, record));
+    }
+
+    /// The records that wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
     }
 
     /// The records dropped since the start.
@@ -120,6 +147,8 @@ mod tests {
             id: "ABCDEFGHIJKLMNOP".into(),
             peer: "192.0.2.7:40000".parse().expect("address"),
             forwarded_for: Some("198.51.100.1, 10.0.0.1".into()),
+            user_agent: Some("Boto3/1.40 \u{1b}[2J".into()),
+            tls: true,
             method: "PUT".into(),
             status: Some(200),
             trace: Trace {
@@ -136,18 +165,32 @@ mod tests {
             total_us: 260,
             complete: true,
         };
-        let mut line = String::new();
-        record.render(&mut line);
+        let render = |record: &Record, format| {
+            let mut line = String::new();
+            record.render(format, &mut line);
+            line
+        };
         assert_eq!(
-            line,
+            render(&record, LogFormat::Text),
             "time=2025-10-09T08:53:20.123Z id=ABCDEFGHIJKLMNOP peer=192.0.2.7:40000 \
              forwarded_for=\"198.51.100.1, 10.0.0.1\" access_key=AKIDEXAMPLE method=PUT \
              operation=UploadPartCopy bucket=backups key=\"a\\u000ab\" status=200 bytes_in=0 \
-             bytes_out=321 first_byte_us=250 total_us=260 way=share+rw\n"
+             bytes_out=321 first_byte_us=250 total_us=260 way=share+rw \
+             user_agent=\"Boto3/1.40 \\u001b[2J\" tls=true\n"
+        );
+        assert_eq!(
+            render(&record, LogFormat::Json),
+            "{\"time\":\"2025-10-09T08:53:20.123Z\",\"id\":\"ABCDEFGHIJKLMNOP\",\
+             \"peer\":\"192.0.2.7:40000\",\"forwarded_for\":\"198.51.100.1, 10.0.0.1\",\
+             \"access_key\":\"AKIDEXAMPLE\",\"method\":\"PUT\",\
+             \"operation\":\"UploadPartCopy\",\"bucket\":\"backups\",\"key\":\"a\\u000ab\",\
+             \"status\":200,\"bytes_in\":0,\"bytes_out\":321,\"first_byte_us\":250,\
+             \"total_us\":260,\"way\":\"share+rw\",\"user_agent\":\"Boto3/1.40 \\u001b[2J\",\
+             \"tls\":true}\n"
         );
         let cut = Record { status: None, complete: false, ..record };
-        line.clear();
-        cut.render(&mut line);
+        let line = render(&cut, LogFormat::Text);
+        assert!(render(&cut, LogFormat::Json).contains(",\"status\":null,"));
         assert!(line.contains(" status=none ") && line.ends_with(" cut=true\n"), "{line}");
     }
 }

@@ -27,6 +27,21 @@ pub enum Phase {
     Draining,
 }
 
+impl Phase {
+    /// Every phase, in its order.
+    pub const ALL: [Self; 3] = [Self::Starting, Self::Serving, Self::Draining];
+
+    /// What `/readyz` says.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+        }
+    }
+}
+
 /// The phase, for whoever asks over HTTP.
 pub struct Readiness(AtomicU8);
 
@@ -58,7 +73,7 @@ pub struct Admin {
     pub readiness: Arc<Readiness>,
     /// The node's figures.
     pub metrics: Arc<Metrics>,
-    /// For the number of lost access lines.
+    /// For how many access lines wait or are lost.
     pub access: AccessLog,
 }
 
@@ -67,10 +82,33 @@ impl Admin {
     pub fn start(self, address: SocketAddr) -> std::io::Result<SocketAddr> {
         let listener = TcpListener::bind(address)?;
         let bound = listener.local_addr()?;
+        self.tell();
         std::thread::Builder::new()
             .name("tenon-admin".into())
             .spawn(move || accept(&Arc::new(self), &listener))?;
         Ok(bound)
+    }
+
+    /// Has the figures tell what only this room knows.
+    fn tell(&self) {
+        let (readiness, access) = (Arc::clone(&self.readiness), self.access.clone());
+        let began = Instant::now();
+        self.metrics.watch(move |text| {
+            let phase = readiness.get();
+            let help = "Where the node is in its life: 1 for the phase that it is in.";
+            let mut family = text.gauge("tenon_phase", help);
+            for known in Phase::ALL {
+                family.sample(&[("phase", known.as_str())], u8::from(known == phase));
+            }
+            let help = "Time since the admin socket came up.";
+            text.gauge("tenon_uptime_seconds", help).value(began.elapsed().as_secs());
+            let help = "Lines that nobody could be told, because too many waited to be written.";
+            let mut family = text.counter("tenon_lines_dropped_total", help);
+            family.sample(&[("log", "access")], access.dropped());
+            family.sample(&[("log", "events")], log::dropped());
+            let help = "Access lines that wait to be written.";
+            text.gauge("tenon_access_lines_waiting", help).value(access.waiting());
+        });
     }
 
     fn answer(&self, method: &str, path: &str) -> Answer {
@@ -79,15 +117,15 @@ impl Admin {
         }
         match path {
             "/healthz" => Answer::text("200 OK", "ok\n".into()),
-            "/readyz" => match self.readiness.get() {
-                Phase::Starting => Answer::text(UNAVAILABLE, "starting\n".into()),
-                Phase::Serving => Answer::text("200 OK", "serving\n".into()),
-                Phase::Draining => Answer::text(UNAVAILABLE, "draining\n".into()),
-            },
+            "/readyz" => {
+                let phase = self.readiness.get();
+                let status = if phase == Phase::Serving { "200 OK" } else { UNAVAILABLE };
+                Answer::text(status, format!("{}\n", phase.as_str()))
+            }
             "/metrics" => Answer {
                 status: "200 OK",
                 kind: "text/plain; version=0.0.4; charset=utf-8",
-                body: self.metrics.render(self.access.dropped()),
+                body: self.metrics.render(),
             },
             _ => Answer::text("404 Not Found", "not found\n".into()),
         }
@@ -191,6 +229,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::LogFormat;
 
     fn get(address: SocketAddr, request: &str) -> String {
         let mut stream = TcpStream::connect(address).expect("connected");
@@ -206,7 +245,7 @@ mod tests {
         let admin = Admin {
             readiness: Arc::clone(&readiness),
             metrics: Arc::new(Metrics::new(1)),
-            access: AccessLog::start(std::io::sink()),
+            access: AccessLog::start(std::io::sink(), LogFormat::Text),
         };
         let address = admin.start("127.0.0.1:0".parse().expect("address")).expect("bound");
         let status = |path: &str| {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::config::Reserve;
 use crate::disk::{Disk, DiskError, Space};
 use crate::limits;
-use crate::metrics::Metrics;
+use crate::metrics::{FileSystem, Metrics};
 
 /// The room of one data directory, known to all shards.
 pub struct Admission {
@@ -58,16 +58,14 @@ impl Admission {
 
     /// The data directory's file system was measured.
     pub fn note(&self, space: Space) {
-        self.metrics.free_bytes.set(space.free);
-        self.metrics.total_bytes.set(space.total);
+        self.tell(FileSystem::Data, space);
         let claimed = self.claimed.load(Ordering::Relaxed);
         self.left.store(self.beside_reserve(space).saturating_sub(claimed), Ordering::Relaxed);
     }
 
     /// The metadata's file system, which is another one, was measured.
     pub fn note_meta(&self, space: Space) {
-        self.metrics.meta_free_bytes.set(space.free);
-        self.metrics.meta_total_bytes.set(space.total);
+        self.tell(FileSystem::Meta, space);
         self.meta_left.store(self.beside_reserve(space), Ordering::Relaxed);
     }
 
@@ -78,6 +76,13 @@ impl Admission {
     pub async fn measure(&self, disk: &dyn Disk) -> Result<(), DiskError> {
         self.note(disk.free().await?);
         Ok(())
+    }
+
+    fn tell(&self, of: FileSystem, Space { free, total }: Space) {
+        let room = self.metrics.room(of);
+        room.free.set(free);
+        room.total.set(total);
+        room.reserve.set(self.reserve.of(total));
     }
 
     fn beside_reserve(&self, Space { free, total }: Space) -> u64 {
@@ -133,7 +138,10 @@ mod tests {
         assert!(admission.admit(1 << 40), "nothing is known yet");
         let disk = MemoryDisk::new(100 * KIB);
         block_on(admission.measure(&disk)).expect("measured");
-        assert_eq!((metrics.free_bytes.get(), metrics.total_bytes.get()), (100 * KIB, 100 * KIB));
+        assert_eq!(
+            (metrics.room(FileSystem::Data).free.get(), metrics.room(FileSystem::Data).total.get()),
+            (100 * KIB, 100 * KIB)
+        );
         assert!(admission.admit(50 * KIB));
         assert!(!admission.admit(50 * KIB), "the reserve would be touched");
         assert!(admission.admit(10 * KIB) && !admission.admit(0), "only the reserve is left");
@@ -167,7 +175,7 @@ mod tests {
         let admission = Admission::new(Reserve::Bytes(40 * KIB), metrics.clone());
         admission.note(Space { free: 1 << 30, total: 1 << 40 });
         admission.note_meta(Space { free: 100 * KIB, total: 200 * KIB });
-        assert_eq!(metrics.meta_free_bytes.get(), 100 * KIB);
+        assert_eq!(metrics.room(FileSystem::Meta).free.get(), 100 * KIB);
         assert!(admission.admit(1 << 29), "only its record goes there");
         assert!(admission.admit(28 * KIB) && !admission.admit(0));
         admission.note_meta(Space { free: 40 * KIB, total: 200 * KIB });

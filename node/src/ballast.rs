@@ -264,6 +264,7 @@ fn fill(mut file: &File, len: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::FileSystem;
 
     const MIB: u64 = 1 << 20;
 
@@ -345,9 +346,9 @@ mod tests {
         assert!(keeper.meta.is_none(), "one file system");
         keeper.look().expect("measured");
         let total = raw::space(data).expect("known").total;
-        assert_eq!(metrics.total_bytes.get(), total);
+        assert_eq!(metrics.room(FileSystem::Data).total.get(), total);
         assert_eq!(metrics.ballast_bytes.get(), Ballast::of(data).held());
-        assert!(metrics.free_bytes.get() > 0);
+        assert!(metrics.room(FileSystem::Data).free.get() > 0);
         make_room(data, reserve);
         assert_eq!(Ballast::of(data).held(), metrics.ballast_bytes.get(), "it is not tight");
         make_room(data, Reserve::Bytes(4 * total));

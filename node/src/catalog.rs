@@ -7,6 +7,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use meta::command::{Command, Refusal, Reply};
 use meta::round::Round;
@@ -16,7 +17,7 @@ use crate::bell::Bell;
 use crate::epoch::EpochBoard;
 use crate::limits;
 use crate::log;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, micros_since};
 use crate::seam::Local;
 use crate::stage::{Turn, next_letter, wait_for};
 
@@ -237,13 +238,18 @@ impl CommitStage {
     }
 
     fn round(&self, first: Letter) -> Result<Turn, StoreError> {
+        let began = Instant::now();
         let sequence = self.board.committed().next();
         let mut round = Round::begin(&*self.store, sequence)?;
         let (mut waiting, mut turn) = (Vec::new(), Turn::Worked);
         let mut next = Some(first);
         while let Some(Letter { command, reply }) = next.take() {
             let verdict = match round.apply(command) {
-                Ok(verdict) => verdict.map_err(CatalogError::Refused),
+                Ok(Ok(reply)) => Ok(reply),
+                Ok(Err(refusal)) => {
+                    self.metrics.commit_refused.add(1);
+                    Err(CatalogError::Refused(refusal))
+                }
                 // Found while reading, before anything of this command was written: only it is refused.
                 Err(StoreError::Corrupt(text)) => Err(CatalogError::Corrupt(text)),
                 Err(failure) => {
@@ -263,13 +269,15 @@ impl CommitStage {
         if batch.is_empty() {
             return tell(waiting, Ok(())).map(|()| turn);
         }
-        self.metrics.commit_rounds.add(1);
-        self.metrics.commit_commands.add(waiting.len() as u64);
+        self.metrics.commit_bytes.add(batch.bytes() as u64);
         let outcome = self.store.commit(batch);
         if outcome.is_ok() {
             self.board.publish(sequence);
             self.committed.ring();
         }
+        let rounds = self.metrics.rounds();
+        rounds.commit_commands.observe(waiting.len() as u64);
+        rounds.commit_time.observe(micros_since(began));
         tell(waiting, outcome).map(|()| turn)
     }
 

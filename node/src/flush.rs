@@ -5,10 +5,11 @@
 //! reported once and never retried, because the kernel may have dropped the pages (data before name, always).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::disk::{DiskError, Syncer, Unsynced};
 use crate::limits;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, micros_since};
 use crate::seam::Local;
 use crate::stage::{Turn, next_letter, wait_for};
 
@@ -129,9 +130,11 @@ impl FlushStage {
 
     fn round(&self, round: Vec<Waiting>) {
         let files: Vec<&Unsynced> = round.iter().flat_map(|waiting| &waiting.files).collect();
-        self.metrics.flush_rounds.add(1);
-        self.metrics.flush_files.add(files.len() as u64);
+        let began = Instant::now();
         let mut outcomes = self.syncer.sync(&files).into_iter();
+        let rounds = self.metrics.rounds();
+        rounds.flush_files.observe(files.len() as u64);
+        rounds.flush_time.observe(micros_since(began));
         drop(files);
         for waiting in round {
             // All outcomes are taken, so that the next request starts at its own files.

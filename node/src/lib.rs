@@ -29,6 +29,7 @@ pub mod housekeeping;
 pub mod http;
 pub mod lease;
 pub mod limits;
+pub mod line;
 pub mod log;
 pub mod machine;
 pub mod metrics;

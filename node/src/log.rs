@@ -1,17 +1,20 @@
-//! Room: what the node says about itself on standard error, one logfmt line per event.
+//! Room: what the node says about itself on standard error, one line per event.
 //!
 //! Must not: block a shard. A line goes into a bounded queue and a thread of its own writes it; when the
-//! queue is full the line is dropped and counted, and the next line that gets through says how many.
+//! queue is full the line is dropped and counted.
 //! Holds: the process-wide queue, set once by [`start`]. Before that (and in tests) lines are written at once.
 //! Must not: be given a secret, a signature or a customer key.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::io::Write;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use protocol::time::Timestamp;
+
+use crate::config::LogFormat;
+use crate::line::LineWriter;
 
 /// How much an event matters to whoever runs the node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -42,6 +45,20 @@ impl Level {
 /// From now on writes only events that matter at least as much as `level`. May be called at any time.
 pub fn set_level(level: Level) {
     LEVEL.store(level as u8, Ordering::Relaxed);
+}
+
+/// From now on writes events in this format. May be called at any time.
+pub fn set_format(format: LogFormat) {
+    JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+}
+
+fn format() -> LogFormat {
+    if JSON.load(Ordering::Relaxed) { LogFormat::Json } else { LogFormat::Text }
+}
+
+/// The lines of events that were dropped since the start because too many waited.
+pub fn dropped() -> u64 {
+    QUEUE.get().map_or(0, LineQueue::dropped)
 }
 
 /// One key and its value in a log line.
@@ -83,15 +100,12 @@ fn say(level: Level, event: &'static str, fields: &[Field<'_>]) {
     if level as u8 > LEVEL.load(Ordering::Relaxed) {
         return;
     }
-    let line = Event {
-        level,
-        text: fields.iter().fold(String::new(), |mut text, (key, value)| {
-            put_field(&mut text, key, value);
-            text
-        }),
-        event,
-        time: now(),
-    };
+    let (format, mut text) = (format(), String::new());
+    let mut writer = LineWriter::resume(format, &mut text);
+    for (key, value) in fields {
+        writer.text(key, value);
+    }
+    let line = Event { format, level, text, event, time: now() };
     match QUEUE.get() {
         Some(queue) => queue.push(line),
         None => {
@@ -109,28 +123,28 @@ pub fn now() -> Timestamp {
 }
 
 struct Event {
+    format: LogFormat,
     level: Level,
     time: Timestamp,
     event: &'static str,
+    /// The fields, as the format wants them.
     text: String,
 }
 
 impl Line for Event {
     fn render(&self, out: &mut String) {
-        let level = self.level.as_str();
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            out,
-            "time={} level={level} event={}{}",
-            self.time.iso8601(),
-            self.event,
-            self.text
-        );
+        let mut line = LineWriter::begin(self.format, out);
+        line.text("time", &self.time.iso8601());
+        line.text("level", &self.level.as_str());
+        line.text("event", &self.event);
+        line.more(&self.text);
+        line.end();
     }
 }
 
 static QUEUE: OnceLock<LineQueue<Event>> = OnceLock::new();
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Info as u8);
+static JSON: AtomicBool = AtomicBool::new(false);
 
 /// A value that becomes a line of text, made on the writer's thread.
 pub trait Line: Send + 'static {
@@ -168,6 +182,16 @@ impl<T: Line> LineQueue<T> {
         if self.sender.try_send(Item::Line(line)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// The lines that wait to be written.
+    pub fn len(&self) -> usize {
+        self.sender.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.sender.is_empty()
     }
 
     /// The lines dropped since the start.
@@ -215,36 +239,6 @@ fn write_text(out: &mut impl Write, text: &mut String) {
     text.shrink_to(TEXT_KEPT_BYTES);
 }
 
-/// Appends ` key=value`; a value with a blank, a quote or a control character is quoted and escaped, so that
-/// no client can forge a line.
-pub fn put_field(out: &mut String, key: &str, value: &dyn Display) {
-    out.push(' ');
-    out.push_str(key);
-    out.push('=');
-    let start = out.len();
-    // Writing to a String cannot fail.
-    let _ = write!(out, "{value}");
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\');
-    if out.len() > start && out[start..].chars().all(plain) {
-        return;
-    }
-    let value = out.split_off(start);
-    out.push('"');
-    for c in value.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
 const QUEUE_LEN_MAX: usize = 16_384;
 const ROUND_LINES_MAX: usize = 1024;
 const TEXT_KEPT_BYTES: usize = 256 * 1024;
@@ -254,15 +248,6 @@ const FLUSH_WAIT_MAX: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_cannot_forge_a_line() {
-        let mut out = String::new();
-        put_field(&mut out, "key", &"a b\"\nlevel=error");
-        put_field(&mut out, "empty", &"");
-        put_field(&mut out, "plain", &"photos/2026-01");
-        assert_eq!(out, " key=\"a b\\\"\\u000alevel=error\" empty=\"\" plain=photos/2026-01");
-    }
 
     struct Text(String);
     impl Line for Text {

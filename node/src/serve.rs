@@ -76,6 +76,7 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
     for warning in &warnings {
         log::warn("setting", &[("problem", warning)]);
     }
+    log::set_format(config.log.format);
     host::prepare(&mut config).map_err(|error| Failure::setup(&error))?;
     let config = Arc::new(config);
     let shards = shard_count(&config);
@@ -84,7 +85,7 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
     let plan = Plan {
         tls: tls.map_err(|problem| Failure::setup(&problem))?.map(Arc::new),
         metrics,
-        access: AccessLog::start(std::io::stdout()),
+        access: AccessLog::start(std::io::stdout(), config.log.format),
         config,
         shards,
     };

@@ -444,7 +444,7 @@ impl World {
 
     /// Counts by which ways sparse blobs were rewritten.
     fn note_rewrites(&mut self, metrics: &Metrics) {
-        let text = metrics.render(0);
+        let text = metrics.render();
         for line in text.lines().filter(|line| line.starts_with("tenon_rewritten_bytes_total{")) {
             if !line.ends_with(" 0") {
                 let way = line.split('"').nth(1).unwrap_or_default();

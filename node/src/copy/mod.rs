@@ -177,6 +177,7 @@ impl Copying<'_> {
         }
         let Cut::Known(piece) = slice.cut() else { unreachable!("inline bytes are in memory") };
         self.note("inline");
+        self.machine.metrics.copied_inline(CopiedBytes(piece.len()));
         self.add(piece);
         Ok(())
     }

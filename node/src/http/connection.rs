@@ -29,7 +29,7 @@ use protocol::request::{Head, Headers, Method};
 
 use super::adapter::{Accepted, Opened, Refusal, Socket, TURNED_AWAY};
 use super::body::{RequestBody, ResponseBody};
-use super::exchange_record::Exchange;
+use super::exchange_record::{Asked, Exchange};
 use super::tls::TlsKeys;
 use super::watch::{Phase, Watch, Watched, Watchman};
 use super::{late, respond};
@@ -137,10 +137,8 @@ impl Http {
         watch: Rc<Watch>,
     ) -> Result<hyper::Response<ResponseBody>, Infallible> {
         let (parts, incoming) = request.into_parts();
-        let method = parts.method.as_str();
-        let forwarded_for = self.forwarded_for(&parts, peer);
-        let exchange =
-            Exchange::begin(Rc::clone(&self), Rc::clone(&watch), peer, method, forwarded_for);
+        let asked = self.asked(&parts, peer);
+        let exchange = Exchange::begin(Rc::clone(&self), Rc::clone(&watch), peer, asked);
         let is_head = parts.method == hyper::Method::HEAD;
         let expects_in_vain = incoming.is_end_stream() && parts.headers.contains_key(EXPECT);
         let long = incoming.size_hint().upper().is_none_or(|len| len > INLINE_BODY_LEN_MAX);
@@ -199,14 +197,19 @@ impl Http {
             || (self.config.http.trusted_proxies.contains(&peer.ip()) && says_so())
     }
 
-    /// What a trusted proxy says about its client.
-    fn forwarded_for(&self, parts: &Parts, peer: SocketAddr) -> Option<String> {
-        if !self.config.http.trusted_proxies.contains(&peer.ip()) {
-            return None;
+    /// What the access line says of this head. Whom the request is for is believed of a trusted proxy only.
+    fn asked(&self, parts: &Parts, peer: SocketAddr) -> Asked {
+        let text = |name: &str| {
+            let value = parts.headers.get(name)?;
+            let text = String::from_utf8_lossy(value.as_bytes());
+            Some(text.chars().take(TOLD_LEN_MAX).collect())
+        };
+        let trusted = self.config.http.trusted_proxies.contains(&peer.ip());
+        Asked {
+            method: parts.method.as_str().chars().take(TOLD_LEN_MAX).collect(),
+            forwarded_for: trusted.then(|| text("x-forwarded-for")).flatten(),
+            user_agent: text("user-agent"),
         }
-        let value = parts.headers.get("x-forwarded-for")?;
-        let text = String::from_utf8_lossy(value.as_bytes());
-        Some(text.chars().take(FORWARDED_FOR_LEN_MAX).collect())
     }
 
     /// The whole answer to what never became a request (a head that is no HTTP, a connection too many), with
@@ -214,7 +217,8 @@ impl Http {
     pub fn refuse(self: &Rc<Self>, peer: SocketAddr, error: &S3Error) -> Bytes {
         let nobody = self.watchman.watch();
         let watch = Rc::clone(&nobody.watch);
-        let exchange = Exchange::begin(Rc::clone(self), watch, peer, "-", None);
+        let nothing = Asked { method: "-".into(), ..Asked::default() };
+        let exchange = Exchange::begin(Rc::clone(self), watch, peer, nothing);
         let response = respond::error(error, exchange.id(), &self.config.host_id);
         exchange.answer(response.status, response.trace.clone());
         exchange.complete();
@@ -351,6 +355,7 @@ const HEAD_LEN_MAX: usize = 32 * 1024;
 const BUFFERED_LEN_MAX: usize = 128 * 1024;
 /// A request with a longer body runs in the bulk queue.
 const INLINE_BODY_LEN_MAX: u64 = 64 * 1024;
-const FORWARDED_FOR_LEN_MAX: usize = 256;
+/// Characters of a header that the access line takes.
+const TOLD_LEN_MAX: usize = 256;
 /// A client that goes on longer than this after a refusal is reset.
 const LINGER_LEN_MAX: u64 = 256 << 20;

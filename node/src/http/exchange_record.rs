@@ -19,14 +19,24 @@ use crate::exchange::{Response, Trace};
 use crate::metrics::Finished;
 use crate::seam::Local;
 
+/// What the access line says of a request's head beyond its target.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// The method; `-` where no request could be made out.
+    pub(super) method: String,
+    /// What a trusted proxy says about its client.
+    pub(super) forwarded_for: Option<String>,
+    /// What the client says that it is.
+    pub(super) user_agent: Option<String>,
+}
+
 /// One request and its answer, while they last.
 pub(super) struct Exchange {
     http: Rc<Http>,
     watch: Rc<Watch>,
     id: String,
     peer: SocketAddr,
-    forwarded_for: Option<String>,
-    method: String,
+    asked: Asked,
     time: Timestamp,
     began: Duration,
     answered: Cell<Option<(u16, Duration)>>,
@@ -44,11 +54,11 @@ impl Exchange {
         http: Rc<Http>,
         watch: Rc<Watch>,
         peer: SocketAddr,
-        method: &str,
-        forwarded_for: Option<String>,
+        asked: Asked,
     ) -> Rc<Self> {
         watch.enter(Phase::Exchange);
         let open = http.metrics.requests_open.add(1);
+        http.metrics.shard(http.shard).requests_open.add(1);
         Rc::new(Self {
             one_too_many: open >= http.config.http.max_requests as u64,
             id: http.new_request_id(),
@@ -57,8 +67,7 @@ impl Exchange {
             http,
             watch,
             peer,
-            forwarded_for,
-            method: method.to_owned(),
+            asked,
             answered: Cell::new(None),
             trace: RefCell::default(),
             bytes_in: Cell::new(0),
@@ -146,28 +155,36 @@ impl Drop for Exchange {
         };
         let total_us = micros(self.http.clock.monotonic());
         let status = answered.map(|(status, _)| status);
+        let first_byte_us = answered.map_or(total_us, |(_, at)| micros(at));
         let trace = self.trace.take();
-        self.http.metrics.shard(self.http.shard).request(Finished {
+        let asked = std::mem::take(&mut self.asked);
+        let metrics = self.http.metrics.shard(self.http.shard);
+        metrics.request(Finished {
             operation: trace.operation,
             status,
+            error: trace.error,
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out.get(),
+            first_byte_us,
             total_us,
         });
         self.http.access.write(Record {
             time: self.time,
             id: std::mem::take(&mut self.id),
             peer: self.peer,
-            forwarded_for: self.forwarded_for.take(),
-            method: std::mem::take(&mut self.method),
+            forwarded_for: asked.forwarded_for,
+            user_agent: asked.user_agent,
+            tls: self.http.config.tls.is_some(),
+            method: asked.method,
             status,
             trace,
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out.get(),
-            first_byte_us: answered.map_or(total_us, |(_, at)| micros(at)),
+            first_byte_us,
             total_us,
             complete: self.complete.get(),
         });
+        metrics.requests_open.sub(1);
         // Last: whoever sees that no request is open finds the lines of all of them.
         self.http.metrics.requests_open.sub(1);
     }

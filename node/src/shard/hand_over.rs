@@ -35,6 +35,7 @@ impl Loads {
         self.counts[shard].fetch_add(1, Ordering::Relaxed);
         self.metrics.connections.add(1);
         self.metrics.connections_open.add(1);
+        self.metrics.shard(shard).connections_open.add(1);
         Some(Ticket { loads: Arc::clone(self), shard })
     }
 }
@@ -56,6 +57,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         self.loads.counts[self.shard].fetch_sub(1, Ordering::Relaxed);
         self.loads.metrics.connections_open.sub(1);
+        self.loads.metrics.shard(self.shard).connections_open.sub(1);
     }
 }
 

@@ -243,6 +243,7 @@ struct Shard {
 impl Shard {
     fn run(self, core: Option<usize>) {
         let index = self.index;
+        self.plan.metrics.thread_runs(format!("shard-{index}"));
         let event = self.event.clone();
         let ended = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let executor = builder(core, io_memory(&self.plan))

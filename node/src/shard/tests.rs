@@ -15,7 +15,7 @@ use protocol::sign::Credential;
 use super::run::{Drained, Plan, Shards, io_memory};
 use super::{Factory, Handler, Seat};
 use crate::access_line::AccessLog;
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 use crate::disk::Block;
 use crate::exchange::{
     BlockSource, BodyError, Request, Response, ResponseBody, StreamError, Trace,
@@ -174,7 +174,7 @@ impl Node {
             config: Arc::clone(&config),
             shards,
             metrics: Arc::new(Metrics::new(shards)),
-            access: AccessLog::start(lines.clone()),
+            access: AccessLog::start(lines.clone(), LogFormat::Text),
             tls: None,
         };
         let (arrived_sender, arrived) = flume::unbounded();
@@ -649,7 +649,7 @@ fn a_shard_whose_handler_cannot_be_made_keeps_the_node_from_starting() {
         config: Arc::new(Config::new("/nowhere".into(), root)),
         shards: 2,
         metrics: Arc::new(Metrics::new(2)),
-        access: AccessLog::start(std::io::sink()),
+        access: AccessLog::start(std::io::sink(), LogFormat::Text),
         tls: None,
     };
     let factory: Factory = Arc::new(|seat: Seat| {
@@ -668,7 +668,7 @@ fn the_arenas_for_reads_are_part_of_the_configured_buffers() {
         config: Arc::new(config),
         shards: 2,
         metrics: Arc::new(Metrics::new(2)),
-        access: AccessLog::start(std::io::sink()),
+        access: AccessLog::start(std::io::sink(), LogFormat::Text),
         tls: None,
     };
     // Three eighths; the rest is for writes and documents.

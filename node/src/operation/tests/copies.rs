@@ -242,7 +242,7 @@ fn a_refusal_of_any_kind_takes_the_next_way() {
         assert!(node.get("/bkt/copy") == source[100..MIB + 7]);
         let files = if left == Share { 1 } else { 2 };
         assert_eq!(node.disk.blobs().len(), files, "nothing is left of what was refused");
-        let text = node.machine.metrics.render(0);
+        let text = node.machine.metrics.render();
         let of = |way: &Way| figure(&text, "tenon_copy_refused_total", *way);
         assert_eq!(Way::ALL.iter().map(of).sum::<usize>(), refused, "{order:?}\n{text}");
     }
@@ -271,7 +271,7 @@ fn figures_tell_bytes_asked_for_bytes_moved_and_slack() {
         node.put("/bkt/source", &bytes(12, 2 * MIB));
         let upload = node.create_upload("/bkt/copy", &[]);
         assert_eq!(copy(&node, &upload, 1, "bkt/source", 100..MIB + 7).status, 200);
-        let text = node.machine.metrics.render(0);
+        let text = node.machine.metrics.render();
         assert_eq!(figure(&text, "tenon_copy_logical_bytes_total", way), len);
         assert_eq!(figure(&text, "tenon_copy_physical_bytes_total", way), moved);
         assert_eq!(node.machine.metrics.copy_slack_bytes.get(), slack as u64);

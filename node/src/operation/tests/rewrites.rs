@@ -17,6 +17,7 @@ use super::bytes;
 use crate::config::Way;
 use crate::disk::memory::MemoryDisk;
 use crate::disk::{DiskWays, Space as Room};
+use crate::metrics::FileSystem;
 use crate::rewrite::Rewriter;
 use crate::seam::Local;
 use crate::testing::{TestNode, ask};
@@ -136,12 +137,12 @@ fn a_mebibyte_of_a_large_deleted_object_holds_a_mebibyte() {
     assert_eq!(node.get("/bkt/up"), content[start..start + len]);
     let after = node.send("HEAD", "/bkt/up", &[], b"");
     assert_eq!(after.headers, before.headers, "nobody who reads notices");
-    let metrics = node.machine.metrics.render(0);
+    let metrics = node.machine.metrics.render();
     let line = format!("tenon_rewritten_bytes_total{{way=\"reflink\"}} {}", MIB + 64 * KIB);
     assert!(metrics.lines().any(|have| have == line), "{metrics}");
     assert!(metrics.contains("tenon_copy_pieces_total{way=\"reflink\"} 0"), "no client's copy");
     rewrite(&node);
-    assert!(node.machine.metrics.render(0).contains(&format!("tenon_slack_bytes {}\n", 64 * KIB)));
+    assert!(node.machine.metrics.render().contains(&format!("tenon_slack_bytes {}\n", 64 * KIB)));
     delete(&node, "up");
     assert_eq!((node.disk.used(), node.disk.blobs()), (0, vec![]));
     assert_sound(&node, "at the end");
@@ -161,7 +162,7 @@ fn where_nothing_can_be_cloned_the_bytes_are_copied() {
         rewrite(&node);
         // These bytes touch five blocks, the last of which holds five of them, padded to 4 KiB.
         assert_eq!(node.disk.used(), (4 * 64 * KIB + 4 * KIB) as u64, "{way:?}");
-        let metrics = node.machine.metrics.render(0);
+        let metrics = node.machine.metrics.render();
         let line = format!("tenon_rewritten_bytes_total{{way=\"{}\"}}", way.as_str());
         let line = metrics.lines().find(|have| have.starts_with(&line)).expect("counted");
         assert!(!line.ends_with(" 0"), "{line}");
@@ -407,7 +408,7 @@ fn a_rewrite_that_there_is_no_room_for_waits() {
     let before = ids();
     rewrite(&node);
     assert_eq!((ids(), sparse(&node)), (before + 1, 1), "no file was begun");
-    assert_eq!(node.machine.metrics.free_bytes.get(), free);
+    assert_eq!(node.machine.metrics.room(FileSystem::Data).free.get(), free);
     node.machine.admission.note(Room { free: free + MIB as u64, total });
     rewrite(&node);
     assert_eq!((node.disk.used(), sparse(&node)), (128 * KIB as u64, 0));
