@@ -61,6 +61,12 @@ pub fn dropped() -> u64 {
     QUEUE.get().map_or(0, LineQueue::dropped)
 }
 
+/// The least important events that are written now.
+pub fn level() -> Level {
+    let level = LEVEL.load(Ordering::Relaxed);
+    Level::ALL.into_iter().find(|known| *known as u8 == level).unwrap_or(Level::Info)
+}
+
 /// One key and its value in a log line.
 pub type Field<'a> = (&'static str, &'a dyn Display);
 

@@ -11,6 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Serve(flags) if flags.check_config => node::serve::check(&flags),
         Command::Serve(flags) => node::serve::run(flags, node::start::open),
         Command::Doctor(flags) => node::doctor::run(flags),
         Command::Fsck(flags) => node::fsck::run(flags),

@@ -2,9 +2,10 @@
 //!
 //! Order: the admin socket comes up first and says "starting"; the S3 socket is bound last, when every shard
 //! can answer. SIGTERM or SIGINT: `/readyz` turns 503, the drain delay passes, nothing more is accepted,
-//! requests in flight finish, exit 0. A second signal cuts what is left.
+//! requests in flight finish, exit 0. A second signal cuts what is left. SIGHUP: see `reload`.
 //! Exit codes: 0 told to stop, 1 something broke, 2 settings or host that cannot work.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +15,14 @@ use signal_hook::iterator::Signals;
 
 use crate::access_line::AccessLog;
 use crate::admin::{Admin, Phase, Readiness};
-use crate::config::{Config, ServeFlags};
+use crate::config::{Config, ConfigError, ServeFlags, Settings};
 use crate::host;
 use crate::http::listen;
-use crate::http::tls::TlsKeys;
+use crate::http::tls::{Certificate, TlsKeys};
 use crate::log;
 use crate::metrics::Metrics;
+use crate::notify;
+use crate::reload::Reload;
 use crate::shard::Factory;
 use crate::shard::run::{Drained, Plan, Shards, shard_count};
 
@@ -45,12 +48,40 @@ pub fn run(flags: ServeFlags, open: Open) -> ExitCode {
     let ended = live(flags, open);
     if let Err(Failure { problem, .. }) = &ended {
         log::error("cannot_serve", &[("problem", problem)]);
+        notify::failed(problem);
     }
     log::finish();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, .. }) => ExitCode::from(code),
     }
+}
+
+/// Prints the settings in force and where each comes from: exit 0 if a node could start with them, else 2. Touches no
+/// data.
+pub fn check(flags: &ServeFlags) -> ExitCode {
+    let checked = checked(flags);
+    // Whoever closed the pipe does not want to know.
+    let _ = match &checked {
+        Ok((told, warnings)) => {
+            let warnings = warnings.iter().map(|warning| format!("warning: {warning}\n"));
+            let _ = io::stderr().write_all(warnings.collect::<String>().as_bytes());
+            io::stdout().write_all(told.as_bytes())
+        }
+        Err(problem) => writeln!(io::stderr(), "error: {problem}"),
+    };
+    if checked.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) }
+}
+
+/// The settings as text, and what the operator should know of them.
+fn checked(flags: &ServeFlags) -> Result<(String, Vec<String>), String> {
+    let wrong = |error: ConfigError| error.to_string();
+    let mut settings = Settings::gather(flags, std::env::vars_os()).map_err(wrong)?;
+    let (config, mut warnings) = settings.config().map_err(wrong)?;
+    if let Some(files) = &config.tls {
+        warnings.extend(Certificate::load(files)?.warnings);
+    }
+    Ok((settings.effective(), warnings))
 }
 
 struct Failure {
@@ -71,8 +102,10 @@ impl Failure {
 }
 
 fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
-    let (mut config, warnings) =
-        Config::resolve(&flags, std::env::vars_os()).map_err(|error| Failure::setup(&error))?;
+    let settings =
+        Settings::gather(&flags, std::env::vars_os()).map_err(|error| Failure::setup(&error))?;
+    let (mut config, warnings) = settings.config().map_err(|error| Failure::setup(&error))?;
+    log::set_level(config.log.level);
     for warning in &warnings {
         log::warn("setting", &[("problem", warning)]);
     }
@@ -85,7 +118,7 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
     let plan = Plan {
         tls: tls.map_err(|problem| Failure::setup(&problem))?.map(Arc::new),
         metrics,
-        access: AccessLog::start(std::io::stdout(), config.log.format),
+        access: AccessLog::start(io::stdout(), config.log.format),
         config,
         shards,
     };
@@ -100,7 +133,10 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
         .start(address)
         .map_err(|error| Failure::setup(&format!("--admin-listen {address}: {error}")))?;
     log::info("admin_listening", &[("address", &admin)]);
-    let stop = watch_signals().map_err(|error| Failure::broken(&error))?;
+    let (tls, readiness_seen) = (plan.tls.clone(), Arc::clone(&readiness));
+    let reload = Reload { flags, settings, tls, readiness: readiness_seen };
+    let stop = watch_signals(reload).map_err(|error| Failure::broken(&error))?;
+    notify::starting("opening the data");
     let engine =
         open(&plan.config, &plan.metrics, shards).map_err(|error| Failure::setup(&error))?;
     let ended = serve(&plan, &readiness, &engine, &stop);
@@ -131,9 +167,12 @@ fn serve(
         [("addresses", &addresses), ("shards", &plan.shards), ("data", &data)];
     let facts = engine.facts.iter().map(|(key, value)| -> log::Field<'_> { (key, value) });
     log::info("serving", &own.into_iter().chain(facts).collect::<Vec<_>>());
+    notify::ready(&format!("serving on {addresses}"));
 
     let failed = shards.wait(stop, &engine.failed);
     readiness.set(Phase::Draining);
+    let http = &plan.config.http;
+    notify::stopping(http.drain_delay + http.drain_timeout + ENDING_TIME_MAX);
     if let Some(problem) = failed {
         // The other shards still have requests to finish, but none of them may wait for the dead one.
         let _ = shards.drain(Duration::ZERO, stop);
@@ -141,8 +180,8 @@ fn serve(
     }
     log::info("draining", &[]);
     // A second signal ends the delay.
-    let _ = stop.recv_timeout(plan.config.http.drain_delay);
-    let drained = shards.drain(plan.config.http.drain_timeout, stop);
+    let _ = stop.recv_timeout(http.drain_delay);
+    let drained = shards.drain(http.drain_timeout, stop);
     match drained {
         Drained::Finished => log::info("stopped", &[]),
         Drained::Cut => log::warn("stopped", &[("requests", &"cut")]),
@@ -151,14 +190,14 @@ fn serve(
     Ok(())
 }
 
-/// A thread that says once for each SIGTERM and SIGINT that it is time to stop.
-fn watch_signals() -> std::io::Result<flume::Receiver<()>> {
+/// A thread that says once for each SIGTERM and SIGINT that it is time to stop, and reloads at each SIGHUP.
+fn watch_signals(mut reload: Reload) -> io::Result<flume::Receiver<()>> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (sender, receiver) = flume::bounded(4);
     std::thread::Builder::new().name("tenon-signals".into()).spawn(move || {
         for signal in signals.forever() {
             if signal == SIGHUP {
-                log::info("nothing_to_reload", &[("signal", &"SIGHUP")]);
+                reload.run();
             } else {
                 // Whoever sends five signals is heard with the first four.
                 let _ = sender.try_send(());
@@ -167,3 +206,6 @@ fn watch_signals() -> std::io::Result<flume::Receiver<()>> {
     })?;
     Ok(receiver)
 }
+
+/// For what follows the drain: cut what is left, end the threads, close the store.
+const ENDING_TIME_MAX: Duration = Duration::from_secs(60);

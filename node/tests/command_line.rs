@@ -52,6 +52,38 @@ fn what_is_not_built_is_refused() {
 }
 
 #[test]
+fn the_settings_in_force_are_told_with_their_origin() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let file = home.path().join("tenon.toml");
+    fs::write(&file, "data = '/tmp/nowhere'\n[http]\nbody_timeout = '9s'\n").expect("written");
+    let path = file.to_str().expect("text");
+    let check = ["serve", "--check-config", "--config", path, "--shards", "2"];
+    let variables = [CREDENTIAL[0], CREDENTIAL[1], ("TENON_REGION", "eu-1"), ("TENON_SPEED", "9")];
+    let output = tenon(&check, &variables);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for line in [
+        format!("data = \"/tmp/nowhere\"  # {path}:1:1"),
+        format!("body_timeout = \"9s\"  # {path}:3:1"),
+        "shards = 2  # --shards".into(),
+        "region = \"eu-1\"  # TENON_REGION".into(),
+        "meta_dir = \"/tmp/nowhere/meta\"  # default".into(),
+        "secret_key = \"***\"  # TENON_ROOT_SECRET_KEY".into(),
+    ] {
+        assert!(told.lines().any(|told| told == line), "{line} in\n{told}");
+    }
+    assert!(!told.contains(CREDENTIAL[1].1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("TENON_SPEED"));
+    assert!(!Path::new("/tmp/nowhere").exists(), "no data is touched");
+
+    fs::write(&file, "[http]\nbody_timout = '9s'\n").expect("written");
+    refused(&check, &variables, ":2:1: http.body_timout is not a setting");
+    fs::write(&file, "data = '/tmp/nowhere'\n[tls]\ncert = '/no/cert'\nkey = '/no/key'\n")
+        .expect("written");
+    refused(&check, &variables, "/no/cert");
+}
+
+#[test]
 fn help_goes_to_standard_output() {
     let output = tenon(&["serve", "--help"], &[]);
     assert!(output.status.success());

@@ -49,7 +49,7 @@ pub(super) fn help() -> String {
 pub(super) fn flag_help(setting: &Setting) -> String {
     let default = setting.show(&mut Draft::default()).to_plain();
     let default = if default.is_empty() { default } else { format!(" [default: {default}]") };
-    let repeated = if setting.is_list() { ", may be repeated" } else { "" };
+    let repeated = if setting.is_list() { "; may be repeated" } else { "" };
     format!("{}{repeated}{default} [env: {}]", setting.meaning, setting.variable())
 }
 
@@ -58,7 +58,7 @@ fn enter_table(out: &mut String, current: &mut Option<&'static str>, setting: &'
         *current = setting.table();
         let blank = if out.ends_with("\n\n") { "" } else { "\n" };
         // Writing to a String cannot fail.
-        let _ = write!(out, "{blank}[{}]\n", current.unwrap_or_default());
+        let _ = writeln!(out, "{blank}[{}]", current.unwrap_or_default());
     }
 }
 
