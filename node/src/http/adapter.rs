@@ -3,7 +3,8 @@
 //! Plain reads go straight into hyper's buffer, vectored writes straight from the blocks of a body. On the way it
 //! tells the connection's [`Watch`] what moves. hyper answers a head that it cannot parse by itself, without
 //! the headers that every S3 answer has; that answer is recognised here (nothing else can be under way) and
-//! replaced. Under TLS at most 64 KiB are encrypted at a time and wait for the socket.
+//! replaced. So is the answer to what [`Framing`] objects to: hyper gets bytes instead that it cannot take.
+//! Under TLS at most 64 KiB are encrypted at a time and wait for the socket.
 //! Invariants: no time-out of its own (a stream's time-out outlives a dropped read), no flag on the descriptor
 //! is changed. May use unsafe: for memory that a read has not filled yet, and to adopt a listening socket.
 
@@ -28,6 +29,7 @@ use glommio::net::{AcceptedTcpStream, TcpListener, TcpStream};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use rustls::ServerConfig;
 
+use super::framing::{Found, Framing};
 use super::watch::Watch;
 
 /// Makes the whole answer to what never becomes a request.
@@ -36,8 +38,10 @@ pub type Refuse = Rc<dyn Fn(Refusal) -> Bytes>;
 /// What never becomes a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// A head that is no HTTP; the status that hyper would send.
+    /// A head that is no HTTP, or could be read in two ways; the status that HTTP has for it.
     Head(u16),
+    /// A head that came too slowly.
+    LateHead,
     /// Something that is no TLS, where TLS is spoken.
     NoTls,
 }
@@ -51,9 +55,20 @@ pub struct Socket {
     watch: Rc<Watch>,
     refuse: Refuse,
     refusal: Option<Bytes>,
+    framing: Framing,
+    /// What was objected to, and what hyper has not yet got in its place.
+    objection: Option<Objection>,
     ended: bool,
     /// Bytes written since other tasks last had their turn.
     written: usize,
+}
+
+struct Objection {
+    status: u16,
+    to_head: bool,
+    instead: &'static [u8],
+    /// Whom to wake when the answers before it have gone.
+    waker: Option<Waker>,
 }
 
 /// What opening a connection came to.
@@ -105,7 +120,16 @@ impl Socket {
     }
 
     fn over(stream: Stream, watch: Rc<Watch>, refuse: Refuse) -> Self {
-        Self { stream, watch, refuse, refusal: None, ended: false, written: 0 }
+        Self {
+            stream,
+            watch,
+            refuse,
+            refusal: None,
+            framing: Framing::default(),
+            objection: None,
+            ended: false,
+            written: 0,
+        }
     }
 
     /// Says in plain HTTP that only TLS is spoken here, and closes this side.
@@ -125,9 +149,48 @@ impl Socket {
         self.ended
     }
 
-    /// Whether the last answer was one to a head that is no HTTP.
+    /// Whether the client may go on sending what nobody reads, because it broke the rules of HTTP.
     pub fn has_refused(&self) -> bool {
-        self.refusal.is_some()
+        self.refusal.is_some() || self.objection.is_some()
+    }
+
+    /// Says why to a client whose head came too slowly, as far as the socket takes it at once.
+    pub fn refuse_late_head(&mut self) {
+        let answer = (self.refuse)(Refusal::LateHead);
+        let context = &mut Context::from_waker(Waker::noop());
+        // Best effort: the connection ends either way.
+        if let Poll::Ready(Ok(_len)) = self.stream.poll_write(context, &[IoSlice::new(&answer)]) {
+            let _ = self.stream.poll_flush(context);
+        }
+    }
+
+    /// Looks at what was received; says how much of it hyper may have.
+    fn judge(&mut self, bytes: &[u8]) -> usize {
+        let Err(Found { offence, at, in_body, instead }) = self.framing.read(bytes) else {
+            return bytes.len();
+        };
+        self.objection =
+            Some(Objection { status: offence.status(), to_head: !in_body, instead, waker: None });
+        at
+    }
+
+    /// Gives hyper what it cannot take, in place of what was objected to. In place of a head, once the answers
+    /// to the requests before it have gone: so the answer to it is the only one under way.
+    fn poll_instead(
+        &mut self,
+        context: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(objection) = &mut self.objection else { return Poll::Ready(Ok(())) };
+        if objection.to_head && !self.watch.is_settled() {
+            objection.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        let (now, later) =
+            objection.instead.split_at(objection.instead.len().min(cursor.remaining()));
+        cursor.put_slice(now);
+        objection.instead = later;
+        Poll::Ready(Ok(()))
     }
 
     /// Reads and forgets. Ready at the end of what the client sends, at an error, or after `len_max` bytes.
@@ -187,18 +250,25 @@ impl Read for Socket {
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let socket = &mut *self;
+        if socket.objection.is_some() {
+            return socket.poll_instead(context, cursor);
+        }
         // SAFETY: `as_mut` asks that no byte be made uninitialised; `recv` below only writes bytes.
         let free = unsafe { cursor.as_mut() };
         // SAFETY: the slice has the length and alignment of the one it is made of; its bytes are never read:
         // the stream hands pointer and length to recv(2), or copies decrypted bytes in: both write a prefix.
         let free = unsafe { &mut *(std::ptr::from_mut::<[MaybeUninit<u8>]>(free) as *mut [u8]) };
         let len = ready!(socket.stream.poll_read(context, free))?;
-        // SAFETY: the first `len` bytes have been written.
-        unsafe { cursor.advance(len) };
+        let taken = socket.judge(&free[..len]);
+        // SAFETY: the first `len` bytes have been written, and `taken` is no more than that.
+        unsafe { cursor.advance(taken) };
         if len == 0 {
             socket.ended = true;
         } else {
-            socket.watch.received();
+            socket.watch.received(socket.framing.is_in_head());
+            if taken == 0 {
+                return socket.poll_instead(context, cursor);
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -220,7 +290,9 @@ impl Write for Socket {
     ) -> Poll<io::Result<usize>> {
         let socket = &mut *self;
         if socket.refusal.is_none() && socket.watch.is_settled() {
-            let status = pieces.first().and_then(|head| refused_status(head));
+            let hypers = pieces.first().and_then(|head| refused_status(head));
+            let ours = socket.objection.as_ref().map(|objection| objection.status);
+            let status = hypers.map(|hypers| ours.unwrap_or(hypers));
             socket.refusal = status.map(|status| (socket.refuse)(Refusal::Head(status)));
         }
         if socket.refusal.is_some() {
@@ -248,6 +320,11 @@ impl Write for Socket {
         // hyper flushes the socket when its own buffer is empty.
         ready!(self.stream.poll_flush(context))?;
         self.watch.flushed();
+        if self.watch.is_settled()
+            && let Some(waker) = self.objection.as_mut().and_then(|at| at.waker.take())
+        {
+            waker.wake();
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -377,7 +454,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let sent = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
         match &sent {
-            Poll::Ready(_sent) => self.watch.sent(),
+            Poll::Ready(sent) => self.watch.sent(sent.as_ref().copied().unwrap_or_default()),
             Poll::Pending => self.watch.write_blocked(),
         }
         sent

@@ -69,7 +69,8 @@ impl RequestBody {
                 self.watch.await_body(context.waker());
                 return Poll::Pending;
             };
-            self.watch.body_moved();
+            let len = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+            self.watch.body_moved(len.map_or(0, Bytes::len));
             match frame {
                 None => self.state = Reading::Ended,
                 Some(Err(_error)) => self.state = Reading::Failed(BodyError::Disconnected),
@@ -93,7 +94,7 @@ impl BodySource for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        self.watch.body_moved();
+        self.watch.body_over();
         if let Some(incoming) = self.incoming.take().filter(|_| self.state == Reading::More) {
             self.exchange.leave(incoming);
         }

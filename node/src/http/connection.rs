@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -111,21 +111,26 @@ impl Http {
         let ended = poll_fn(|context| {
             watch.register(context);
             if watch.is_cut() {
-                return Poll::Ready(false);
+                return Poll::Ready(());
             }
-            if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
-                return Poll::Ready(ended.is_ok());
+            // An error has been answered, as far as it can be.
+            if Pin::new(&mut connection).poll(context).is_ready() {
+                return Poll::Ready(());
             }
             if watch.is_draining() && !announced {
                 // After the poll: a request that has already arrived is still served.
                 announced = true;
                 Pin::new(&mut connection).graceful_shutdown();
-                return Pin::new(&mut connection).poll(context).map(|ended| ended.is_ok());
+                return Pin::new(&mut connection).poll(context).map(drop);
             }
             Poll::Pending
         });
-        if ended.await {
-            linger(connection.into_parts().io, &watch).await;
+        ended.await;
+        let mut socket = connection.into_parts().io;
+        if !watch.is_cut() {
+            linger(socket, &watch).await;
+        } else if watch.phase() == Phase::Head && watch.is_in_head() {
+            socket.refuse_late_head();
         }
     }
 
@@ -156,7 +161,12 @@ impl Http {
                     exchange.id().to_owned(),
                     self.config.host_id.clone(),
                 );
-                if long { in_queue(&*self.bulk, answer).await } else { answer.await }
+                let answer =
+                    async { if long { in_queue(&*self.bulk, answer).await } else { answer.await } };
+                until_expired(answer, &watch).await.unwrap_or_else(|| {
+                    let error = S3Error::request_timeout();
+                    respond::error(&error, exchange.id(), &self.config.host_id)
+                })
             }
         };
         let after = self.config.http.keepalive_after;
@@ -247,10 +257,29 @@ impl Http {
     }
 }
 
+/// The answer, or nothing once the request has taken too long: the operation is dropped then, as if the client
+/// had gone away.
+async fn until_expired<T>(answer: impl Future<Output = T>, watch: &Watch) -> Option<T> {
+    let mut answer = pin!(answer);
+    poll_fn(|context| {
+        if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+            return Poll::Ready(Some(answer));
+        }
+        // Whoever finds it expired wakes the connection, and this is polled with it.
+        if watch.is_expired() { Poll::Ready(None) } else { Poll::Pending }
+    })
+    .await
+}
+
 /// Reads what the operation left of a short body, so that the connection can be kept. Whether it can: not when
 /// a long body, or one that waits for `100 Continue`, is left.
 async fn settle_body(parts: &Parts, exchange: &Rc<Exchange>, watch: &Rc<Watch>) -> bool {
-    let Some(incoming) = exchange.take_unread() else {
+    let unread = exchange.take_unread();
+    if watch.is_expired() {
+        watch.leave_body_unread();
+        return false;
+    }
+    let Some(incoming) = unread else {
         return !watch.is_body_stalled();
     };
     let short = incoming.size_hint().upper().is_some_and(|len| len <= INLINE_BODY_LEN_MAX);

@@ -121,6 +121,7 @@ impl Exchange {
 
     /// There is an answer.
     pub(super) fn answer(&self, status: u16, trace: Trace) {
+        self.watch.answered();
         self.answered.set(Some((status, self.http.clock.monotonic())));
         *self.trace.borrow_mut() = trace;
     }
@@ -143,7 +144,7 @@ impl Exchange {
 
     /// The connection has let go of the answer: it waits for the next request, or ends.
     pub(super) fn over(&self) {
-        self.watch.enter(Phase::Idle);
+        self.watch.over();
     }
 }
 

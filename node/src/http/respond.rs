@@ -38,6 +38,8 @@ pub(super) fn refusal(refusal: Refusal) -> S3Error {
             S3Error::new(ErrorCode::BadRequest, "This port speaks HTTPS; the request came without.")
         }
         Refusal::Head(414 | 431) => S3Error::header_section_too_large(),
+        Refusal::Head(501) => S3Error::not_implemented(Some("Transfer-Encoding"), None),
+        Refusal::LateHead => S3Error::request_timeout(),
         Refusal::Head(_) => {
             S3Error::new(ErrorCode::BadRequest, "An error occurred when parsing the HTTP request.")
         }

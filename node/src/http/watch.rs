@@ -2,6 +2,8 @@
 //!
 //! One timer per shard instead of several per request: the sweep counts ticks, a connection notes the tick at
 //! which a wait began (a plain store). A wait ends between its time-out and one tick more.
+//! A client is late when nothing moves for the time-out, and when in the time-out's length of waiting for it
+//! fewer bytes moved than `http.min_rate` asks for. Only waiting counts: not what the node itself takes.
 //! Holds: `Cell`s only; nothing here is held across an await.
 //! Source: RFC 9112 section 9 (connection management); DESIGN section 10, `http.*_timeout`.
 
@@ -33,13 +35,19 @@ pub struct Watch {
     ticks: Rc<Cell<u64>>,
     phase: Cell<Phase>,
     phase_since: Cell<u64>,
-    /// An operation waits for body bytes.
-    body_wait: Cell<Option<u64>>,
+    /// Bytes of a head have come, and not yet its end.
+    in_head: Cell<bool>,
+    /// The answer's head has been given to the connection.
+    answered: Cell<bool>,
+    /// The request took too long before it had an answer.
+    expired: Cell<bool>,
+    /// Body bytes that an operation waits for.
+    body: Flow,
     body_stalled: Cell<bool>,
     body_unread: Cell<bool>,
     body_waker: RefCell<Option<Waker>>,
-    /// The socket takes no more bytes.
-    write_wait: Cell<Option<u64>>,
+    /// Bytes that wait for the socket to take them.
+    written: Flow,
     /// Every byte of every answer so far has been given to the socket, and no request is being served.
     settled: Cell<bool>,
     cut: Cell<bool>,
@@ -60,30 +68,51 @@ impl Watch {
         if phase == Phase::Exchange {
             self.settled.set(false);
             self.body_unread.set(false);
+            self.answered.set(false);
         }
     }
 
-    /// Bytes came from the client.
-    pub fn received(&self) {
+    /// A request is over: the next one may have begun to arrive behind it.
+    pub fn over(&self) {
+        self.enter(if self.in_head.get() { Phase::Head } else { Phase::Idle });
+    }
+
+    /// Bytes came from the client; they end within a head or not.
+    pub fn received(&self, in_head: bool) {
+        self.in_head.set(in_head);
         if self.phase.get() == Phase::Idle {
             self.enter(Phase::Head);
         }
     }
 
-    /// The socket took bytes.
-    pub fn sent(&self) {
-        self.write_wait.set(None);
+    /// Whether the beginning of a head has come, and not yet its end.
+    pub fn is_in_head(&self) -> bool {
+        self.in_head.get()
+    }
+
+    /// The answer to the request at hand begins: from here on it can only be cut.
+    pub fn answered(&self) {
+        self.answered.set(true);
+    }
+
+    /// Whether the request at hand took too long and must be answered with that now.
+    pub fn is_expired(&self) -> bool {
+        self.expired.get()
+    }
+
+    /// The socket took `len` bytes.
+    pub fn sent(&self, len: usize) {
+        self.written.moved(self.ticks.get(), len as u64);
     }
 
     /// The socket takes no bytes.
     pub fn write_blocked(&self) {
-        if self.write_wait.get().is_none() {
-            self.write_wait.set(Some(self.ticks.get()));
-        }
+        self.written.wait(self.ticks.get());
     }
 
     /// Nothing is left to write.
     pub fn flushed(&self) {
+        self.written.rest();
         if self.phase.get() != Phase::Exchange {
             self.settled.set(true);
         }
@@ -96,15 +125,18 @@ impl Watch {
 
     /// An operation begins or goes on to wait for body bytes; it is woken when it has waited too long.
     pub fn await_body(&self, waker: &Waker) {
-        if self.body_wait.get().is_none() {
-            self.body_wait.set(Some(self.ticks.get()));
-        }
+        self.body.wait(self.ticks.get());
         keep(&self.body_waker, waker);
     }
 
-    /// Body bytes came, or nobody waits for them any more.
-    pub fn body_moved(&self) {
-        self.body_wait.set(None);
+    /// So many body bytes came.
+    pub fn body_moved(&self, len: usize) {
+        self.body.moved(self.ticks.get(), len as u64);
+    }
+
+    /// Nobody waits for body bytes any more.
+    pub fn body_over(&self) {
+        self.body.rest();
     }
 
     /// Whether the body did not move for too long. It stays so.
@@ -155,21 +187,77 @@ impl Watch {
     }
 
     fn sweep(&self, now: u64, limits: &Limits) {
-        let longer = |since: u64, limit: u64| now.saturating_sub(since) > limit;
-        let since = self.phase_since.get();
+        let longer = |limit: u64| now.saturating_sub(self.phase_since.get()) > limit;
         let late = match self.phase.get() {
-            Phase::Head => longer(since, limits.head),
-            Phase::Idle => longer(since, limits.idle),
-            Phase::Linger => longer(since, limits.linger),
-            Phase::Exchange => false,
+            Phase::Head => longer(limits.head),
+            Phase::Idle => longer(limits.idle),
+            Phase::Linger => longer(limits.linger),
+            Phase::Exchange => longer(limits.request) && self.answered.get(),
         };
-        if late || self.write_wait.get().is_some_and(|since| longer(since, limits.write)) {
+        if late || self.written.is_late(now, &limits.write) {
             self.cut();
-        } else if self.body_wait.get().is_some_and(|since| longer(since, limits.body)) {
+        } else if self.phase.get() == Phase::Exchange && longer(limits.request) {
+            self.expired.set(true);
+            wake(&self.waker);
+        } else if self.body.is_late(now, &limits.body) {
             self.body_stalled.set(true);
             wake(&self.body_waker);
         }
     }
+}
+
+/// Bytes that the client sends or takes, and how long it was waited for.
+#[derive(Default)]
+struct Flow {
+    /// When the present wait began.
+    since: Cell<Option<u64>>,
+    /// Ticks of earlier waits and bytes moved, since the flow was last judged.
+    waited: Cell<u64>,
+    len: Cell<u64>,
+}
+
+impl Flow {
+    fn wait(&self, now: u64) {
+        if self.since.get().is_none() {
+            self.since.set(Some(now));
+        }
+    }
+
+    fn moved(&self, now: u64, len: u64) {
+        if let Some(since) = self.since.take() {
+            self.waited.set(self.waited.get() + now.saturating_sub(since));
+        }
+        self.len.set(self.len.get() + len);
+    }
+
+    fn rest(&self) {
+        self.since.set(None);
+        self.judge_anew();
+    }
+
+    fn judge_anew(&self) {
+        self.waited.set(0);
+        self.len.set(0);
+    }
+
+    fn is_late(&self, now: u64, pace: &Pace) -> bool {
+        let waiting = self.since.get().map_or(0, |since| now.saturating_sub(since));
+        if waiting > pace.ticks {
+            return true;
+        }
+        if self.waited.get() + waiting <= pace.ticks {
+            return false;
+        }
+        let slow = self.len.get() < pace.len_min;
+        self.judge_anew();
+        slow
+    }
+}
+
+/// How fast a client must be: the ticks that it may be waited for, and the bytes that must move meanwhile.
+struct Pace {
+    ticks: u64,
+    len_min: u64,
 }
 
 fn keep(slot: &RefCell<Option<Waker>>, waker: &Waker) {
@@ -192,8 +280,9 @@ fn wake(slot: &RefCell<Option<Waker>>) {
 struct Limits {
     head: u64,
     idle: u64,
-    body: u64,
-    write: u64,
+    request: u64,
+    body: Pace,
+    write: Pace,
     linger: u64,
 }
 
@@ -216,6 +305,7 @@ impl Watchman {
             config.idle_timeout,
             config.body_timeout,
             config.write_timeout,
+            config.request_timeout,
             LINGER_TIME_MAX,
         ];
         let shortest = timeouts.into_iter().min().unwrap_or(LINGER_TIME_MAX);
@@ -223,11 +313,17 @@ impl Watchman {
         let ticks = |timeout: Duration| {
             u64::try_from(timeout.as_nanos().div_ceil(tick.as_nanos())).unwrap_or(u64::MAX)
         };
+        let pace = |timeout: Duration| Pace {
+            ticks: ticks(timeout),
+            len_min: u64::try_from(timeout.as_millis() * u128::from(config.min_rate) / 1000)
+                .unwrap_or(u64::MAX),
+        };
         let limits = Limits {
             head: ticks(config.header_timeout),
             idle: ticks(config.idle_timeout),
-            body: ticks(config.body_timeout),
-            write: ticks(config.write_timeout),
+            request: ticks(config.request_timeout),
+            body: pace(config.body_timeout),
+            write: pace(config.write_timeout),
             linger: ticks(LINGER_TIME_MAX),
         };
         Rc::new(Self {
@@ -247,11 +343,14 @@ impl Watchman {
             ticks: Rc::clone(&self.ticks),
             phase: Cell::new(Phase::Head),
             phase_since: Cell::new(self.ticks.get()),
-            body_wait: Cell::new(None),
+            in_head: Cell::new(false),
+            answered: Cell::new(false),
+            expired: Cell::new(false),
+            body: Flow::default(),
             body_stalled: Cell::new(false),
             body_unread: Cell::new(false),
             body_waker: RefCell::default(),
-            write_wait: Cell::new(None),
+            written: Flow::default(),
             settled: Cell::new(true),
             cut: Cell::new(false),
             draining: Cell::new(self.draining.get()),
@@ -403,17 +502,76 @@ mod tests {
             watch.await_body(Waker::noop());
             watch.write_blocked();
             pass(&watchman, 50);
-            watch.body_moved();
-            watch.sent();
+            watch.body_moved(100_000);
+            watch.sent(100_000);
         }
         assert!(!watch.is_cut() && !watch.is_body_stalled());
         watch.enter(Phase::Idle);
         pass(&watchman, 70);
-        watch.received();
+        watch.received(true);
         assert_eq!(watch.phase(), Phase::Head);
         pass(&watchman, 10);
         assert!(!watch.is_cut());
         pass(&watchman, 1);
+        assert!(watch.is_cut());
+    }
+
+    #[test]
+    fn who_drips_is_late_and_who_waits_for_us_is_not() {
+        let watchman = Watchman::new(&config());
+        let drip = |len, ours| {
+            let watched = watchman.watch();
+            let watch = &watched.watch;
+            watch.enter(Phase::Exchange);
+            for _ in 0..20 {
+                watch.await_body(Waker::noop());
+                pass(&watchman, 10);
+                watch.body_moved(len);
+                pass(&watchman, ours);
+            }
+            watch.is_body_stalled()
+        };
+        // Ten seconds at 1 KiB a second.
+        assert!(!drip(10 * 1024, 0));
+        assert!(drip(10 * 1024 - 200, 0));
+        assert!(drip(10 * 1024 - 200, 100), "what we take makes it no faster");
+
+        let reader = watchman.watch();
+        reader.watch.enter(Phase::Exchange);
+        for _ in 0..7 {
+            assert!(!reader.watch.is_cut());
+            reader.watch.write_blocked();
+            pass(&watchman, 10);
+            reader.watch.sent(1000);
+        }
+        assert!(reader.watch.is_cut());
+    }
+
+    #[test]
+    fn a_request_without_an_answer_expires_and_one_with_it_is_cut() {
+        let watchman = Watchman::new(&config());
+        let [waiting, answered] = [watchman.watch(), watchman.watch()];
+        waiting.watch.enter(Phase::Exchange);
+        answered.watch.enter(Phase::Exchange);
+        answered.watch.answered();
+        pass(&watchman, 3600);
+        assert!(!waiting.watch.is_expired() && !answered.watch.is_cut());
+        pass(&watchman, 1);
+        assert!(waiting.watch.is_expired() && !waiting.watch.is_cut());
+        assert!(answered.watch.is_cut() && !answered.watch.is_expired());
+    }
+
+    #[test]
+    fn a_head_that_began_behind_a_request_has_the_time_of_a_head() {
+        let watchman = Watchman::new(&config());
+        let Watched { ref watch, .. } = watchman.watch();
+        watch.received(false);
+        watch.enter(Phase::Exchange);
+        watch.received(true);
+        pass(&watchman, 60);
+        watch.over();
+        assert_eq!(watch.phase(), Phase::Head);
+        pass(&watchman, 11);
         assert!(watch.is_cut());
     }
 

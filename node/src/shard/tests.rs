@@ -481,6 +481,101 @@ fn what_is_no_http_gets_an_s3_error() {
     assert!(node.lines().contains(" error=BadRequest "));
 }
 
+/// Whoever asks behind a good request must not spoil its answer, nor get one that is not ours.
+#[test]
+fn what_could_be_smuggled_is_refused_after_the_answers_before_it() {
+    let node = Node::start(1, |_| {});
+    for head in [
+        "content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n",
+        "content-length: 5\r\ncontent-length: 5\r\n\r\nhello",
+        "x: y\n\r\n",
+        "x: y\r\n\n",
+    ] {
+        let mut client = node.connect();
+        client.send(format!(
+            "GET /bkt/wait HTTP/1.1\r\nhost: a\r\n\r\nPUT /bkt/k HTTP/1.1\r\nhost: a\r\n{head}\
+             GET /bkt/hello HTTP/1.1\r\nhost: a\r\n\r\n"
+        ));
+        node.arrived.recv().expect("arrived");
+        node.go.send(()).expect("waits");
+        assert_eq!(client.answer(false).text(), "waited", "{head:?}");
+        let answer = client.answer(false);
+        assert_identified(&answer);
+        assert_eq!((answer.status, answer.header("connection")), (400, Some("close")), "{head:?}");
+        client.stream.shutdown(Shutdown::Write).expect("shut down");
+        assert!(client.rest().is_empty(), "{head:?}");
+    }
+}
+
+#[test]
+fn a_broken_chunk_is_a_body_that_ends_short() {
+    let node = Node::start(1, |_| {});
+    for chunks in
+        ["5\r\nhelloX", "5\nhello", "5;a\nb\r\nhello\r\n", "5\r\nhello\r\n0\r\na: b\n\r\n"]
+    {
+        let mut client = node.connect();
+        client.send(format!(
+            "PUT /bkt/k HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"
+        ));
+        client.send("GET /bkt/hello HTTP/1.1\r\nhost: a\r\n\r\n");
+        assert_eq!(client.answer(false).text(), "short", "{chunks:?}");
+        // It may be gone already.
+        client.stream.shutdown(Shutdown::Write).ok();
+        assert!(client.rest().is_empty(), "{chunks:?}");
+    }
+}
+
+#[test]
+fn a_request_that_takes_too_long_is_answered_or_cut() {
+    let node = Node::start(1, |config| {
+        config.http.request_timeout = Duration::from_millis(300);
+    });
+    let mut waiting = node.connect();
+    waiting.send("GET /bkt/wait HTTP/1.1\r\nhost: a\r\n\r\n");
+    let answer = waiting.answer(false);
+    assert_identified(&answer);
+    assert!(answer.text().contains("<Code>RequestTimeout</Code>"), "{}", answer.text());
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert!(waiting.rest().is_empty());
+    // So does a body, in the bulk queue, that never ends.
+    let mut dripping = node.connect();
+    dripping.send("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n12345");
+    let answer = dripping.answer(false);
+    assert!(answer.text().contains("<Code>RequestTimeout</Code>"), "{}", answer.text());
+    // What has been answered in part can only be cut.
+    let mut reader = node.connect();
+    for _ in 0..8 {
+        reader.send("GET /bkt/long HTTP/1.1\r\nhost: a\r\n\r\n");
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while node.metrics.requests_open.get() > 0 || node.metrics.connections_open.get() > 2 {
+        assert!(Instant::now() < deadline, "never cut");
+        std::thread::yield_now();
+    }
+    assert!(reader.rest().len() < 8 * usize::try_from(LONG_LEN).expect("fits"));
+}
+
+#[test]
+fn who_drips_below_the_minimum_rate_is_late() {
+    let node = Node::start(1, |config| {
+        config.http.body_timeout = Duration::from_millis(400);
+        config.http.min_rate = 1 << 20;
+    });
+    let mut client = node.connect();
+    client.send("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\n");
+    let mut sender = client.stream.try_clone().expect("cloned");
+    let dripping = std::thread::spawn(move || {
+        // A byte each hundredth of a second never lets the body stand still.
+        while sender.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    assert_eq!(client.answer(false).text(), "late");
+    client.stream.shutdown(Shutdown::Both).expect("shut down");
+    dripping.join().expect("no panic");
+}
+
 #[test]
 fn a_panic_and_a_broken_answer_are_500() {
     let node = Node::start(1, |_| {});
@@ -507,6 +602,9 @@ fn slow_heads_and_idle_connections_are_cut() {
     let mut idle = node.connect();
     assert_eq!(idle.get("hello").text(), "hello");
     assert!(silent.rest().is_empty());
+    let answer = slow.answer(false);
+    assert_identified(&answer);
+    assert!(answer.text().contains("<Code>RequestTimeout</Code>"), "{}", answer.text());
     assert!(slow.rest().is_empty());
     assert!(start.elapsed() >= Duration::from_millis(200));
     // Longer than a head may take, but idle: still there.
