@@ -161,20 +161,20 @@ impl Http {
                     exchange.id().to_owned(),
                     self.config.host_id.clone(),
                 );
-                let answer =
-                    async { if long { in_queue(&*self.bulk, answer).await } else { answer.await } };
+                let answer = async {
+                    let response =
+                        if long { in_queue(&*self.bulk, answer).await } else { answer.await };
+                    if is_head || parts.version == Version::HTTP_10 {
+                        // No chunks for whoever is older than they are.
+                        return response.whole().await;
+                    }
+                    late::in_time(response, &*self.clock, self.config.http.keepalive_after).await
+                };
                 until_expired(answer, &watch).await.unwrap_or_else(|| {
                     let error = S3Error::request_timeout();
                     respond::error(&error, exchange.id(), &self.config.host_id)
                 })
             }
-        };
-        let after = self.config.http.keepalive_after;
-        let response = if is_head || parts.version == Version::HTTP_10 {
-            // No chunks for whoever is older than they are.
-            response.whole().await
-        } else {
-            late::in_time(response, &*self.clock, after).await
         };
         let keep = settle_body(&parts, &exchange, &watch).await;
         let mut answer =
