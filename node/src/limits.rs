@@ -62,9 +62,6 @@ pub const REWRITE_TARGETS_MAX: usize = 64;
 /// beyond that is told in every pass.
 pub const DAMAGED_MAX: usize = 4096;
 
-/// Buckets that one ListBuckets looks at, S3's own bound on an account.
-pub const BUCKETS_MAX: usize = 10_000;
-
 /// Buffers of one shard, whatever the configuration divides to: fewer would not hold one of each kind.
 pub const SHARD_BUFFERS_MIN: usize = 8 * 1024 * 1024;
 

@@ -32,9 +32,9 @@ pub fn bucket(name: &BucketName) -> Vec<u8> {
     [&[BUCKET_NAME], name.as_str().as_bytes()].concat()
 }
 
-/// Buckets: where the records by name begin.
-pub fn bucket_names() -> Vec<u8> {
-    vec![BUCKET_NAME]
+/// Buckets: where the records of names that begin with `prefix` stand.
+pub fn bucket_names(prefix: &str) -> Vec<u8> {
+    [&[BUCKET_NAME], prefix.as_bytes()].concat()
 }
 
 /// The name in a key of [`bucket`]; `None` for other keys.
@@ -70,15 +70,27 @@ pub fn object_key_of(bucket: BucketId, key: &[u8]) -> Option<Result<&str, Utf8Er
 
 /// Uploads: one open upload.
 pub fn upload(bucket: BucketId, key: &ObjectKey, upload: &UploadId) -> Vec<u8> {
+    let mut bytes = uploads_of(bucket, key.as_str());
+    bytes.extend_from_slice(upload.as_bytes());
+    bytes
+}
+
+/// Uploads: what the keys of all uploads of one object key begin with.
+pub fn uploads_of(bucket: BucketId, key: &str) -> Vec<u8> {
+    let mut bytes = uploads_under(bucket, key);
+    bytes.extend_from_slice(&[0, 0]);
+    bytes
+}
+
+/// Uploads: what the keys of all uploads begin with whose object keys begin with `text`.
+pub fn uploads_under(bucket: BucketId, text: &str) -> Vec<u8> {
     let mut bytes = uploads(bucket);
-    for byte in key.as_str().bytes() {
+    for byte in text.bytes() {
         bytes.push(byte);
         if byte == 0 {
             bytes.push(0xff);
         }
     }
-    bytes.extend_from_slice(&[0, 0]);
-    bytes.extend_from_slice(upload.as_bytes());
     bytes
 }
 

@@ -1,18 +1,22 @@
-//! Room: listing the keys of a bucket.
+//! Room: listing the keys of a bucket, and its open uploads.
 //!
-//! Source: ListObjectsV2 (prefix, delimiter, start-after, continuation-token, max-keys). Invariants: keys come in
-//! the order of their bytes; a common prefix is passed over by one seek, however many keys lie below it.
+//! Source: ListObjectsV2 (prefix, delimiter, start-after, continuation-token, max-keys), ListMultipartUploads.
+//! Invariants: keys come in the order of their bytes, uploads of one key in the order of their identifiers, in
+//! front of which stands the time; a common prefix is passed over by one seek, however much lies below it.
 
-use protocol::name::ObjectKey;
+use bytes::Bytes;
+use protocol::checksum::{ChecksumAlgorithm, ChecksumType};
+use protocol::name::{ObjectKey, UploadId};
+use protocol::time::Timestamp;
 
 use crate::id::BucketId;
 use crate::key;
-use crate::record::ObjectFacts;
+use crate::record::{ObjectFacts, Record, UploadRecord};
 use crate::store::{Space, Store, StoreError, Visit};
 
-/// Which keys are asked for.
+/// What is asked of a bucket's keys, or of its uploads.
 #[derive(Debug, Clone)]
-pub struct ListObjects<'a> {
+pub struct ListAsk<'a> {
     /// The bucket.
     pub bucket: BucketId,
     /// What the keys begin with; empty: anything.
@@ -21,7 +25,7 @@ pub struct ListObjects<'a> {
     pub delimiter: Option<&'a str>,
     /// Where to begin.
     pub from: ListFrom,
-    /// How many keys and common prefixes together at most.
+    /// How many entries and common prefixes together at most.
     pub max: usize,
 }
 
@@ -32,100 +36,142 @@ pub enum ListFrom {
     Start,
     /// Behind this text, which need not be a key that exists.
     AfterKey(String),
+    /// Behind this upload, which need not exist; among objects, behind its key.
+    AfterUpload(ObjectKey, UploadId),
     /// Behind all keys that begin with this.
     AfterPrefix(String),
 }
 
 /// A page of a listing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ListPage {
-    /// Keys and common prefixes in the order of their bytes.
-    pub entries: Vec<ListEntry>,
-    /// Where the next page begins; `None`: this is the last one.
-    pub next: Option<ListFrom>,
+pub struct ListPage<T> {
+    /// Entries and common prefixes in the order of their bytes.
+    pub lines: Vec<ListLine<T>>,
+    /// Whether more follows behind the last of them.
+    pub more: bool,
 }
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ListEntry {
-    /// An object.
-    Object {
-        /// Its key.
-        key: ObjectKey,
-        /// What its record says in front.
-        facts: ObjectFacts,
-    },
+pub enum ListLine<T> {
+    /// An object or an upload.
+    Entry(T),
     /// All keys that begin with this text, delimiter included.
     Prefix(String),
 }
 
+/// An object of a listing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectEntry {
+    /// Its key.
+    pub key: ObjectKey,
+    /// What its record says in front.
+    pub facts: ObjectFacts,
+}
+
+/// An open upload of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadEntry {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its identifier.
+    pub upload_id: UploadId,
+    /// When it was opened.
+    pub initiated: Timestamp,
+    /// The checksum that was asked for.
+    pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+}
+
 /// One page of the keys of a bucket.
-pub fn list_objects(store: &dyn Store, ask: &ListObjects<'_>) -> Result<ListPage, StoreError> {
-    if ask.max == 0 {
-        // S3: ListObjectsV2, max-keys 0 answers an empty, complete page.
-        return Ok(ListPage { entries: Vec::new(), next: None });
-    }
-    let Some(first) = first_key(ask) else {
-        return Ok(ListPage { entries: Vec::new(), next: None });
+pub fn list_objects(
+    store: &dyn Store,
+    ask: &ListAsk<'_>,
+) -> Result<ListPage<ObjectEntry>, StoreError> {
+    let text_at = |text: &str| key::object_text(ask.bucket, text);
+    let behind = match &ask.from {
+        ListFrom::Start => Some(Vec::new()),
+        ListFrom::AfterKey(text) => Some(super::just_after(text_at(text))),
+        ListFrom::AfterUpload(key, _) => Some(super::just_after(text_at(key.as_str()))),
+        ListFrom::AfterPrefix(text) => key::prefix_end(&text_at(text)),
     };
-    let mut page = Collector { ask, entries: Vec::new(), more: false, failed: None };
-    store.scan(Space::Objects, &first, &mut |key, value| page.visit(key, value))?;
-    if let Some(error) = page.failed {
-        return Err(error);
-    }
-    let next = page.more.then(|| page.entries.last().map(resume_after)).flatten();
-    Ok(ListPage { entries: page.entries, next })
+    let mut page = Page::new(ask);
+    let Some(first) = page.first(behind, text_at) else { return page.finish() };
+    store.scan(Space::Objects, &first, &mut |stored_key, value| {
+        let Some(key) = key::object_key_of(ask.bucket, stored_key) else { return Visit::Stop };
+        let Ok(key) = key else { return page.take(Err(no_key(stored_key))) };
+        page.pass(key, text_at).unwrap_or_else(|| page.take(object_entry(key, value)))
+    })?;
+    page.finish()
 }
 
-/// The first key that can belong to the page; `None` if none can.
-fn first_key(ask: &ListObjects<'_>) -> Option<Vec<u8>> {
-    let prefix = key::object_text(ask.bucket, ask.prefix);
-    let from = match &ask.from {
-        ListFrom::Start => return Some(prefix),
-        ListFrom::AfterKey(text) => super::just_after(key::object_text(ask.bucket, text)),
-        ListFrom::AfterPrefix(text) => key::prefix_end(&key::object_text(ask.bucket, text))?,
+/// One page of the open uploads of a bucket.
+pub fn list_uploads(
+    store: &dyn Store,
+    ask: &ListAsk<'_>,
+) -> Result<ListPage<UploadEntry>, StoreError> {
+    let text_at = |text: &str| key::uploads_under(ask.bucket, text);
+    let behind = match &ask.from {
+        ListFrom::Start => Some(Vec::new()),
+        ListFrom::AfterKey(text) => key::prefix_end(&key::uploads_of(ask.bucket, text)),
+        ListFrom::AfterUpload(key, id) => Some(super::just_after(key::upload(ask.bucket, key, id))),
+        ListFrom::AfterPrefix(text) => key::prefix_end(&text_at(text)),
     };
-    Some(prefix.max(from))
+    let mut page = Page::new(ask);
+    let Some(first) = page.first(behind, text_at) else { return page.finish() };
+    store.scan(Space::Uploads, &first, &mut |stored_key, value| {
+        if !stored_key.starts_with(&key::uploads(ask.bucket)) {
+            return Visit::Stop;
+        }
+        let Some((_, key, upload_id)) = key::upload_of(stored_key) else {
+            return page.take(Err(no_key(stored_key)));
+        };
+        page.pass(key.as_str(), text_at)
+            .unwrap_or_else(|| page.take(upload_entry(&key, upload_id, value)))
+    })?;
+    page.finish()
 }
 
-fn resume_after(entry: &ListEntry) -> ListFrom {
-    match entry {
-        ListEntry::Object { key, .. } => ListFrom::AfterKey(key.as_str().to_owned()),
-        ListEntry::Prefix(text) => ListFrom::AfterPrefix(text.clone()),
-    }
-}
-
-struct Collector<'a> {
-    ask: &'a ListObjects<'a>,
-    entries: Vec<ListEntry>,
+/// A page that is being filled.
+struct Page<'a, T> {
+    ask: &'a ListAsk<'a>,
+    lines: Vec<ListLine<T>>,
     more: bool,
     failed: Option<StoreError>,
 }
 
-impl Collector<'_> {
-    fn visit(&mut self, stored_key: &[u8], value: &[u8]) -> Visit {
-        let Some(key) = key::object_key_of(self.ask.bucket, stored_key) else { return Visit::Stop };
-        let Ok(key) = key else {
-            let what = format!("an object's key is no text: {stored_key:02x?}");
-            self.failed = Some(StoreError::Corrupt(what));
-            return Visit::Stop;
-        };
-        let Some(rest) = key.strip_prefix(self.ask.prefix) else { return Visit::Stop };
-        if self.entries.len() >= self.ask.max {
+impl<'a, T> Page<'a, T> {
+    fn new(ask: &'a ListAsk<'a>) -> Self {
+        Self { ask, lines: Vec::new(), more: false, failed: None }
+    }
+
+    /// The first stored key that can belong to the page, at or after `behind`; `None` if none can.
+    fn first(&self, behind: Option<Vec<u8>>, text_at: impl Fn(&str) -> Vec<u8>) -> Option<Vec<u8>> {
+        // S3: ListObjectsV2, max-keys 0 answers an empty, complete page.
+        if self.ask.max == 0 {
+            return None;
+        }
+        Some(behind?.max(text_at(self.ask.prefix)))
+    }
+
+    /// Where the scan goes on if this key is no entry of the page: the page has ended, or the key lies below a
+    /// common prefix, which is then a line, and all below it stands where `text_at` says.
+    fn pass(&mut self, key: &str, text_at: impl Fn(&str) -> Vec<u8>) -> Option<Visit> {
+        let prefix = self.ask.prefix;
+        let Some(rest) = key.strip_prefix(prefix) else { return Some(Visit::Stop) };
+        if self.lines.len() >= self.ask.max {
             self.more = true;
-            return Visit::Stop;
+            return Some(Visit::Stop);
         }
-        let rolled = self.ask.delimiter.and_then(|delimiter| {
-            rest.find(delimiter).map(|at| self.ask.prefix.len() + at + delimiter.len())
-        });
-        if let Some(common) = rolled.and_then(|len| key.get(..len)) {
-            self.entries.push(ListEntry::Prefix(common.to_owned()));
-            let behind = key::prefix_end(&key::object_text(self.ask.bucket, common));
-            return behind.map_or(Visit::Stop, Visit::SeekTo);
-        }
-        match object_entry(key, value) {
+        let delimiter = self.ask.delimiter?;
+        let common = key.get(..prefix.len() + rest.find(delimiter)? + delimiter.len())?;
+        self.lines.push(ListLine::Prefix(common.to_owned()));
+        Some(key::prefix_end(&text_at(common)).map_or(Visit::Stop, Visit::SeekTo))
+    }
+
+    fn take(&mut self, entry: Result<T, StoreError>) -> Visit {
+        match entry {
             Ok(entry) => {
-                self.entries.push(entry);
+                self.lines.push(ListLine::Entry(entry));
                 Visit::Next
             }
             Err(error) => {
@@ -134,10 +180,32 @@ impl Collector<'_> {
             }
         }
     }
+
+    fn finish(self) -> Result<ListPage<T>, StoreError> {
+        match self.failed {
+            None => Ok(ListPage { lines: self.lines, more: self.more }),
+            Some(error) => Err(error),
+        }
+    }
 }
 
-fn object_entry(key: &str, value: &[u8]) -> Result<ListEntry, StoreError> {
+fn object_entry(key: &str, value: &[u8]) -> Result<ObjectEntry, StoreError> {
     let key = ObjectKey::parse(key)
         .map_err(|error| StoreError::Corrupt(format!("an object is called {key:?}: {error}")))?;
-    Ok(ListEntry::Object { key, facts: ObjectFacts::decode(value)? })
+    Ok(ObjectEntry { key, facts: ObjectFacts::decode(value)? })
+}
+
+fn upload_entry(
+    key: &ObjectKey,
+    upload_id: UploadId,
+    value: &[u8],
+) -> Result<UploadEntry, StoreError> {
+    let record = UploadRecord::decode(Bytes::copy_from_slice(value))?;
+    let UploadRecord { initiated, checksum, .. } = record;
+    Ok(UploadEntry { key: key.clone(), upload_id, initiated, checksum })
+}
+
+/// A listing that passed over it would look complete.
+fn no_key(stored_key: &[u8]) -> StoreError {
+    StoreError::Corrupt(format!("this is the key of nothing that can be listed: {stored_key:02x?}"))
 }

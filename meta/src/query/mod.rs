@@ -17,7 +17,9 @@ use protocol::name::{BucketName, ObjectKey, UploadId};
 use protocol::part::PartNumber;
 
 pub use garbage::{BlobState, blob_states, garbage, lease, open_leases, to_unlink, unreferenced};
-pub use list::{ListEntry, ListFrom, ListObjects, ListPage, list_objects};
+pub use list::{
+    ListAsk, ListFrom, ListLine, ListPage, ObjectEntry, UploadEntry, list_objects, list_uploads,
+};
 pub use resolve::{exact_part, manifest_entries, resolve, resolve_pieces};
 pub use space::{named_ranges, owners, space_totals, sparse};
 
@@ -52,18 +54,20 @@ pub fn bucket_counters(
     read(store, Space::Buckets, &key::bucket_counters(bucket))
 }
 
-/// At most `max` buckets by name, those after `after`.
+/// At most `max` buckets by name, those that begin with `prefix` and come after `after`.
 pub fn buckets(
     store: &dyn Store,
+    prefix: &str,
     after: Option<&BucketName>,
     max: usize,
 ) -> Result<Vec<(BucketName, BucketRecord)>, StoreError> {
-    let from = match after {
-        None => key::bucket_names(),
-        Some(name) => just_after(key::bucket(name)),
-    };
+    let first = key::bucket_names(prefix);
+    let from = after.map_or(first.clone(), |name| first.max(just_after(key::bucket(name))));
     collect(store, Space::Buckets, &from, max, |key, value| {
         let Some(name) = key::bucket_name_of(key) else { return Ok(None) };
+        if !name.starts_with(prefix) {
+            return Ok(None);
+        }
         let name = BucketName::parse(name).map_err(|error| {
             StoreError::Corrupt(format!("a bucket is called {name:?}: {error}"))
         })?;

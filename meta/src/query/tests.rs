@@ -20,29 +20,46 @@ fn with_keys(keys: &[&str]) -> (MemoryStore, BucketId) {
     (store, bucket)
 }
 
-fn ask<'a>(bucket: BucketId, prefix: &'a str, delimiter: Option<&'a str>) -> ListObjects<'a> {
-    ListObjects { bucket, prefix, delimiter, from: ListFrom::Start, max: 1000 }
+fn ask<'a>(bucket: BucketId, prefix: &'a str, delimiter: Option<&'a str>) -> ListAsk<'a> {
+    ListAsk { bucket, prefix, delimiter, from: ListFrom::Start, max: 1000 }
 }
 
-/// All pages of a listing, `max` entries each, common prefixes with a star behind.
-fn listed(store: &dyn Store, ask: &ListObjects<'_>, max: usize) -> Vec<String> {
-    let mut ask = ListObjects { max, ..ask.clone() };
+/// All pages of a listing, `max` lines each.
+fn pages<T>(
+    ask: &ListAsk<'_>,
+    max: usize,
+    list: impl Fn(&ListAsk<'_>) -> Result<ListPage<T>, StoreError>,
+    after: impl Fn(&T) -> ListFrom,
+) -> Vec<ListLine<T>> {
+    let mut ask = ListAsk { max, ..ask.clone() };
     let mut all = Vec::new();
     loop {
-        let page = list_objects(store, &ask).expect("a page");
-        assert!(page.entries.len() <= max);
-        all.extend(page.entries.into_iter().map(|entry| match entry {
-            ListEntry::Object { key, facts } => {
-                assert_eq!(facts.len, key.as_str().len() as u64);
-                key.as_str().to_owned()
-            }
-            ListEntry::Prefix(text) => format!("{text}*"),
-        }));
-        match page.next {
+        let page = list(&ask).expect("a page");
+        assert!(page.lines.len() <= max);
+        let next = page.more.then(|| match page.lines.last().expect("a full page") {
+            ListLine::Entry(entry) => after(entry),
+            ListLine::Prefix(text) => ListFrom::AfterPrefix(text.clone()),
+        });
+        all.extend(page.lines);
+        match next {
             Some(next) => ask.from = next,
             None => return all,
         }
     }
+}
+
+/// The lines of all pages of objects, common prefixes with a star behind.
+fn listed(store: &dyn Store, ask: &ListAsk<'_>, max: usize) -> Vec<String> {
+    let after = |entry: &ObjectEntry| ListFrom::AfterKey(entry.key.as_str().to_owned());
+    let lines = pages(ask, max, |ask| list_objects(store, ask), after).into_iter();
+    let texts = lines.map(|line| match line {
+        ListLine::Entry(ObjectEntry { key, facts }) => {
+            assert_eq!(facts.len, key.as_str().len() as u64);
+            key.as_str().to_owned()
+        }
+        ListLine::Prefix(text) => format!("{text}*"),
+    });
+    texts.collect()
 }
 
 const KEYS: [&str; 9] = ["a", "b/1", "b/2", "b/c/1", "b0", "d//x", "d/y", "é/1", "z"];
@@ -83,28 +100,27 @@ fn a_prefix_need_not_end_at_a_delimiter() {
 #[test]
 fn a_listing_begins_behind_what_it_is_told() {
     let (store, bucket) = with_keys(&KEYS);
-    let from = |from: ListFrom| ListObjects { from, ..ask(bucket, "", Some("/")) };
+    let from = |from: ListFrom| ListAsk { from, ..ask(bucket, "", Some("/")) };
     let after = |text: &str| from(ListFrom::AfterKey(text.to_owned()));
     assert_eq!(listed(&store, &after("b0"), 1000), ["d/*", "z", "é/*"]);
     assert_eq!(listed(&store, &after("b00"), 1000), ["d/*", "z", "é/*"]);
     assert_eq!(listed(&store, &after("b/1"), 1000), ["b/*", "b0", "d/*", "z", "é/*"]);
     let behind = from(ListFrom::AfterPrefix("b/".to_owned()));
     assert_eq!(listed(&store, &behind, 1000), ["b0", "d/*", "z", "é/*"]);
-    let before_the_prefix = ListObjects { prefix: "d", ..after("a") };
+    let before_the_prefix = ListAsk { prefix: "d", ..after("a") };
     assert_eq!(listed(&store, &before_the_prefix, 1000), ["d/*"]);
 }
 
 #[test]
 fn a_page_that_is_just_full_is_the_last() {
     let (store, bucket) = with_keys(&["a", "b"]);
-    let full = ListObjects { max: 2, ..ask(bucket, "", None) };
-    assert_eq!(list_objects(&store, &full).expect("a page").next, None);
-    let short = ListObjects { max: 1, ..ask(bucket, "", None) };
-    let next = list_objects(&store, &short).expect("a page").next;
-    assert_eq!(next, Some(ListFrom::AfterKey("a".to_owned())));
-    let none = ListObjects { max: 0, ..ask(bucket, "", None) };
+    let full = ListAsk { max: 2, ..ask(bucket, "", None) };
+    assert!(!list_objects(&store, &full).expect("a page").more);
+    let short = ListAsk { max: 1, ..ask(bucket, "", None) };
+    assert!(list_objects(&store, &short).expect("a page").more);
+    let none = ListAsk { max: 0, ..ask(bucket, "", None) };
     let page = list_objects(&store, &none).expect("a page");
-    assert_eq!((page.entries.len(), page.next), (0, None));
+    assert_eq!((page.lines.len(), page.more), (0, false));
 }
 
 /// A scan that counts what it is shown.
@@ -157,24 +173,141 @@ fn keys_below_a_common_prefix_are_not_walked() {
     let (store, bucket) = with_keys(&keys);
     let store = Counting { store: &store, shown: 0.into() };
     let page = list_objects(&store, &ask(bucket, "", Some("/"))).expect("a page");
-    assert_eq!(page.entries.len(), 2);
+    assert_eq!(page.lines.len(), 2);
     assert_eq!(store.shown.into_inner(), 2);
+}
+
+/// The lines of all pages of uploads as key and which, common prefixes with a star behind.
+fn uploads_listed(store: &dyn Store, ask: &ListAsk<'_>, max: usize) -> Vec<String> {
+    let after = |entry: &UploadEntry| ListFrom::AfterUpload(entry.key.clone(), entry.upload_id);
+    let lines = pages(ask, max, |ask| list_uploads(store, ask), after).into_iter();
+    let texts = lines.map(|line| match line {
+        ListLine::Entry(UploadEntry { key, upload_id, .. }) => {
+            format!("{} {}", key.as_str(), upload_id.as_bytes()[23])
+        }
+        ListLine::Prefix(text) => format!("{text}*"),
+    });
+    texts.collect()
+}
+
+#[test]
+fn uploads_are_listed_by_key_and_identifier() {
+    let store = MemoryStore::new();
+    let (bucket, other) = (make_bucket(&store, "bucket"), make_bucket(&store, "other"));
+    for (key, which) in [("b", 2), ("a", 9), ("b", 1), ("b/x", 5), ("b\0", 3), ("b/y", 4)] {
+        make_upload(&store, bucket, key, which);
+    }
+    make_upload(&store, other, "a", 7);
+    let all = ["a 9", "b 1", "b 2", "b\0 3", "b/x 5", "b/y 4"];
+    for max in [1, 2, 3, 1000] {
+        assert_eq!(uploads_listed(&store, &ask(bucket, "", None), max), all);
+        let roots = uploads_listed(&store, &ask(bucket, "", Some("/")), max);
+        assert_eq!(roots, ["a 9", "b 1", "b 2", "b\0 3", "b/*"]);
+        let below = uploads_listed(&store, &ask(bucket, "b/", Some("/")), max);
+        assert_eq!(below, ["b/x 5", "b/y 4"]);
+        let zeros = uploads_listed(&store, &ask(bucket, "", Some("\0")), max);
+        assert_eq!(zeros, ["a 9", "b 1", "b 2", "b\0*", "b/x 5", "b/y 4"]);
+    }
+    let behind = |from| uploads_listed(&store, &ListAsk { from, ..ask(bucket, "", None) }, 9);
+    assert_eq!(behind(ListFrom::AfterKey("b".into())), all[3..]);
+    assert_eq!(behind(ListFrom::AfterKey("a/gone".into())), all[1..]);
+    assert_eq!(behind(ListFrom::AfterPrefix("b\0".into())), all[4..]);
+    assert_eq!(behind(ListFrom::AfterUpload(key("b"), upload_id(1))), all[2..]);
+    assert_eq!(behind(ListFrom::AfterUpload(key("b"), upload_id(3))), all[3..], "one that is over");
+    let first = ListAsk { max: 1, ..ask(bucket, "a", None) };
+    let page = list_uploads(&store, &first).expect("a page");
+    let ListLine::Entry(entry) = &page.lines[0] else { panic!("{page:?}") };
+    let record = upload(&store, bucket, &key("a"), &upload_id(9)).expect("a store");
+    let record = record.expect("an upload");
+    assert_eq!((entry.initiated, entry.checksum), (record.initiated, record.checksum));
+}
+
+/// Both listings page by page as a walk over all names would have it.
+mod against_a_walk {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a page behind `after` holds, as simply as it can be said.
+    fn walk(
+        names: &BTreeSet<String>,
+        prefix: &str,
+        delimiter: Option<&str>,
+        after: &ListFrom,
+    ) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for name in names {
+            let passed = match after {
+                ListFrom::Start => false,
+                ListFrom::AfterKey(text) => name <= text,
+                ListFrom::AfterUpload(key, _) => name.as_str() <= key.as_str(),
+                ListFrom::AfterPrefix(text) => name <= text || name.starts_with(text),
+            };
+            let Some(rest) = name.strip_prefix(prefix).filter(|_| !passed) else { continue };
+            let rolled = delimiter.and_then(|text| rest.find(text).map(|at| at + text.len()));
+            let line = match rolled {
+                Some(len) => format!("{}*", &name[..prefix.len() + len]),
+                None => name.clone(),
+            };
+            if lines.last() != Some(&line) {
+                lines.push(line);
+            }
+        }
+        lines
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        "[ab/\0\u{1}é]{1,4}"
+    }
+
+    proptest! {
+        #[test]
+        fn pages_agree(
+            names in prop::collection::btree_set(name(), 0..12),
+            prefix in prop_oneof![Just(String::new()), name()],
+            delimiter in prop_oneof![Just(None), Just(Some("/")), Just(Some("\0")), Just(Some("b/"))],
+            after in prop_oneof![
+                1 => Just(ListFrom::Start),
+                2 => name().prop_map(ListFrom::AfterKey),
+                2 => name().prop_map(ListFrom::AfterPrefix),
+            ],
+            max in 1_usize..4,
+        ) {
+            let (store, bucket) = with_keys(&names.iter().map(String::as_str).collect::<Vec<_>>());
+            for name in &names {
+                make_upload(&store, bucket, name, 1);
+            }
+            let expected = walk(&names, &prefix, delimiter, &after);
+            let ask = ListAsk { bucket, prefix: &prefix, delimiter, from: after, max };
+            prop_assert_eq!(&listed(&store, &ask, max), &expected);
+            let uploads = uploads_listed(&store, &ask, max).into_iter();
+            let uploads = uploads.map(|line| line.strip_suffix(" 1").map_or(line.clone(), str::to_owned));
+            prop_assert_eq!(uploads.collect::<Vec<_>>(), expected);
+        }
+    }
 }
 
 #[test]
 fn buckets_are_listed_by_name() {
     let store = MemoryStore::new();
-    for name in ["bbb", "aaa", "ccc"] {
+    for name in ["bbb", "aaa", "ccc", "bba"] {
         make_bucket(&store, name);
     }
-    let names = |after: Option<&str>, max| -> Vec<String> {
+    let names = |prefix, after: Option<&str>, max| -> Vec<String> {
         let after = after.map(bucket_name);
-        let found = buckets(&store, after.as_ref(), max).expect("buckets");
+        let found = buckets(&store, prefix, after.as_ref(), max).expect("buckets");
         found.into_iter().map(|(name, _)| name.as_str().to_owned()).collect()
     };
-    assert_eq!(names(None, 10), ["aaa", "bbb", "ccc"]);
-    assert_eq!(names(None, 2), ["aaa", "bbb"]);
-    assert_eq!(names(Some("aaa"), 10), ["bbb", "ccc"]);
+    assert_eq!(names("", None, 10), ["aaa", "bba", "bbb", "ccc"]);
+    assert_eq!(names("", None, 2), ["aaa", "bba"]);
+    assert_eq!(names("", Some("aaa"), 10), ["bba", "bbb", "ccc"]);
+    assert_eq!(names("", Some("aab"), 1), ["bba"]);
+    assert_eq!(names("bb", None, 10), ["bba", "bbb"]);
+    assert_eq!(names("bb", Some("aaa"), 10), ["bba", "bbb"]);
+    assert_eq!(names("bb", Some("bba"), 10), ["bbb"]);
+    assert!(names("bb", Some("ccc"), 10).is_empty() && names("bc", None, 10).is_empty());
     let record = bucket(&store, &bucket_name("aaa")).expect("a store").expect("a bucket");
     assert_eq!(record.id, BucketId::new(2));
     assert_eq!(bucket(&store, &bucket_name("ddd")), Ok(None));

@@ -538,7 +538,7 @@ impl Draft<'_> {
 }
 
 fn bucket_key(name: &str) -> Vec<u8> {
-    [&key::bucket_names(), name.as_bytes()].concat()
+    key::bucket_names(name)
 }
 
 const UNOWNED: &str = "nothing that is left has it";

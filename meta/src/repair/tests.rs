@@ -355,7 +355,7 @@ fn counts_marks_and_totals_are_made_anew() {
 #[test]
 fn a_bucket_whose_name_is_lost_keeps_its_objects() {
     let name_of = |world: &World| {
-        let buckets = query::buckets(&world.store, None, 10).expect("buckets");
+        let buckets = query::buckets(&world.store, "", None, 10).expect("buckets");
         let found = buckets.into_iter().find(|(_, record)| record.id == world.bucket);
         found.expect("a name").0.as_str().to_owned()
     };

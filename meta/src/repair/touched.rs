@@ -22,7 +22,7 @@ pub fn touched(
     store: &dyn Store,
     touched: &mut dyn FnMut(&BucketName, &ObjectKey, StoreError),
 ) -> Result<(), StoreError> {
-    for (name, bucket) in query::buckets(store, None, usize::MAX)? {
+    for (name, bucket) in query::buckets(store, "", None, usize::MAX)? {
         let mut from = key::object_text(bucket.id, "");
         loop {
             let found = objects_from(store, bucket.id, &from)?;

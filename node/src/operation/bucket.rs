@@ -4,28 +4,45 @@
 
 use meta::command::{CreateBucket, DeleteBucket, Refusal};
 use meta::query;
+use meta::store::{Store, StoreError};
 use protocol::error::S3Error;
 use protocol::limits::XML_BODY_MAX;
 use protocol::operation::create_bucket::{self, CreateBucketInput};
 use protocol::operation::delete_bucket::{self, DeleteBucketInput};
 use protocol::operation::get_bucket_location::{self, GetBucketLocationInput};
 use protocol::operation::head_bucket::{self, HeadBucketInput};
-use protocol::operation::list_buckets::{self, ListBucketsInput, ListedBucket};
+use protocol::operation::list_buckets::{self, BucketPage, ListBucketsInput, ListedBucket};
 
 use super::{Call, Outcome, failure, ingest, subject};
 use crate::catalog::CatalogError;
-use crate::limits::BUCKETS_MAX;
 
 pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
     let input = ListBucketsInput::parse(call.head)?;
     let settings = call.machine.settings.clone();
     // The answer is written on the reader thread: many names take longer than a shard has.
     let answer = call.machine.catalog.ask(move |store| {
-        let buckets = query::buckets(store, None, BUCKETS_MAX)?.into_iter();
-        let listed = buckets.map(|(name, record)| ListedBucket { name, created: record.created });
-        Ok(list_buckets::answer(&input, &settings.account, &settings.region, listed))
+        let page = page(store, &input, &settings.region)?;
+        Ok(list_buckets::answer(&input, &settings.account, &settings.region, &page))
     });
     Ok(answer.await.map_err(failure::catalog)?.into())
+}
+
+fn page(
+    store: &dyn Store,
+    input: &ListBucketsInput,
+    region: &str,
+) -> Result<BucketPage, StoreError> {
+    if input.is_elsewhere(region) {
+        return Ok(BucketPage::default());
+    }
+    let prefix = input.prefix.as_deref().unwrap_or_default();
+    let max = usize::try_from(input.max_buckets).unwrap_or(usize::MAX);
+    // One more than the page holds, to tell whether it is the last one.
+    let found = query::buckets(store, prefix, input.after.as_ref(), max.saturating_add(1))?;
+    let truncated = found.len() > max;
+    let listed = found.into_iter().take(max);
+    let listed = listed.map(|(name, record)| ListedBucket { name, created: record.created });
+    Ok(BucketPage { buckets: listed.collect(), truncated })
 }
 
 pub(super) async fn create(mut call: Call<'_>) -> Result<Outcome, S3Error> {

@@ -15,7 +15,7 @@ pub(super) async fn create(call: Call<'_>) -> Result<Outcome, S3Error> {
     let initiated = call.machine.clock.now();
     let mut random = [0; 16];
     call.machine.random.fill(&mut random);
-    let upload_id = UploadId::new(initiated, random);
+    let upload_id = UploadId::for_key(initiated, random, key);
     let command = CreateUpload {
         bucket: bucket.id,
         key: key.clone(),

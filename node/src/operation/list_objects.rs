@@ -2,7 +2,7 @@
 //! reader thread.
 
 use meta::id::BucketId;
-use meta::query::{self, ListEntry, ListFrom, ListObjects, ListPage};
+use meta::query::{self, ListAsk, ListFrom, ListLine, ListPage, ObjectEntry};
 use meta::store::{Store, StoreError};
 use protocol::error::S3Error;
 use protocol::operation::list_objects::v1::{self, ListObjectsInput};
@@ -49,23 +49,20 @@ fn page(
     };
     let (prefix, delimiter) = (query.prefix.as_str(), query.delimiter.as_deref());
     let max = usize::try_from(query.max).unwrap_or(usize::MAX);
-    let asked = ListObjects { bucket, prefix, delimiter, from, max };
+    let asked = ListAsk { bucket, prefix, delimiter, from, max };
     Ok(shown(query::list_objects(store, &asked)?))
 }
 
-fn shown(page: ListPage) -> ObjectPage {
-    let mut shown = ObjectPage {
-        ended_with: page.next.and_then(|next| match next {
-            ListFrom::Start => None,
-            ListFrom::AfterKey(name) => Some(PageEnd::Name(name)),
-            ListFrom::AfterPrefix(prefix) => Some(PageEnd::Prefix(prefix)),
-        }),
-        ..ObjectPage::default()
-    };
-    for entry in page.entries {
-        match entry {
-            ListEntry::Prefix(prefix) => shown.prefixes.push(prefix),
-            ListEntry::Object { key, facts } => shown.objects.push(ListedObject {
+fn shown(page: ListPage<ObjectEntry>) -> ObjectPage {
+    let ended_with = page.lines.last().filter(|_| page.more).map(|last| match last {
+        ListLine::Prefix(prefix) => PageEnd::Prefix(prefix.clone()),
+        ListLine::Entry(entry) => PageEnd::Name(entry.key.as_str().to_owned()),
+    });
+    let mut shown = ObjectPage { ended_with, ..ObjectPage::default() };
+    for line in page.lines {
+        match line {
+            ListLine::Prefix(prefix) => shown.prefixes.push(prefix),
+            ListLine::Entry(ObjectEntry { key, facts }) => shown.objects.push(ListedObject {
                 key: key.as_str().to_owned(),
                 modified: facts.modified,
                 etag: facts.etag,

@@ -4,11 +4,13 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::Ipv4Addr;
 
 use sha2::{Digest, Sha256};
 
+use crate::crc;
 use crate::error::S3Error;
 use crate::limits::{BUCKET_NAME_LEN_MAX, BUCKET_NAME_LEN_MIN, KEY_LEN_MAX};
 use crate::time::Timestamp;
@@ -85,12 +87,32 @@ impl ObjectKey {
 pub struct UploadId([u8; 24]);
 
 impl UploadId {
-    /// A new upload's id.
+    /// The id of these two halves.
     pub fn new(initiated: Timestamp, random: [u8; 16]) -> Self {
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&initiated.as_millis().to_be_bytes());
         bytes[8..].copy_from_slice(&random);
         Self(bytes)
+    }
+
+    /// A new upload's id: 96 of its random bits are random, the others are a check sum over it and
+    /// the key, for [`is_of`](Self::is_of).
+    pub fn for_key(initiated: Timestamp, random: [u8; 16], key: &ObjectKey) -> Self {
+        let mut id = Self::new(initiated, random);
+        let sum = id.sum(key.as_str());
+        id.0[20..].copy_from_slice(&sum);
+        id
+    }
+
+    /// Whether this was made for an upload of this key, be it open still or over.
+    pub fn is_of(&self, key: &str) -> bool {
+        self.0[20..] == self.sum(key)
+    }
+
+    fn sum(&self, key: &str) -> [u8; 4] {
+        let mut summed = Vec::from(&self.0[..20]);
+        summed.extend_from_slice(key.as_bytes());
+        crc::crc32c(&summed).to_be_bytes()
     }
 
     /// Reads 48 lower-case hex digits. `None` = not an id of ours, so no such upload.

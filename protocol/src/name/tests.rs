@@ -124,3 +124,17 @@ fn accounts_are_twelve_digits() {
         "f538089114814f69bd21b043ffbe16e528f5fc6f284dc4ad5660354c94d16c71"
     );
 }
+
+#[test]
+fn an_upload_id_tells_its_key() {
+    let key = ObjectKey::parse("dir/key").unwrap();
+    let id = UploadId::for_key(Timestamp::from_millis(7), [0xab; 16], &key);
+    assert_eq!(id.initiated(), Timestamp::from_millis(7));
+    assert!(id.is_of("dir/key"));
+    assert!(!id.is_of("dir/other") && !id.is_of("dir/ke") && !id.is_of(""));
+    for at in 0..24 {
+        let mut other = *id.as_bytes();
+        other[at] ^= 1;
+        assert!(!UploadId::from_bytes(other).is_of("dir/key"), "byte {at}");
+    }
+}

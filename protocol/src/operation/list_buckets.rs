@@ -25,9 +25,10 @@ pub struct ListBucketsInput {
     pub prefix: Option<String>,
     /// Only buckets of this region.
     pub region: Option<String>,
-    /// The most buckets of the page.
+    /// The most buckets of the page, 1 to [`LIST_BUCKETS_MAX`].
     pub max_buckets: u32,
-    after: Option<String>,
+    /// The page begins behind this name.
+    pub after: Option<BucketName>,
 }
 
 impl ListBucketsInput {
@@ -46,12 +47,19 @@ impl ListBucketsInput {
             after: text("continuation-token").as_deref().map(after).transpose()?,
         })
     }
+
+    /// Whether only buckets of another region than `region` are asked for.
+    #[must_use]
+    pub fn is_elsewhere(&self, region: &str) -> bool {
+        self.region.as_deref().is_some_and(|asked| asked != region)
+    }
 }
 
 /// The name that a token stands for; names of buckets have no common prefixes.
-fn after(token: &str) -> Result<String, S3Error> {
+fn after(token: &str) -> Result<BucketName, S3Error> {
     match listing::read_token(token)? {
-        PageEnd::Name(name) | PageEnd::Prefix(name) => Ok(name),
+        PageEnd::Name(name) => BucketName::parse(&name).map_err(|_other| listing::bad_token(token)),
+        PageEnd::Prefix(_) => Err(listing::bad_token(token)),
     }
 }
 
@@ -79,35 +87,30 @@ pub struct ListedBucket {
     pub created: Timestamp,
 }
 
-/// The answer of ListBuckets, from all buckets of `owner` in any order; all are in `region`.
+/// One page of the buckets that the caller owns.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BucketPage {
+    /// The buckets, ascending by name.
+    pub buckets: Vec<ListedBucket>,
+    /// More buckets follow.
+    pub truncated: bool,
+}
+
+/// The answer of ListBuckets; all buckets are in `region`.
 #[must_use]
 pub fn answer(
     input: &ListBucketsInput,
     owner: &AccountId,
     region: &str,
-    buckets: impl IntoIterator<Item = ListedBucket>,
+    page: &BucketPage,
 ) -> Answer {
-    let elsewhere = input.region.as_deref().is_some_and(|asked| asked != region);
-    let mut page: Vec<ListedBucket> = buckets
-        .into_iter()
-        .filter(|bucket| {
-            let name = bucket.name.as_str();
-            !elsewhere
-                && input.prefix.as_deref().is_none_or(|prefix| name.starts_with(prefix))
-                && input.after.as_deref().is_none_or(|after| name > after)
-        })
-        .collect();
-    page.sort_by(|a, b| a.name.cmp(&b.name));
-    let size = usize::try_from(input.max_buckets).unwrap_or(usize::MAX);
-    let truncated = page.len() > size;
-    page.truncate(size);
-    let next = page.last().filter(|_| truncated).map(|last| {
+    let next = page.buckets.last().filter(|_| page.truncated).map(|last| {
         let name = String::from(last.name.as_str());
         listing::token(&PageEnd::Name(name))
     });
     Answer::xml(Document::new("ListAllMyBucketsResult", |root| {
         root.nest("Buckets", |element| {
-            for bucket in &page {
+            for bucket in &page.buckets {
                 let name = bucket.name.as_str();
                 element.nest("Bucket", |entry| {
                     entry
@@ -129,25 +132,25 @@ mod tests {
     use super::*;
     use crate::operation::testing::{body, head};
 
-    fn answered(query: &str, names: &[&str]) -> String {
-        let input = ListBucketsInput::parse(&head("GET", query, &[])).unwrap();
+    fn input(query: &str) -> Result<ListBucketsInput, S3Error> {
+        ListBucketsInput::parse(&head("GET", query, &[]))
+    }
+
+    fn answered(query: &str, names: &[&str], truncated: bool) -> String {
         let owner = AccountId::parse("000000000000").unwrap();
         let buckets = names.iter().map(|name| ListedBucket {
             name: BucketName::parse(name).unwrap(),
             created: Timestamp::from_millis(1_576_278_963_000),
         });
-        body(&answer(&input, &owner, "us-east-1", buckets))
-    }
-
-    fn names(text: &str) -> Vec<&str> {
-        text.split("<Name>").skip(1).filter_map(|rest| rest.split('<').next()).collect()
+        let page = BucketPage { buckets: buckets.collect(), truncated };
+        body(&answer(&input(query).unwrap(), &owner, "us-east-1", &page))
     }
 
     #[test]
     fn all_buckets() {
         let owner = AccountId::parse("000000000000").unwrap().canonical_id();
         assert_eq!(
-            answered("/", &["one"]),
+            answered("/", &["one"], false),
             format!(
                 "<ListAllMyBucketsResult><Buckets><Bucket><Name>one</Name>\
                  <CreationDate>2019-12-13T23:16:03.000Z</CreationDate>\
@@ -157,32 +160,40 @@ mod tests {
             )
         );
         assert!(
-            answered("/", &[]).starts_with("<ListAllMyBucketsResult><Buckets></Buckets><Owner>")
+            answered("/", &[], false)
+                .starts_with("<ListAllMyBucketsResult><Buckets></Buckets><Owner>")
         );
     }
 
     #[test]
-    fn pages_go_through_all_that_match() {
-        let all = ["log-b", "abc", "log-a", "log-c"];
-        let first = answered("/?prefix=log-&max-buckets=2", &all);
-        assert_eq!(names(&first), ["log-a", "log-b"]);
+    fn a_token_leads_behind_the_last_bucket() {
+        let first = answered("/?prefix=log-&max-buckets=2", &["log-a", "log-b"], true);
         assert!(
             first.ends_with("</ContinuationToken><Prefix>log-</Prefix></ListAllMyBucketsResult>")
         );
         let token = first.split("ContinuationToken>").nth(1).unwrap().trim_end_matches("</");
-        let second =
-            answered(&format!("/?prefix=log-&max-buckets=2&continuation-token={token}"), &all);
-        assert_eq!(names(&second), ["log-c"]);
-        assert!(!second.contains("ContinuationToken"));
-        assert!(names(&answered("/?bucket-region=eu-west-1", &all)).is_empty());
-        assert_eq!(names(&answered("/?bucket-region=us-east-1", &all)).len(), 4);
+        let next = input(&format!("/?max-buckets=2&continuation-token={token}")).unwrap();
+        assert_eq!(next.after, Some(BucketName::parse("log-b").unwrap()));
+        assert!(!answered("/?max-buckets=1", &["log-c"], false).contains("ContinuationToken"));
+        let prefix = listing::token(&PageEnd::Prefix("log-b".into()));
+        let other = listing::token(&PageEnd::Name("No Bucket".into()));
+        for bad in ["garbage", &prefix, &other] {
+            let error = input(&format!("/?continuation-token={bad}")).unwrap_err();
+            assert_eq!(error.message, "The continuation token provided is incorrect");
+        }
+    }
+
+    #[test]
+    fn a_region_may_be_another() {
+        assert!(!input("/").unwrap().is_elsewhere("us-east-1"));
+        assert!(!input("/?bucket-region=us-east-1").unwrap().is_elsewhere("us-east-1"));
+        assert!(input("/?bucket-region=eu-west-1").unwrap().is_elsewhere("us-east-1"));
     }
 
     #[test]
     fn a_page_holds_one_to_ten_thousand() {
         for bad in ["0", "-1", "10001", "x"] {
-            let error = ListBucketsInput::parse(&head("GET", &format!("/?max-buckets={bad}"), &[]))
-                .unwrap_err();
+            let error = input(&format!("/?max-buckets={bad}")).unwrap_err();
             assert_eq!(
                 error.message,
                 "Argument max-buckets must be an integer between 1 and 10000."

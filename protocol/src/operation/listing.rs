@@ -151,13 +151,16 @@ pub(crate) fn token(end: &PageEnd) -> String {
 /// Reads a token back. Its check sum finds what was cut or made up; it is not a secret, since a
 /// token says nothing that start-after could not say.
 pub(crate) fn read_token(token: &str) -> Result<PageEnd, S3Error> {
-    read(token).ok_or_else(|| {
-        S3Error::invalid_argument(
-            "continuation-token",
-            Some(token),
-            "The continuation token provided is incorrect",
-        )
-    })
+    read(token).ok_or_else(|| bad_token(token))
+}
+
+/// A token that was not made for this listing.
+pub(crate) fn bad_token(token: &str) -> S3Error {
+    S3Error::invalid_argument(
+        "continuation-token",
+        Some(token),
+        "The continuation token provided is incorrect",
+    )
 }
 
 fn read(token: &str) -> Option<PageEnd> {

@@ -15,7 +15,7 @@ use super::*;
 use crate::command::{CreateUpload, NewBlob, RewriteBlob, SettleSparse, Target, WriteCond};
 use crate::extent::{PieceSlice, merge, slices};
 use crate::id::TableId;
-use crate::query::{ListEntry, ListFrom, ListObjects};
+use crate::query::{ListAsk, ListFrom, ListLine, ListPage};
 use crate::record::Owner;
 use crate::table::BLOCK_LEN;
 use crate::testing::fingerprint_of;
@@ -628,18 +628,17 @@ impl Machine<'_> {
             let found = query::bucket(self.store, &bucket_name(name)).expect("a store");
             assert_eq!(found.map(|found| found.id), bucket.id);
             let Some(id) = bucket.id else { continue };
-            let ask = ListObjects {
-                bucket: id,
-                prefix: "",
-                delimiter: None,
-                from: ListFrom::Start,
-                max: 9,
-            };
+            let ask =
+                ListAsk { bucket: id, prefix: "", delimiter: None, from: ListFrom::Start, max: 9 };
             let page = query::list_objects(self.store, &ask).expect("a page");
-            let listed: Vec<(String, ETag)> = page.entries.into_iter().map(listed).collect();
-            let expected =
-                bucket.objects.iter().map(|(at, thing)| (KEYS[*at].to_owned(), thing.etag.clone()));
-            assert_eq!(listed, expected.collect::<Vec<_>>());
+            let found = entries(page).map(|entry| (entry.key, entry.facts.etag));
+            let objects = bucket.objects.iter();
+            let expected = objects.map(|(at, thing)| (key(KEYS[*at]), thing.etag.clone()));
+            assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+            let page = query::list_uploads(self.store, &ask).expect("a page");
+            let found = entries(page).map(|entry| (entry.key, entry.upload_id));
+            let expected = bucket.uploads.keys().map(|(at, id)| (key(KEYS[*at]), upload_id(*id)));
+            assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
             for (at, thing) in &bucket.objects {
                 self.compare_object(id, KEYS[*at], thing);
             }
@@ -673,11 +672,11 @@ impl Machine<'_> {
     }
 }
 
-fn listed(entry: ListEntry) -> (String, ETag) {
-    match entry {
-        ListEntry::Object { key, facts } => (key.as_str().to_owned(), facts.etag),
-        ListEntry::Prefix(text) => panic!("{text} without a delimiter"),
-    }
+fn entries<T>(page: ListPage<T>) -> impl Iterator<Item = T> {
+    page.lines.into_iter().map(|line| match line {
+        ListLine::Entry(entry) => entry,
+        ListLine::Prefix(text) => panic!("{text} without a delimiter"),
+    })
 }
 
 /// Applies a command that must not find damage; one that is refused leaves the round as long as it was.

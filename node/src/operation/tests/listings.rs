@@ -51,3 +51,31 @@ fn the_first_version_pages_by_its_marker() {
     assert!(list("max-keys=0").is_empty());
     assert!(list("marker=zz").is_empty());
 }
+
+#[test]
+fn buckets_are_paged() {
+    let node = TestNode::new();
+    for name in ["log-b", "abc", "log-a", "zzz", "log-c"] {
+        assert_eq!(node.send("PUT", &format!("/{name}"), &[], b"").status, 200);
+    }
+    let mut found = Vec::new();
+    let mut target = String::from("/?prefix=log-&max-buckets=2");
+    loop {
+        let page = node.send("GET", &target, &[], b"");
+        found.push(all(&page, "Name"));
+        match page.element("ContinuationToken") {
+            Some(token) => {
+                target = format!("/?prefix=log-&max-buckets=2&continuation-token={token}");
+            }
+            None => break,
+        }
+    }
+    assert_eq!(found, [vec!["log-a", "log-b"], vec!["log-c"]]);
+    let list = |query: &str| all(&node.send("GET", &format!("/?{query}"), &[], b""), "Name");
+    assert_eq!(list(""), ["abc", "log-a", "log-b", "log-c", "zzz"]);
+    assert_eq!(list("bucket-region=us-east-1").len(), 5);
+    assert!(list("bucket-region=eu-west-1").is_empty());
+    // A page that is just full is the last.
+    let full = node.send("GET", "/?max-buckets=5", &[], b"");
+    assert_eq!((all(&full, "Name").len(), full.element("ContinuationToken")), (5, None));
+}
