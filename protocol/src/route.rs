@@ -25,6 +25,7 @@ pub enum Operation {
     ListObjects,
     ListObjectsV2,
     PutObject,
+    CopyObject,
     GetObject,
     HeadObject,
     DeleteObject,
@@ -41,7 +42,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation that is built.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ListBuckets,
         Self::CreateBucket,
         Self::HeadBucket,
@@ -50,6 +51,7 @@ impl Operation {
         Self::ListObjects,
         Self::ListObjectsV2,
         Self::PutObject,
+        Self::CopyObject,
         Self::GetObject,
         Self::HeadObject,
         Self::DeleteObject,
@@ -76,6 +78,7 @@ impl Operation {
             Self::ListObjects => "ListObjects",
             Self::ListObjectsV2 => "ListObjectsV2",
             Self::PutObject => "PutObject",
+            Self::CopyObject => "CopyObject",
             Self::GetObject => "GetObject",
             Self::HeadObject => "HeadObject",
             Self::DeleteObject => "DeleteObject",
@@ -108,7 +111,8 @@ pub fn route(head: &Head) -> Result<Operation, S3Error> {
         Target::Bucket(_) => route_bucket(head),
         Target::Object(..) => route_object(head),
     }?;
-    if head.headers.get(COPY_SOURCE).is_some() && operation != Operation::UploadPartCopy {
+    let copies = matches!(operation, Operation::CopyObject | Operation::UploadPartCopy);
+    if head.headers.get(COPY_SOURCE).is_some() && !copies {
         // S3: the copy source belongs to CopyObject and UploadPartCopy alone.
         return Err(S3Error::invalid_argument(
             COPY_SOURCE,
@@ -179,7 +183,7 @@ fn route_object(head: &Head) -> Result<Operation, S3Error> {
             head.query.get("partNumber"),
             "This operation does not accept partNumber without uploadId",
         )),
-        Method::Put if head.headers.get(COPY_SOURCE).is_some() => Err(not_built("CopyObject")),
+        Method::Put if head.headers.get(COPY_SOURCE).is_some() => Ok(Operation::CopyObject),
         Method::Put => Ok(Operation::PutObject),
         Method::Post | Method::Options | Method::Other(_) => {
             Err(method_not_allowed(head, "OBJECT"))
@@ -415,6 +419,7 @@ mod tests {
         for source in [COPY, ("x-amz-copy-source", "")] {
             let target = "/bucket/key?uploadId=u&partNumber=1";
             assert_eq!(routed("PUT", target, &[source]), Ok("UploadPartCopy"));
+            assert_eq!(routed("PUT", "/bucket/key", &[source]), Ok("CopyObject"));
         }
     }
 
@@ -425,7 +430,6 @@ mod tests {
             ("GET", "/bucket?uploads", &[], "ListMultipartUploads"),
             ("POST", "/bucket?delete", &[], "DeleteObjects"),
             ("POST", "/bucket", &[], "PostObject"),
-            ("PUT", "/bucket/key", &[COPY], "CopyObject"),
             ("PUT", "/bucket/key?acl", &[], "PutObjectAcl"),
             ("GET", "/bucket/key?attributes", &[], "GetObjectAttributes"),
             ("POST", "/bucket/key?select&select-type=2", &[], "SelectObjectContent"),

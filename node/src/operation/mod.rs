@@ -6,6 +6,7 @@
 mod abort_upload;
 mod bucket;
 mod complete_upload;
+mod copy_object;
 mod create_upload;
 mod delete_object;
 mod failure;
@@ -136,6 +137,7 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::ListObjects => list_objects::list(call).await,
         Operation::ListObjectsV2 => list_objects::list_v2(call).await,
         Operation::PutObject => put_object::put(call).await,
+        Operation::CopyObject => copy_object::copy(call).await,
         Operation::GetObject => get_object::get(call).await,
         Operation::HeadObject => get_object::head(call).await,
         Operation::DeleteObject => delete_object::delete(call).await,

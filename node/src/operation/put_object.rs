@@ -4,6 +4,7 @@
 //! what it replaces. A crash in between leaves an unnamed file for the sweep, and the old object in place.
 
 use meta::command::{NewObject, PutObject, Refusal, WriteCond};
+use meta::id::BucketId;
 use meta::query;
 use protocol::body::{Intake, Want};
 use protocol::checksum::{Checksum, ChecksumAlgorithm};
@@ -16,7 +17,7 @@ use protocol::operation::write_condition::WriteCondition;
 
 use super::{Call, Outcome, failure, ingest, subject};
 use crate::catalog::CatalogError;
-use crate::machine::PublishError;
+use crate::machine::{Machine, PublishError};
 
 pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
     let Call { machine, head, auth, body, .. } = call;
@@ -26,13 +27,7 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
     let want = Want { md5: true, algorithm: None };
     let intake = Intake::new(head, auth, want, PUT_LEN_MAX)?;
     let bucket = subject::bucket(machine, bucket_name, &input.common).await?;
-    // The round decides; but whoever has lost already need not send the body.
-    if input.condition != WriteCondition::None {
-        let (id, wanted) = (bucket.id, key.clone());
-        let now = machine.catalog.ask(move |store| query::object(store, id, &wanted)).await;
-        let now = now.map_err(failure::catalog)?.map(|object| object.etag);
-        input.condition.check(key, now.as_ref())?;
-    }
+    check_condition(machine, bucket.id, key, &input.condition).await?;
 
     let received = ingest::store(machine, body, intake).await?;
     let md5 = received.digests.md5.ok_or_else(S3Error::internal)?;
@@ -58,10 +53,32 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
     };
     match machine.publish(received.files, command.into()).await {
         Ok(_) => Ok(put_object::answer(&etag, Some(&checksum)).into()),
-        Err(PublishError::Catalog(CatalogError::Refused(refusal))) => {
-            Err(refused(refusal, &input.condition, key))
-        }
-        Err(other) => Err(failure::publish(other)),
+        Err(error) => Err(unpublished(error, &input.condition, key)),
+    }
+}
+
+/// Whether the condition holds now. The round decides; but whoever has lost already need not send a body, or have
+/// one copied.
+pub(super) async fn check_condition(
+    machine: &Machine,
+    bucket: BucketId,
+    key: &ObjectKey,
+    condition: &WriteCondition,
+) -> Result<(), S3Error> {
+    if *condition == WriteCondition::None {
+        return Ok(());
+    }
+    let wanted = key.clone();
+    let now = machine.catalog.ask(move |store| query::object(store, bucket, &wanted)).await;
+    let now = now.map_err(failure::catalog)?.map(|object| object.etag);
+    condition.check(key, now.as_ref())
+}
+
+/// Why an object was not put.
+pub(super) fn unpublished(error: PublishError, asked: &WriteCondition, key: &ObjectKey) -> S3Error {
+    match error {
+        PublishError::Catalog(CatalogError::Refused(refusal)) => refused(refusal, asked, key),
+        other => failure::publish(other),
     }
 }
 

@@ -41,10 +41,6 @@ impl ObjectMetadata {
     /// Reads the headers. Fails with MetadataTooLarge or InvalidRedirectLocation.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         let kept = |name: &str| head.headers.get_non_empty(name).map(ToOwned::to_owned);
-        let website_redirect = kept("x-amz-website-redirect-location");
-        if let Some(location) = &website_redirect {
-            check_redirect(location)?;
-        }
         let codings: Vec<&str> = head.headers.all("content-encoding").collect();
         Ok(Self {
             content_type: kept("content-type"),
@@ -53,7 +49,7 @@ impl ObjectMetadata {
             content_encoding: without_aws_chunked(&codings),
             content_language: kept("content-language"),
             expires: kept("expires"),
-            website_redirect,
+            website_redirect: website_redirect(head)?,
             user: user_metadata(head)?,
         })
     }
@@ -79,10 +75,14 @@ impl ObjectMetadata {
     }
 }
 
+/// Where a website is to send whoever asks for the object. Fails with InvalidRedirectLocation.
 /// S3: "PutObject", x-amz-website-redirect-location.
-fn check_redirect(location: &str) -> Result<(), S3Error> {
+pub fn website_redirect(head: &Head) -> Result<Option<String>, S3Error> {
+    let Some(location) = head.headers.get_non_empty("x-amz-website-redirect-location") else {
+        return Ok(None);
+    };
     if ["/", "http://", "https://"].iter().any(|start| location.starts_with(start)) {
-        return Ok(());
+        return Ok(Some(location.to_owned()));
     }
     Err(S3Error::new(
         ErrorCode::InvalidRedirectLocation,

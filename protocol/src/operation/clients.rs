@@ -8,9 +8,9 @@ use alloc::collections::BTreeSet;
 
 use super::testing::head;
 use super::{
-    abort_upload, complete_upload, create_bucket, create_upload, delete_bucket, delete_object,
-    get_bucket_location, get_object, head_bucket, head_object, list_buckets, list_objects,
-    list_parts, object_tagging, put_object, upload_part, upload_part_copy,
+    abort_upload, complete_upload, copy_object, create_bucket, create_upload, delete_bucket,
+    delete_object, get_bucket_location, get_object, head_bucket, head_object, list_buckets,
+    list_objects, list_parts, object_tagging, put_object, upload_part, upload_part_copy,
 };
 use crate::error::S3Error;
 use crate::request::Head;
@@ -79,6 +79,24 @@ const SENT: &[Sent] = &[
     ("PUT", PART, &[SDK, EXPECT, CRC32], Operation::UploadPart),
     ("PUT", PART, &TRAILER, Operation::UploadPart),
     ("PUT", PART, &COPY, Operation::UploadPartCopy),
+    (
+        "PUT",
+        "/bucket/dir/key",
+        &[("x-amz-copy-source", "bucket/a%20b"), EMPTY],
+        Operation::CopyObject,
+    ),
+    (
+        "PUT",
+        "/bucket/dir/key",
+        &[
+            ("x-amz-copy-source", "bucket/dir/key"),
+            ("x-amz-metadata-directive", "REPLACE"),
+            ("content-type", "text/plain"),
+            CLI,
+            EMPTY,
+        ],
+        Operation::CopyObject,
+    ),
     ("POST", "/bucket/dir/key?uploadId=u-1", &[], Operation::CompleteMultipartUpload),
     ("DELETE", "/bucket/dir/key?uploadId=u-1", &[EMPTY], Operation::AbortMultipartUpload),
     ("GET", "/bucket/dir/key?uploadId=u-1", &[], Operation::ListParts),
@@ -104,6 +122,7 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         }
         O::CreateMultipartUpload => create_upload::CreateUploadInput::parse(head).map(drop),
         O::UploadPart => upload_part::UploadPartInput::parse(head).map(drop),
+        O::CopyObject => copy_object::CopyObjectInput::parse(head).map(drop),
         O::UploadPartCopy => upload_part_copy::UploadPartCopyInput::parse(head).map(drop),
         O::CompleteMultipartUpload => complete_upload::CompleteUploadInput::parse(head).map(drop),
         O::AbortMultipartUpload => abort_upload::AbortUploadInput::parse(head).map(drop),

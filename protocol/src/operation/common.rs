@@ -44,7 +44,7 @@ impl Common {
         Ok(Self {
             expected_owner: named(has_owner, "x-amz-expected-bucket-owner")?,
             source_expected_owner: named(
-                operation == O::UploadPartCopy,
+                matches!(operation, O::CopyObject | O::UploadPartCopy),
                 "x-amz-source-expected-bucket-owner",
             )?,
             payer: has_payer && payer(head)?,

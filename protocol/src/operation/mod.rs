@@ -10,6 +10,7 @@
 pub mod abort_upload;
 pub mod common;
 pub mod complete_upload;
+pub mod copy_object;
 pub mod create_bucket;
 pub mod create_upload;
 pub mod delete_bucket;

@@ -85,7 +85,8 @@ const fn any(name: &'static str, on: &'static [Operation]) -> Row {
 }
 
 /// The operations that write an object, now or at the end of an upload.
-const CREATING: &[Operation] = &[Operation::PutObject, Operation::CreateMultipartUpload];
+const CREATING: &[Operation] =
+    &[Operation::PutObject, Operation::CopyObject, Operation::CreateMultipartUpload];
 const READING: &[Operation] = &[Operation::GetObject, Operation::HeadObject];
 /// The operations whose body may be checked by an `x-amz-checksum-*` header, and the one that
 /// states the checksum of an object.
@@ -123,7 +124,12 @@ const HEADERS: &[Row] = &[
     },
     any(
         "x-amz-grant-*",
-        &[Operation::PutObject, Operation::CreateMultipartUpload, Operation::CreateBucket],
+        &[
+            Operation::PutObject,
+            Operation::CopyObject,
+            Operation::CreateMultipartUpload,
+            Operation::CreateBucket,
+        ],
     ),
     // Object lock.
     any("x-amz-object-lock-*", CREATING),

@@ -1,6 +1,7 @@
 //! The operations on a node in memory, against models of what S3 says.
 
 mod copies;
+mod copy_object;
 mod damage;
 mod listings;
 mod objects;

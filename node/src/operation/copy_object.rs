@@ -1,0 +1,98 @@
+//! Room: CopyObject: an object is copied whole, without moving bytes where it can.
+//!
+//! Durable steps: the files that the copy made (none where it shares) and their folders are synced; one command
+//! raises the references, names the new blobs, puts the object and lets go of what it replaces, which may be its own
+//! source. A crash before it leaves unnamed files for the sweep, and the old object in place.
+//! The copy is one object without parts, as S3 has it, and has the MD5 ETag of its bytes up to `etag.md5_up_to`; beyond
+//! it a source of parts gives its ETag, which says by its dash that it is no MD5.
+
+use std::rc::Rc;
+
+use meta::command::{NewObject, PutObject};
+use meta::id::BucketId;
+use protocol::answer::Answer;
+use protocol::checksum::Checksum;
+use protocol::error::S3Error;
+use protocol::etag::ETag;
+use protocol::name::ObjectKey;
+use protocol::operation::copy_object::{self, CopyObjectInput, SourceFacts};
+use protocol::range::ByteRange;
+
+use super::source::{self, Source};
+use super::upload_part_copy::COPY_WAY_HEADER;
+use super::{Call, Done, Outcome, ingest, put_object, subject};
+use crate::epoch::EpochGuard;
+use crate::machine::Machine;
+
+pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
+    let epoch = call.machine.epochs.enter();
+    let (name, key) = subject::object_name(call.head)?;
+    let input = CopyObjectInput::parse(call.head)?;
+    ingest::no_body(&mut call).await?;
+    let machine = call.machine;
+    let bucket = subject::bucket(machine, name, &input.common).await?;
+    let source_bucket =
+        subject::source_bucket(machine, &input.source.bucket, &input.common).await?;
+    input.check_version()?;
+    let object = source::find(machine, source_bucket.id, &input.source, &input.conditions).await?;
+    let facts = SourceFacts { len: object.len, checksum: object.checksum.as_ref() };
+    input.check(name, key, facts)?;
+    put_object::check_condition(machine, bucket.id, key, &input.condition).await?;
+
+    ingest::admit(machine, 0)?;
+    let range = ByteRange::whole(object.len);
+    let copy = CopyToBe { bucket: bucket.id, key: key.clone(), input };
+    let (machine, source) = (machine.clone(), Source { object, range });
+    Ok(Outcome::Late(Box::pin(async move {
+        let mut way = None;
+        let answer = copy.make(&machine, &source, epoch, &mut way).await;
+        Done { answer, way }
+    })))
+}
+
+struct CopyToBe {
+    bucket: BucketId,
+    key: ObjectKey,
+    input: CopyObjectInput,
+}
+
+impl CopyToBe {
+    async fn make(
+        self,
+        machine: &Rc<Machine>,
+        source: &Source,
+        epoch: EpochGuard,
+        way: &mut Option<String>,
+    ) -> Result<Answer, S3Error> {
+        let Self { bucket, key, input } = self;
+        let original = &source.object;
+        let algorithm = input.algorithm_of_copy(original.checksum.as_ref());
+        let source::Copy { copied, md5, checksum } =
+            source.copy(machine, epoch, Some(algorithm)).await?;
+        let ways = way.insert(copied.ways.join("+")).clone();
+        let checksum = Checksum::full_object(checksum.ok_or_else(S3Error::internal)?);
+        let object = NewObject {
+            modified: machine.clock.now().truncated_to_second(),
+            len: original.len,
+            etag: md5.as_ref().map_or_else(|| original.etag.clone(), ETag::from_md5),
+            md5,
+            fingerprint: copied.fingerprint,
+            checksum: Some(checksum),
+            metadata: input.metadata_of_copy(&original.metadata),
+            tags: input.tags_of_copy(&original.tags),
+        };
+        let answer = copy_object::answer(object.modified, &object.etag, &checksum);
+        let command = PutObject {
+            bucket,
+            key: key.clone(),
+            condition: put_object::condition(&input.condition),
+            object,
+            pieces: copied.pieces,
+            blobs: copied.blobs,
+        };
+        match machine.publish(copied.files, command.into()).await {
+            Ok(_) => Ok(answer.with(COPY_WAY_HEADER, ways)),
+            Err(error) => Err(put_object::unpublished(error, &input.condition, &key)),
+        }
+    }
+}
