@@ -72,9 +72,9 @@ struct Call<'a> {
 ///
 /// Cancel: dropping the future abandons what is not yet durable and lets started commits end detached.
 pub async fn serve(machine: &Rc<Machine>, request: Request) -> Response {
-    let Request { head, id, mut body, .. } = request;
+    let Request { mut head, id, mut body, .. } = request;
     let mut trace = Trace::default();
-    let outcome = dispatch(machine, &head, &mut *body, &mut trace).await;
+    let outcome = dispatch(machine, &mut head, &mut *body, &mut trace).await;
     match outcome {
         Ok(Outcome::Answer(answer)) => respond(answer, None, trace),
         Ok(Outcome::Stream { answer, body }) => respond(answer, Some(body), trace),
@@ -106,7 +106,7 @@ fn late(rest: Local<'static, Done>, machine: &Rc<Machine>, id: String, trace: Tr
 
 async fn dispatch(
     machine: &Rc<Machine>,
-    head: &Head,
+    head: &mut Head,
     body: &mut dyn BodySource,
     trace: &mut Trace,
 ) -> Result<Outcome, S3Error> {
@@ -124,6 +124,7 @@ async fn dispatch(
     let keyring = RootKey(&settings.root);
     let auth = sign::authenticate(head, &settings.region, &keyring, machine.clock.now())?;
     trace.access_key = Some(auth.access_key.clone());
+    sign::unhoist(head)?;
     run(operation, Call { machine, head, auth: &auth, body }).await
 }
 

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
+use super::presigned::SIGNATURE;
 use super::{ALGORITHM, Scope, to_hex};
 use crate::percent;
 use crate::request::Headers;
@@ -73,7 +74,8 @@ pub(super) fn string_to_sign(date: Timestamp, scope: &Scope, canonical: &[u8]) -
     format!("{ALGORITHM}\n{}\n{scope}\n{}", date.amz_date(), to_hex(&Sha256::digest(canonical)))
 }
 
-/// Decoded, encoded again, sorted by name, then by value. A plus sign in a query means a space.
+/// Decoded, encoded again, sorted by name, then by value, without the signature of a presigned request. A
+/// plus sign in a query means a space.
 fn canonical_query(raw: &str) -> String {
     let word = |text: &str| percent::encode(&decoded(percent::decode_form(text), text));
     let mut pairs: Vec<(String, String)> = raw
@@ -83,6 +85,7 @@ fn canonical_query(raw: &str) -> String {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             (word(name), word(value))
         })
+        .filter(|(name, _)| name != SIGNATURE)
         .collect();
     pairs.sort_unstable();
     let lines: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -3,11 +3,13 @@
 //! Holds: nothing between requests; a caller that wants to keep derived keys overrides `Keyring::signing_key`.
 //! Invariants: signatures are compared in constant time; secrets and derived keys are never printed.
 //! Source: S3 API reference, "Authenticating Requests (AWS Signature Version 4)" and its pages on the
-//! Authorization header, on multiple chunks and on trailing headers.
+//! Authorization header, on query parameters, on multiple chunks and on trailing headers.
 
+mod authenticate;
 mod canonical;
 pub mod chunk;
 mod header;
+mod presigned;
 #[expect(clippy::module_inception, reason = "the client's half of signing is called what it does")]
 pub mod sign;
 #[cfg(test)]
@@ -22,8 +24,9 @@ use core::fmt;
 
 use ring::hmac;
 
+pub use self::authenticate::authenticate;
 pub use self::chunk::Chain;
-pub use self::header::authenticate;
+pub use self::presigned::unhoist;
 use crate::error::S3Error;
 
 /// An access key with its secret.

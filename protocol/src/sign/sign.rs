@@ -4,15 +4,17 @@
 //! Source: S3 "Signature Calculations for the Authorization Header".
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
 use super::canonical::{Canonical, string_to_sign};
+use super::presigned::SIGNATURE;
 use super::{
     ALGORITHM, CONTENT_SHA256, Chain, Credential, PayloadMode, SERVICE, Scope, SigningKey,
 };
+use crate::percent;
 use crate::request::Headers;
 use crate::time::Timestamp;
 
@@ -54,16 +56,12 @@ pub struct Signed {
 impl Signer<'_> {
     /// Signs `request`.
     pub fn sign(&self, request: &Unsigned<'_>) -> Signed {
-        let scope =
-            Scope { day: self.now.amz_day(), region: self.region.into(), service: SERVICE.into() };
+        let scope = self.scope();
         let (date, payload) = (self.now.amz_date(), request.payload.text());
         let mut headers = request.headers.clone();
         headers.insert("x-amz-date", date.as_bytes());
         headers.insert(CONTENT_SHA256, payload.as_bytes());
-        let mut names: Vec<&str> = headers.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        names.dedup();
-        let signed = names.join(";");
+        let signed = names(&headers);
 
         let canonical = Canonical {
             method: request.method,
@@ -89,6 +87,53 @@ impl Signer<'_> {
             chain: Chain::new(access_key, key, &scope, self.now, signature),
         }
     }
+
+    /// The query of a URL that asks for `request` within `life_s` seconds from now on. Whoever has it needs
+    /// to send no header but those of `request`, exactly as they stand there.
+    pub fn presign(&self, request: &Unsigned<'_>, life_s: u64) -> String {
+        let scope = self.scope();
+        let payload = request.payload.text();
+        let signed = names(request.headers);
+        let credential = format!("{}/{scope}", self.credential.access_key);
+        let mut query = String::from(request.query);
+        let mut add = |name: &str, value: &str| {
+            let and = if query.is_empty() { "" } else { "&" };
+            query.push_str(&format!("{and}{name}={}", percent::encode(value)));
+        };
+        add("X-Amz-Algorithm", ALGORITHM);
+        add("X-Amz-Credential", &credential);
+        add("X-Amz-Date", &self.now.amz_date());
+        add("X-Amz-Expires", &life_s.to_string());
+        add("X-Amz-SignedHeaders", &signed);
+        if request.payload != PayloadMode::Unsigned {
+            add("X-Amz-Content-Sha256", &payload);
+        }
+        let canonical = Canonical {
+            method: request.method,
+            path: request.path,
+            query: &query,
+            headers: request.headers,
+            signed: &signed,
+            payload: &payload,
+        }
+        .bytes();
+        let key = SigningKey::derive(&self.credential.secret_key, &scope);
+        let signature = key.sign(string_to_sign(self.now, &scope, &canonical).as_bytes());
+        query.push_str(&format!("&{SIGNATURE}={signature}"));
+        query
+    }
+
+    fn scope(&self) -> Scope {
+        Scope { day: self.now.amz_day(), region: self.region.into(), service: SERVICE.into() }
+    }
+}
+
+/// The names of these headers as SignedHeaders has them.
+fn names(headers: &Headers) -> String {
+    let mut names: Vec<&str> = headers.iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(";")
 }
 
 /// Builds an aws-chunked body piece by piece.
