@@ -20,16 +20,17 @@ use futures_util::FutureExt;
 use futures_util::future::{AbortHandle, abortable};
 use hyper::Version;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, EXPECT, HOST, HeaderValue};
+use hyper::header::{CONNECTION, EXPECT, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use protocol::error::S3Error;
-use protocol::request::{Head, Headers, Method};
+use protocol::request::Head;
 
-use super::adapter::{Accepted, Opened, Refusal, Socket, TURNED_AWAY};
+use super::adapter::{Accepted, Opened, Socket, TURNED_AWAY};
 use super::body::{RequestBody, ResponseBody};
 use super::exchange_record::{Asked, Exchange};
+use super::head::head_of;
 use super::tls::TlsKeys;
 use super::watch::{Phase, Watch, Watched, Watchman};
 use super::{late, respond};
@@ -194,17 +195,7 @@ impl Http {
             self.metrics.requests_refused.add(1);
             return Err(S3Error::slow_down());
         }
-        let mut head = head_of(parts, &self.config.domains)?;
-        head.secure = self.is_secure(parts, exchange.peer());
-        Ok(head)
-    }
-
-    /// Whether the client speaks TLS: with this node, or with a proxy that is trusted to say so.
-    fn is_secure(&self, parts: &Parts, peer: SocketAddr) -> bool {
-        let says_so =
-            || parts.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-        self.config.tls.is_some()
-            || (self.config.http.trusted_proxies.contains(&peer.ip()) && says_so())
+        head_of(parts, &self.config, exchange.peer())
     }
 
     /// What the access line says of this head. Whom the request is for is believed of a trusted proxy only.
@@ -292,33 +283,6 @@ async fn settle_body(parts: &Parts, exchange: &Rc<Exchange>, watch: &Rc<Watch>) 
     }
     watch.leave_body_unread();
     false
-}
-
-/// The head as a plain value.
-///
-/// RFC 9112 section 3.2: a request must have a `Host` from HTTP/1.1 on; where the request's target names a
-/// host itself, that one counts and `Host` does not.
-fn head_of(parts: &Parts, domains: &[String]) -> Result<Head, S3Error> {
-    let hosts = parts.headers.get_all(HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && parts.version > Version::HTTP_10) {
-        return Err(respond::refusal(Refusal::Head(400)));
-    }
-    let authority = match parts.uri.scheme_str() {
-        None => None,
-        Some("http" | "https") => parts.uri.authority(),
-        Some(_) => return Err(S3Error::invalid_uri(parts.uri.path())),
-    };
-    let mut headers = Headers::new();
-    for (name, value) in &parts.headers {
-        if name != HOST || authority.is_none() {
-            headers.insert(name.as_str(), value.as_bytes());
-        }
-    }
-    if let Some(authority) = authority {
-        headers.insert(HOST.as_str(), authority.as_str());
-    }
-    let method = Method::parse(parts.method.as_str());
-    Head::new(method, parts.uri.path(), parts.uri.query(), headers, domains)
 }
 
 /// The answer, or a 500 if making it panics: one broken request must not take the shard with it.

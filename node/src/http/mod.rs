@@ -10,6 +10,7 @@ mod body;
 pub mod connection;
 mod exchange_record;
 mod framing;
+mod head;
 mod late;
 pub mod listen;
 mod respond;

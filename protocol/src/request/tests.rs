@@ -61,6 +61,151 @@ fn paths_that_are_not() {
     assert_eq!(error.code, ErrorCode::KeyTooLongError);
 }
 
+/// Each trick means a bucket and a key, or is refused; never a file, another bucket or another key.
+#[test]
+fn tricks_with_paths_are_keys_like_others() {
+    for (path, expected) in [
+        // Dot segments are names: nothing is resolved, escaped or not.
+        ("/bucket/../../etc/passwd", object("bucket", "../../etc/passwd")),
+        ("/bucket/%2e%2e/%2E%2E/x", object("bucket", "../../x")),
+        ("/bucket/..%2F..%2Fx", object("bucket", "../../x")),
+        ("/bucket/.", object("bucket", ".")),
+        ("/bucket/..", object("bucket", "..")),
+        ("/bucket/a/./b/../c", object("bucket", "a/./b/../c")),
+        ("/bucket/..%5C..%5Cx", object("bucket", "..\\..\\x")),
+        // Slashes count, each one, at the beginning, in the middle and at the end.
+        ("/bucket//", object("bucket", "/")),
+        ("/bucket///a//b//", object("bucket", "//a//b//")),
+        ("/bucket/%2F", object("bucket", "/")),
+        ("/bucket%2f%2Fa", object("bucket", "/a")),
+        // Decoded once.
+        ("/bucket/%252e%252e%252fx", object("bucket", "%2e%2e%2fx")),
+        ("/bucket/%25", object("bucket", "%")),
+        ("/bucket/%2500", object("bucket", "%00")),
+        // A plus is a plus, a question mark and a hash in an escape are no ends.
+        ("/bucket/a+b%2Bc", object("bucket", "a+b+c")),
+        ("/bucket/a%3Fb%23c", object("bucket", "a?b#c")),
+        // All of UTF-8 is allowed, control characters too.
+        ("/bucket/a%00b", object("bucket", "a\0b")),
+        ("/bucket/%0D%0Ax-amz-acl:%20public-read", object("bucket", "\r\nx-amz-acl: public-read")),
+        ("/bucket/%EF%BF%BE", object("bucket", "\u{fffe}")),
+        ("/bucket/e%CC%81", object("bucket", "e\u{301}")),
+        ("/bucket/%C3%A9", object("bucket", "\u{e9}")),
+    ] {
+        assert_eq!(target(path).unwrap(), expected, "{path}");
+    }
+    for (path, code) in [
+        // Broken escapes, and what is not UTF-8: truncated, alone, too long, a surrogate, beyond Unicode.
+        ("/bucket/%", ErrorCode::InvalidUri),
+        ("/bucket/%2", ErrorCode::InvalidUri),
+        ("/bucket/%G0", ErrorCode::InvalidUri),
+        ("/bucket/%+1", ErrorCode::InvalidUri),
+        ("/bucket/%u0041", ErrorCode::InvalidUri),
+        ("/bucket/%FF", ErrorCode::InvalidUri),
+        ("/bucket/%C3", ErrorCode::InvalidUri),
+        ("/bucket/%80", ErrorCode::InvalidUri),
+        ("/bucket/%C0%AF", ErrorCode::InvalidUri),
+        ("/bucket/%C0%80", ErrorCode::InvalidUri),
+        ("/bucket/%ED%A0%80", ErrorCode::InvalidUri),
+        ("/bucket/%F4%90%80%80", ErrorCode::InvalidUri),
+        // What stands where a bucket should.
+        ("/../bucket/k", ErrorCode::InvalidBucketName),
+        ("/%2e%2e/bucket", ErrorCode::InvalidBucketName),
+        ("/./bucket", ErrorCode::InvalidBucketName),
+        ("//bucket/k", ErrorCode::InvalidBucketName),
+        ("/%2Fbucket/k", ErrorCode::InvalidBucketName),
+        ("/buck%00et/k", ErrorCode::InvalidBucketName),
+        ("/bucket%20/k", ErrorCode::InvalidBucketName),
+        ("/b%C3%BCcket/k", ErrorCode::InvalidBucketName),
+        ("/bucket%252Fk", ErrorCode::InvalidBucketName),
+        ("/bucket+/k", ErrorCode::InvalidBucketName),
+        ("/..bucket/k", ErrorCode::InvalidBucketName),
+        ("/127.0.0.1/k", ErrorCode::InvalidBucketName),
+    ] {
+        assert_eq!(target(path).unwrap_err().code, code, "{path}");
+    }
+}
+
+fn at_host(host: &str, path: &str) -> Result<Head, S3Error> {
+    let domains = ["example.test", "s3.example.test", "localhost"].map(|text| text.to_string());
+    let mut headers = Headers::new();
+    headers.insert("host", host);
+    Head::new(Method::Get, path, None, headers, &domains)
+}
+
+#[test]
+fn a_host_below_a_domain_names_the_bucket() {
+    for (host, path, expected) in [
+        ("bucket.s3.example.test", "/", Target::Bucket(bucket("bucket"))),
+        ("bucket.s3.example.test", "/k", object("bucket", "k")),
+        ("bucket.s3.example.test:9000", "/k/l/", object("bucket", "k/l/")),
+        ("BUCKET.S3.Example.TEST:80", "/K", object("bucket", "K")),
+        ("bucket.s3.example.test.", "/k", object("bucket", "k")),
+        ("my.dotted.bucket.s3.example.test", "/k", object("my.dotted.bucket", "k")),
+        // The longest domain wins; a shorter one serves what is below it alone.
+        ("bucket.example.test", "/k", object("bucket", "k")),
+        ("bucket.localhost:9000", "/k", object("bucket", "k")),
+        // The whole path is the key.
+        ("bucket.s3.example.test", "/other/k", object("bucket", "other/k")),
+        ("bucket.s3.example.test", "//k", object("bucket", "/k")),
+        ("bucket.s3.example.test", "/../k", object("bucket", "../k")),
+        ("bucket.s3.example.test", "/%2Fk%252F+", object("bucket", "/k%2F+")),
+    ] {
+        let head = at_host(host, path).unwrap();
+        assert_eq!(head.target, expected, "{host} {path}");
+        assert_eq!(head.style, AddressStyle::VirtualHost, "{host}");
+        assert_eq!(head.path, path);
+    }
+}
+
+#[test]
+fn every_other_host_means_the_path() {
+    for host in [
+        "s3.example.test",
+        "S3.EXAMPLE.TEST:9000",
+        "s3.example.test.",
+        "example.test",
+        "localhost",
+        "localhost:9000",
+        "127.0.0.1:9000",
+        "[::1]:9000",
+        "[::1]",
+        "bucket.elsewhere.test",
+        "bucket.s3.example.test.elsewhere",
+        "evils3.example.test.other",
+        "myexample.test",
+        "",
+    ] {
+        let head = at_host(host, "/bucket/k").unwrap();
+        assert_eq!(head.target, object("bucket", "k"), "{host}");
+        assert_eq!(head.style, AddressStyle::Path, "{host}");
+        assert_eq!(at_host(host, "/").unwrap().target, Target::Service, "{host}");
+    }
+    assert_eq!(target("/bucket/k").unwrap(), object("bucket", "k"), "no host at all");
+}
+
+#[test]
+fn a_host_that_names_no_bucket_is_refused() {
+    for (host, code) in [
+        (".s3.example.test", ErrorCode::InvalidBucketName),
+        ("ab.s3.example.test", ErrorCode::InvalidBucketName),
+        ("a_b.s3.example.test", ErrorCode::InvalidBucketName),
+        ("10.0.0.1.s3.example.test", ErrorCode::InvalidBucketName),
+        ("bucket..s3.example.test", ErrorCode::InvalidBucketName),
+        ("user@bucket.s3.example.test", ErrorCode::BadRequest),
+        ("bucket.s3.example.test/x", ErrorCode::BadRequest),
+        ("a.s3.example.test,b.s3.example.test", ErrorCode::BadRequest),
+        ("bucket .s3.example.test", ErrorCode::BadRequest),
+    ] {
+        assert_eq!(at_host(host, "/k").unwrap_err().code, code, "{host}");
+    }
+    let mut two = Headers::new();
+    two.insert("Host", "a.example.test");
+    two.insert("host", "a.example.test");
+    let error = Head::new(Method::Get, "/k", None, two, &[]).unwrap_err();
+    assert_eq!((error.code, error.status()), (ErrorCode::BadRequest, 400));
+}
+
 #[test]
 fn queries_are_decoded_once() {
     let query =
@@ -82,6 +227,8 @@ fn queries_that_do_not_decode() {
     for raw in ["%", "a=%zz", "a=%C3"] {
         assert_eq!(Query::parse(raw).unwrap_err().code, ErrorCode::InvalidUri, "{raw}");
     }
+    let error = Query::parse("X-Amz-Signature=5ec2e7&a=%zz").unwrap_err();
+    assert_eq!(error.detail("URI"), Some("%zz"), "the rest may be a signature");
 }
 
 #[test]
