@@ -24,12 +24,13 @@ use rocksdb::{
 };
 
 use crate::log_tail::{Logs, TornTail, logs};
-use crate::store::{Batch, Peek, Space, Store, StoreError, Visit};
+use crate::store::{Batch, Figure, Peek, Space, Store, StoreError, Visit};
 
 /// A [`Store`] in a folder of a file system.
 pub struct RocksStore {
     db: DB,
     cache: Cache,
+    cache_bytes: usize,
     buffers: WriteBufferManager,
     failed: OnceLock<String>,
     torn: Option<TornTail>,
@@ -91,7 +92,7 @@ impl RocksStore {
             let mut options = store_options(&buffers, cache_bytes);
             options.set_wal_recovery_mode(recovery);
             let db = DB::open_cf_descriptors(&options, path, spaces.into_iter().chain([unused]))?;
-            Ok(Self { db, cache, buffers, failed: OnceLock::new(), torn: None })
+            Ok(Self { db, cache, cache_bytes, buffers, failed: OnceLock::new(), torn: None })
         })
     }
 
@@ -104,13 +105,9 @@ impl RocksStore {
     /// What the store takes now. Asks memory only.
     #[must_use]
     pub fn footprint(&self) -> Footprint {
-        let sum = |property: &CStr| {
-            let of = |space| self.db.property_int_value_cf(self.family(space), property);
-            Space::ALL.into_iter().filter_map(|space| of(space).ok().flatten()).sum()
-        };
         Footprint {
-            tables: sum(c"rocksdb.total-sst-files-size"),
-            inline: sum(c"rocksdb.total-blob-file-size"),
+            tables: self.sum(c"rocksdb.total-sst-files-size"),
+            inline: self.sum(c"rocksdb.total-blob-file-size"),
             buffers: self.buffers.get_usage() as u64,
             cache: self.cache.get_usage() as u64,
         }
@@ -164,7 +161,7 @@ impl RocksStore {
                 spaces.into_iter().chain([unused]),
                 false,
             )?;
-            Ok(Self { db, cache, buffers, failed: OnceLock::new(), torn: None })
+            Ok(Self { db, cache, cache_bytes, buffers, failed: OnceLock::new(), torn: None })
         })
     }
 
@@ -182,6 +179,23 @@ impl RocksStore {
                 entries: file.num_entries,
             })
             .collect()
+    }
+
+    /// A property of RocksDB that is a number, over all spaces.
+    fn sum(&self, property: &CStr) -> u64 {
+        Space::ALL.into_iter().map(|space| self.property(space, property)).sum()
+    }
+
+    fn property(&self, space: Space, property: &CStr) -> u64 {
+        let value = self.db.property_int_value_cf(self.family(space), property);
+        value.ok().flatten().unwrap_or(0)
+    }
+
+    /// The length of all logs, as far as the folder can be looked at.
+    fn log_bytes(&self) -> u64 {
+        let entries = fs::read_dir(self.db.path()).into_iter().flatten().flatten();
+        let logs = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "log"));
+        logs.filter_map(|log| Some(log.metadata().ok()?.len())).sum()
     }
 
     fn family(&self, space: Space) -> &ColumnFamily {
@@ -269,7 +283,82 @@ impl Store for RocksStore {
             StoreError::Failed(why.clone())
         })
     }
+
+    fn figures(&self) -> Vec<Figure> {
+        let Footprint { tables, inline, buffers, cache } = self.footprint();
+        let whole = |(name, help, value)| Figure { name, help, space: None, value };
+        let mut figures: Vec<Figure> = [
+            ("cache_bytes", "Memory of the cache, write buffers included.", cache),
+            ("cache_capacity_bytes", "Memory that the cache may take.", self.cache_bytes as u64),
+            (
+                "cache_pinned_bytes",
+                "Memory of the cache that is in use.",
+                self.cache.get_pinned_usage() as u64,
+            ),
+            ("write_buffer_bytes", "Memory of write buffers.", buffers),
+            ("table_file_bytes", "Sorted tables on disk.", tables),
+            ("inline_file_bytes", "Files of inline bytes on disk.", inline),
+            (
+                "log_bytes",
+                "Write-ahead logs on disk, room that is set aside included.",
+                self.log_bytes(),
+            ),
+        ]
+        .map(whole)
+        .into();
+        figures
+            .extend(SUMMED.map(|(name, help, property)| whole((name, help, self.sum(property)))));
+        // Of the whole database, whichever space is asked.
+        let of_all = |(name, help, property): (_, _, &CStr)| {
+            whole((name, help, self.property(Space::System, property)))
+        };
+        figures.extend(OF_ALL.map(of_all));
+        figures.extend(Space::ALL.map(|space| Figure {
+            name: "keys_estimated",
+            help: "Entries of a space, as far as the store can tell without counting them.",
+            space: Some(space),
+            value: self.property(space, c"rocksdb.estimate-num-keys"),
+        }));
+        figures
+    }
 }
+
+/// Properties that each space has: name, meaning, RocksDB's name.
+const SUMMED: [(&str, &str, &CStr); 4] = [
+    (
+        "compaction_pending_bytes",
+        "Bytes that compactions have to rewrite, estimated.",
+        c"rocksdb.estimate-pending-compaction-bytes",
+    ),
+    (
+        "flushes_pending",
+        "Spaces whose write buffers wait to be flushed.",
+        c"rocksdb.mem-table-flush-pending",
+    ),
+    ("compactions_pending", "Spaces that wait for a compaction.", c"rocksdb.compaction-pending"),
+    (
+        "live_bytes",
+        "Bytes of entries that are not outdated, estimated.",
+        c"rocksdb.estimate-live-data-size",
+    ),
+];
+
+/// Properties of the whole database.
+const OF_ALL: [(&str, &str, &CStr); 5] = [
+    ("flushes_running", "Flushes under way.", c"rocksdb.num-running-flushes"),
+    ("compactions_running", "Compactions under way.", c"rocksdb.num-running-compactions"),
+    (
+        "writes_delayed_bytes_per_second",
+        "The rate to which writes are slowed down; 0 if they are not.",
+        c"rocksdb.actual-delayed-write-rate",
+    ),
+    (
+        "writes_stopped",
+        "1 while writes wait for a flush or a compaction.",
+        c"rocksdb.is-write-stopped",
+    ),
+    ("background_errors", "Flushes and compactions that failed.", c"rocksdb.background-errors"),
+];
 
 /// Opens a store whose log has no damage. RocksDB takes most torn records for damage; where that is all there is, the
 /// log is replayed up to there.

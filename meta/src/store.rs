@@ -126,6 +126,25 @@ pub trait Store: Send + Sync {
 
     /// Makes all changes of `batch`, in their order, as one. Committing nothing does nothing.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// What the store knows about itself, for those who look after it. May look at files, so it is no call for
+    /// threads that must not block. A store in memory has nothing to tell.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
+    }
+}
+
+/// Something that a store knows about itself.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Figure {
+    /// Its name in metrics, without the prefix that all have: lower case, the unit at its end.
+    pub name: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// The space that it is of, if it is not of the whole store. The figures of one name come together.
+    pub space: Option<Space>,
+    /// Its value now.
+    pub value: u64,
 }
 
 /// What memory alone can tell of a key.

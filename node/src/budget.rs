@@ -10,13 +10,18 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
+
+use crate::metrics::PoolMetrics;
 
 /// A bounded amount of buffer memory, shared by the streams of one kind on one shard. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Budget {
     state: Rc<RefCell<State>>,
     capacity: usize,
+    /// Where the node's figures have it, if anybody counts.
+    figures: Option<Arc<PoolMetrics>>,
 }
 
 #[derive(Debug)]
@@ -39,7 +44,21 @@ impl Budget {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let state = State { free: capacity, waiting: VecDeque::new(), next_ticket: 0 };
-        Self { state: Rc::new(RefCell::new(state)), capacity }
+        Self { state: Rc::new(RefCell::new(state)), capacity, figures: None }
+    }
+
+    /// Has what is held, and who waits, counted in `figures` from now on.
+    #[must_use]
+    pub fn counted(mut self, figures: &Arc<PoolMetrics>) -> Self {
+        figures.capacity.add(self.capacity as u64);
+        self.figures = Some(Arc::clone(figures));
+        self
+    }
+
+    fn count(&self, count: impl FnOnce(&PoolMetrics)) {
+        if let Some(figures) = &self.figures {
+            count(figures);
+        }
     }
 
     /// The bytes that may be held in all.
@@ -96,6 +115,9 @@ impl Budget {
     }
 
     fn permit(&self, len: usize) -> Permit {
+        self.count(|figures| {
+            figures.used.add(len as u64);
+        });
         Permit { budget: self.clone(), len }
     }
 
@@ -103,6 +125,7 @@ impl Budget {
         let mut state = self.state.borrow_mut();
         state.free += len;
         assert!(state.free <= self.capacity, "more bytes were given back than taken");
+        self.count(|figures| figures.used.sub(len as u64));
         state.wake_first();
     }
 }
@@ -160,6 +183,10 @@ impl Place {
             state.waiting.push_back(Waiter { ticket, len, waker: None });
             ticket
         };
+        budget.count(|figures| {
+            figures.waiting.add(1);
+            figures.waits.add(1);
+        });
         Self { budget, ticket }
     }
 
@@ -178,6 +205,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.budget.count(|figures| figures.waiting.sub(1));
         let mut state = self.budget.state.borrow_mut();
         state.waiting.retain(|waiter| waiter.ticket != self.ticket);
         state.wake_first();
@@ -228,6 +256,25 @@ mod tests {
         assert_eq!((budget.free(), budget.waiting()), (2, 0), "nothing was taken");
         drop(held);
         assert_eq!(budget.free(), 4);
+    }
+
+    #[test]
+    fn what_is_held_and_who_waits_is_counted() {
+        let figures = Arc::default();
+        let budget = Budget::new(4).counted(&figures);
+        let read = |figures: &PoolMetrics| {
+            let PoolMetrics { capacity, used, waiting, waits } = figures;
+            [capacity, used, waiting, waits].map(crate::metrics::Counter::get)
+        };
+        let held = budget.try_take(3).expect("free");
+        {
+            let mut next = pin!(budget.admit(2));
+            assert!(poll(next.as_mut()).is_pending());
+            assert_eq!(read(&figures), [4, 3, 1, 1]);
+        }
+        assert_eq!(read(&figures), [4, 3, 0, 1], "it has given up");
+        drop(held);
+        assert_eq!(read(&figures), [4, 0, 0, 1]);
     }
 
     #[test]

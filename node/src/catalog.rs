@@ -17,7 +17,7 @@ use crate::bell::Bell;
 use crate::epoch::EpochBoard;
 use crate::limits;
 use crate::log;
-use crate::metrics::{Metrics, micros_since};
+use crate::metrics::{Metrics, QueueLength, micros_since};
 use crate::seam::Local;
 use crate::stage::{Turn, next_letter, wait_for};
 
@@ -127,6 +127,24 @@ impl ThreadMailbox {
 }
 
 impl ThreadMailbox {
+    /// The queues, for the node's figures. Whoever looks at them does not keep them open.
+    pub fn queues(&self) -> impl Iterator<Item = QueueLength> + use<> {
+        let (commands, questions) = (self.commands.downgrade(), self.questions.downgrade());
+        [
+            QueueLength {
+                queue: "commit",
+                len: Box::new(move || Some(commands.upgrade()?.len())),
+                capacity: limits::COMMIT_QUEUE_MAX,
+            },
+            QueueLength {
+                queue: "read",
+                len: Box::new(move || Some(questions.upgrade()?.len())),
+                capacity: limits::READ_QUEUE_MAX,
+            },
+        ]
+        .into_iter()
+    }
+
     /// Ends the stages once everything that was sent before is answered. Who still holds a mailbox (a task that
     /// its executor left behind) does not keep them alive.
     pub fn close(&self, reader_threads: usize) {

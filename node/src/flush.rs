@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::disk::{DiskError, Syncer, Unsynced};
 use crate::limits;
-use crate::metrics::{Metrics, micros_since};
+use crate::metrics::{Metrics, QueueLength, micros_since};
 use crate::seam::Local;
 use crate::stage::{Turn, next_letter, wait_for};
 
@@ -52,6 +52,16 @@ impl FlushQueue {
 }
 
 impl FlushQueue {
+    /// The queue, for the node's figures. Whoever looks at it does not keep it open.
+    pub fn length(&self) -> QueueLength {
+        let queue = self.queue.downgrade();
+        QueueLength {
+            queue: "flush",
+            len: Box::new(move || Some(queue.upgrade()?.len())),
+            capacity: limits::FLUSH_QUEUE_MAX,
+        }
+    }
+
     /// Ends the stage once everything that was sent before is durable.
     pub fn close(&self) {
         // A stage that has ended already hears nothing.

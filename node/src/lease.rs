@@ -12,6 +12,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -23,6 +24,7 @@ use crate::catalog::{Catalog, CatalogError};
 use crate::disk::{Disk, DiskError};
 use crate::limits;
 use crate::log;
+use crate::metrics::Metrics;
 use crate::seam::{Clock, Local, Spawn};
 
 /// How long to wait before what failed is tried again.
@@ -47,6 +49,8 @@ pub struct LeaseParts {
     pub clock: Rc<dyn Clock>,
     /// Tasks of the shard.
     pub spawn: Rc<dyn Spawn>,
+    /// For the number of abandoned files.
+    pub metrics: Arc<Metrics>,
     /// The shard's number.
     pub shard: u32,
     /// How many ids of each folder are given out: all [`FOLDER_SLOTS`] in production, a few where leases are to
@@ -119,8 +123,12 @@ impl Leases {
     /// No record will ever name these ids: their files, if there are any or ever will be, are unlinked at once,
     /// and again until they are durably gone. Then the ids are settled.
     pub fn abandon(&self, ids: impl IntoIterator<Item = BlobId>) {
-        self.room.abandoned.borrow_mut().extend(ids);
-        let nothing = self.room.abandoned.borrow().is_empty();
+        let mut abandoned = self.room.abandoned.borrow_mut();
+        let before = abandoned.len();
+        abandoned.extend(ids);
+        self.room.parts.metrics.files_abandoned.add((abandoned.len() - before) as u64);
+        let nothing = abandoned.is_empty();
+        drop(abandoned);
         if !nothing && !self.room.unlinking.replace(true) {
             self.room.spawn(self.room.clone().unlink_abandoned());
         }
@@ -225,13 +233,17 @@ impl Room {
     /// Unlinks these files and settles their ids; gives those back that could not be unlinked.
     async fn unlink(self: &Rc<Self>, batch: Vec<BlobId>) -> Vec<BlobId> {
         if self.parts.disk.unlink(batch.clone()).await.is_ok() {
+            self.parts.metrics.files_abandoned.sub(batch.len() as u64);
             batch.into_iter().for_each(|id| self.settle(id));
             return Vec::new();
         }
         let mut failed = Vec::new();
         for id in batch {
             match self.parts.disk.unlink(vec![id]).await {
-                Ok(()) => self.settle(id),
+                Ok(()) => {
+                    self.parts.metrics.files_abandoned.sub(1);
+                    self.settle(id);
+                }
                 Err(error) => {
                     let blob = id.to_string();
                     log::warn("unlink_failed", &[("blob", &blob), ("cause", &error)]);

@@ -25,7 +25,7 @@ use crate::epoch::{EpochBoard, Epochs};
 use crate::flush::{Flush, FlushError};
 use crate::lease::{LeaseParts, Leases};
 use crate::limits;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Pool};
 use crate::new_files::NewFiles;
 use crate::seam::{Clock, Local, Random, Spawn};
 
@@ -109,13 +109,16 @@ impl Machine {
         let share = share.max(limits::SHARD_BUFFERS_MIN);
         let shard = u32::try_from(parts.shard).expect("fewer shards than a u32 can count");
         let source = Rc::new(StoredTables { catalog: catalog.clone() });
-        let tables = Rc::new(TableCache::new(source, limits::TABLE_PAGES_CACHED));
-        let path = |budget: usize| {
+        let figures = parts.metrics.shard(parts.shard);
+        let tables = TableCache::new(source, limits::TABLE_PAGES_CACHED);
+        let tables = Rc::new(tables.counted(&figures.table_cache));
+        let budget = |len: usize, pool: Pool| Budget::new(len).counted(figures.pool(pool));
+        let path = |budget: Budget| {
             Rc::new(ReadPath {
                 disk: disk.clone(),
                 tables: tables.clone(),
                 clock: clock.clone(),
-                budget: Budget::new(budget),
+                budget,
             })
         };
         let leases = Leases::new(LeaseParts {
@@ -125,15 +128,16 @@ impl Machine {
             spawn: spawn.clone(),
             shard,
             slots: parts.folder_slots,
+            metrics: parts.metrics.clone(),
         });
         Rc::new(Self {
             leases: Rc::new(leases),
             admission: parts.admission,
-            put_pool: BufferPool::new(Budget::new(share / 8 * 3)),
-            documents: Budget::new(share / 8),
-            copy_pool: BufferPool::new(Budget::new(share / 8)),
-            get_path: path(share / 4),
-            copy_path: path(share / 8),
+            put_pool: BufferPool::new(budget(share / 8 * 3, Pool::Put)),
+            documents: budget(share / 8, Pool::Document),
+            copy_pool: BufferPool::new(budget(share / 8, Pool::CopyWrite)),
+            get_path: path(budget(share / 4, Pool::Get)),
+            copy_path: path(budget(share / 8, Pool::CopyRead)),
             copy_rules: Rules { config: settings.copy.clone(), disk: disk.ways() },
             epochs: Epochs::new(parts.board, parts.shard),
             flush: parts.flush,

@@ -34,7 +34,7 @@ use crate::housekeeping::Housekeeping;
 use crate::limits;
 use crate::log;
 use crate::machine::{Machine, MachineParts};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, watch_store};
 use crate::operation;
 use crate::recover;
 use crate::rewrite::Rewriter;
@@ -55,25 +55,29 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
         format::write(data.path())?;
     }
     let last = query::last_sequence(&*store).map_err(|error| format!("meta: {error}"))?;
+    watch_store(metrics, Arc::downgrade(&store));
 
     let board = EpochBoard::new(shards, last);
     let (ring, ear) = bell::bell();
     let (mailbox, commit, read) = ThreadMailbox::new(store, board.clone(), metrics.clone(), ring);
     let syncer = FileSyncer::start(data.path()).map_err(|error| error.to_string())?;
     let (flush, flush_stage) = FlushQueue::new(Arc::new(syncer), metrics.clone());
+    let copiers = Copiers::start().map_err(|error| error.to_string())?;
+    metrics.watch_queues(mailbox.queues().chain([flush.length(), copiers.length()]));
     let (fail, failed) = flume::bounded(1);
+    let told = (&fail, metrics);
     let mut threads = vec![
-        stage("tenon-commit", &fail, move || {
+        stage("tenon-commit", told, move || {
             commit.run().map_err(|error| format!("the metadata store has failed: {error}"))
         })?,
-        stage("tenon-flush", &fail, move || {
+        stage("tenon-flush", told, move || {
             flush_stage.run();
             Ok(())
         })?,
     ];
     for _ in 0..limits::READER_THREADS {
         let read = read.clone();
-        threads.push(stage("tenon-read", &fail, move || {
+        threads.push(stage("tenon-read", told, move || {
             read.run();
             Ok(())
         })?);
@@ -86,7 +90,7 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
     let admission = Admission::new(config.disk_reserve, metrics.clone());
     let keeper = keep_room(config, &data, &admission, metrics)?;
     let (stop_keeping, stopped) = flume::bounded(0);
-    threads.push(stage("tenon-room", &fail, move || {
+    threads.push(stage("tenon-room", told, move || {
         keeper.run(&stopped);
         Ok(())
     })?);
@@ -95,7 +99,7 @@ pub fn open(config: &Arc<Config>, metrics: &Arc<Metrics>, shards: usize) -> Resu
         admission,
         config: config.clone(),
         data: Arc::new(data),
-        copiers: Copiers::start().map_err(|error| error.to_string())?,
+        copiers,
         mailbox,
         flush,
         board,
@@ -188,11 +192,12 @@ fn open_store(path: &Path, memory: u64, known: bool) -> Result<Arc<dyn Store>, S
 /// lacks a stage would take requests and never finish them.
 fn stage(
     name: &'static str,
-    fail: &flume::Sender<String>,
+    (fail, metrics): (&flume::Sender<String>, &Arc<Metrics>),
     run: impl FnOnce() -> Result<(), String> + Send + 'static,
 ) -> Result<JoinHandle<()>, String> {
-    let fail = fail.clone();
+    let (fail, metrics) = (fail.clone(), metrics.clone());
     let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        metrics.thread_runs(name.trim_start_matches("tenon-").to_owned());
         let ended = catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_panic| Err(format!("the stage {name} panicked")));
         if let Err(problem) = ended {

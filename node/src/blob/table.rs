@@ -7,10 +7,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use meta::id::TableId;
 use meta::table::TablePage;
 
+use crate::metrics::CacheMetrics;
 use crate::seam::Local;
 
 /// Where pages come from that are not at hand.
@@ -48,6 +50,7 @@ impl std::error::Error for TableLoadError {}
 pub struct TableCache {
     source: Rc<dyn TableSource>,
     pages: RefCell<Pages>,
+    figures: Arc<CacheMetrics>,
 }
 
 type PageId = (TableId, u32);
@@ -76,7 +79,14 @@ impl TableCache {
         assert!(pages_max > 0, "a cache has room for a page");
         let pages =
             Pages { ring: Vec::new(), places: HashMap::new(), hand: 0, capacity: pages_max };
-        Self { source, pages: RefCell::new(pages) }
+        Self { source, pages: RefCell::new(pages), figures: Arc::default() }
+    }
+
+    /// Has what is found at hand, and what is not, counted in `figures`.
+    #[must_use]
+    pub fn counted(mut self, figures: &Arc<CacheMetrics>) -> Self {
+        self.figures = Arc::clone(figures);
+        self
     }
 
     /// Page `page` of `table`.
@@ -86,10 +96,14 @@ impl TableCache {
     pub async fn page(&self, table: TableId, page: u32) -> Result<Rc<TablePage>, TableLoadError> {
         let id = (table, page);
         if let Some(page) = self.pages.borrow_mut().get(id) {
+            self.figures.hits.add(1);
             return Ok(page);
         }
+        self.figures.misses.add(1);
         let page = Rc::new(self.source.load(table, page).await?);
-        self.pages.borrow_mut().put(id, &page);
+        let mut pages = self.pages.borrow_mut();
+        pages.put(id, &page);
+        self.figures.entries.set(pages.ring.len() as u64);
         Ok(page)
     }
 }
@@ -151,7 +165,9 @@ mod tests {
     #[test]
     fn keeps_what_is_used_and_forgets_what_is_not() {
         let source = Rc::new(Counting::default());
-        let cache = TableCache::new(Rc::clone(&source) as Rc<dyn TableSource>, 2);
+        let figures = Arc::<CacheMetrics>::default();
+        let asked = Rc::clone(&source) as Rc<dyn TableSource>;
+        let cache = TableCache::new(asked, 2).counted(&figures);
         let page = |table, page| block_on(cache.page(TableId::new(table), page));
         let (hot, other) = (page(1, 0).expect("made"), page(1, 1).expect("made"));
         assert_ne!(hot, other);
@@ -162,16 +178,20 @@ mod tests {
         assert_eq!(source.0.get(), 10, "the hot page was loaded once");
         assert_eq!(cache.pages.borrow().ring.len(), 2);
         assert_eq!(cache.pages.borrow().places.len(), 2);
+        let CacheMetrics { hits, misses, entries } = &*figures;
+        assert_eq!((hits.get(), misses.get(), entries.get()), (8, 10, 2));
     }
 
     #[test]
     fn an_error_is_not_kept() {
         let source = Rc::new(Counting::default());
-        let cache = TableCache::new(Rc::clone(&source) as Rc<dyn TableSource>, 2);
+        let figures = Arc::<CacheMetrics>::default();
+        let asked = Rc::clone(&source) as Rc<dyn TableSource>;
+        let cache = TableCache::new(asked, 2).counted(&figures);
         for _ in 0..2 {
             let page = block_on(cache.page(TableId::new(1), 9));
             assert_eq!(page, Err(TableLoadError::Missing));
         }
-        assert_eq!(source.0.get(), 2);
+        assert_eq!((source.0.get(), figures.misses.get(), figures.entries.get()), (2, 2, 0));
     }
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::DiskError;
+use crate::metrics::QueueLength;
 
 /// How many steps run side by side: enough to keep a device busy while one waits for its bytes to be written out.
 const THREADS: usize = 4;
@@ -31,6 +32,13 @@ pub struct Copiers {
 }
 
 impl Copiers {
+    /// The copies that were let in, for the node's figures.
+    pub fn length(self: &Arc<Self>) -> QueueLength {
+        let copiers = Arc::downgrade(self);
+        let len = move || Some(copiers.upgrade()?.admitted.load(Ordering::Relaxed));
+        QueueLength { queue: "copy", len: Box::new(len), capacity: COPIES_MAX }
+    }
+
     /// Starts the threads.
     ///
     /// # Errors

@@ -16,7 +16,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 use super::adapter::{self, Accepted};
 use super::connection::Http;
 use crate::log;
-use crate::shard::hand_over::{Arrival, Loads};
+use crate::metrics::QueueLength;
+use crate::shard::hand_over::{ARRIVALS_MAX, Arrival, Loads};
 
 /// Binds and listens. Fails if anybody else listens on the address.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -52,6 +53,16 @@ pub struct Doors {
     pub loads: Arc<Loads>,
     /// Each shard's channel.
     pub shards: Vec<flume::Sender<Arrival<Accepted>>>,
+}
+
+impl Doors {
+    /// The sockets on their way to a shard, for the node's figures.
+    pub fn length(&self) -> QueueLength {
+        let capacity = self.shards.len() * ARRIVALS_MAX;
+        let shards: Vec<_> = self.shards.iter().map(flume::Sender::downgrade).collect();
+        let len = move || Some(shards.iter().filter_map(|one| Some(one.upgrade()?.len())).sum());
+        QueueLength { queue: "arrivals", len: Box::new(len), capacity }
+    }
 }
 
 /// Accepts until the future is dropped.

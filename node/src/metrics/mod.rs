@@ -18,6 +18,7 @@ mod copy;
 mod figure;
 mod process;
 mod request;
+mod store;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -25,6 +26,7 @@ mod text;
 pub use self::copy::{CopiedBytes, MovedBytes};
 pub use self::figure::{Bounds, CacheMetrics, Counter, Histogram, PoolMetrics, Seen};
 pub use self::request::{Finished, Pool, ShardMetrics};
+pub use self::store::watch_store;
 pub use self::text::{Family, Labels, Text};
 
 use self::copy::CopyMetrics;
@@ -81,8 +83,6 @@ figures! {
     garbage_damaged: counter "tenon_garbage_damaged_total";
     /// Files that nobody came to name and that are still to be unlinked.
     files_abandoned: gauge "tenon_files_abandoned";
-    /// Folders of blob ids that are leased and not closed yet, since the start.
-    leases_open: gauge "tenon_leases_open";
     /// Files in the lost folder, as last looked through.
     lost_files: gauge "tenon_lost_files";
     /// Bytes that the files in the lost folder take.
@@ -116,6 +116,7 @@ struct Labelled {
     rounds: Rounds,
     rooms: [RoomMetrics; FileSystem::ALL.len()],
     threads: Mutex<Vec<Thread>>,
+    queues: Mutex<Vec<QueueLength>>,
     sources: Mutex<Vec<Source>>,
 }
 
@@ -133,6 +134,7 @@ impl Labelled {
             },
             rooms: Default::default(),
             threads: Mutex::default(),
+            queues: Mutex::default(),
             sources: Mutex::default(),
         }
     }
@@ -281,12 +283,33 @@ impl Metrics {
         self.labelled.copies.render(&mut text);
         self.render_plain(&mut text);
         self.render_labelled(&mut text);
+        self.render_queues(&mut text);
         let threads = locked(&self.labelled.threads).clone();
         process::render(&threads, &mut text);
         for source in &*locked(&self.labelled.sources) {
             source(&mut text);
         }
         text.finish()
+    }
+
+    /// Has the lengths of these queues told.
+    pub fn watch_queues(&self, queues: impl IntoIterator<Item = QueueLength>) {
+        locked(&self.labelled.queues).extend(queues);
+    }
+
+    fn render_queues(&self, text: &mut Text) {
+        let queues = locked(&self.labelled.queues);
+        let mut family = text.gauge("tenon_queue_length", "Things that wait in a queue.");
+        for queue in &*queues {
+            if let Some(len) = (queue.len)() {
+                family.sample(&[("queue", queue.queue)], len);
+            }
+        }
+        let help = "Things that may wait in a queue; what comes then is refused.";
+        let mut family = text.gauge("tenon_queue_capacity", help);
+        for queue in &*queues {
+            family.sample(&[("queue", queue.queue)], queue.capacity);
+        }
     }
 
     fn render_labelled(&self, text: &mut Text) {
@@ -353,22 +376,4 @@ pub struct QueueLength {
     pub len: Box<dyn Fn() -> Option<usize> + Send + Sync>,
     /// How many may wait.
     pub capacity: usize,
-}
-
-/// Has the lengths of these queues told.
-pub fn watch_queues(metrics: &Metrics, queues: Vec<QueueLength>) {
-    metrics.watch(move |text| {
-        let help = "Things that wait in a queue.";
-        let mut family = text.gauge("tenon_queue_length", help);
-        for queue in &queues {
-            if let Some(len) = (queue.len)() {
-                family.sample(&[("queue", queue.queue)], len);
-            }
-        }
-        let help = "Things that may wait in a queue.";
-        let mut family = text.gauge("tenon_queue_capacity", help);
-        for queue in &queues {
-            family.sample(&[("queue", queue.queue)], queue.capacity);
-        }
-    });
 }

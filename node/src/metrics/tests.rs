@@ -98,7 +98,7 @@ fn sources_are_asked_each_time_and_threads_are_told_by_name() {
     let len: fn() -> Option<usize> = || Some(3);
     let ended: fn() -> Option<usize> = || None;
     let queue = |queue, len| QueueLength { queue, len: Box::new(len), capacity: 9 };
-    watch_queues(&metrics, vec![queue("commit", len), queue("flush", ended)]);
+    metrics.watch_queues([queue("commit", len), queue("flush", ended)]);
     metrics.thread_runs("shard-0".into());
     let text = metrics.render();
     has(

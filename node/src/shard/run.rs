@@ -111,6 +111,7 @@ impl Shards {
         let (senders, receivers): (Vec<_>, Vec<_>) =
             (0..plan.shards).map(|_| flume::bounded(ARRIVALS_MAX)).unzip();
         let doors = Doors { loads, shards: senders };
+        plan.metrics.watch_queues([doors.length()]);
         let mut shards =
             Self { threads: Vec::new(), orders: Vec::new(), events, running: plan.shards };
         for (index, arrivals) in receivers.into_iter().enumerate() {
