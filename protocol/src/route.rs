@@ -24,6 +24,7 @@ pub enum Operation {
     DeleteBucket,
     ListObjects,
     ListObjectsV2,
+    ListMultipartUploads,
     PutObject,
     CopyObject,
     GetObject,
@@ -42,7 +43,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation that is built.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ListBuckets,
         Self::CreateBucket,
         Self::HeadBucket,
@@ -50,6 +51,7 @@ impl Operation {
         Self::DeleteBucket,
         Self::ListObjects,
         Self::ListObjectsV2,
+        Self::ListMultipartUploads,
         Self::PutObject,
         Self::CopyObject,
         Self::GetObject,
@@ -77,6 +79,7 @@ impl Operation {
             Self::DeleteBucket => "DeleteBucket",
             Self::ListObjects => "ListObjects",
             Self::ListObjectsV2 => "ListObjectsV2",
+            Self::ListMultipartUploads => "ListMultipartUploads",
             Self::PutObject => "PutObject",
             Self::CopyObject => "CopyObject",
             Self::GetObject => "GetObject",
@@ -271,6 +274,7 @@ const fn later(sub_resource: &'static str, method: &'static str, operation: &'st
 /// `/{Bucket}?sub-resource`.
 const BUCKET: &[Row] = &[
     built("location", "GET", Operation::GetBucketLocation),
+    built("uploads", "GET", Operation::ListMultipartUploads),
     later("abac", "GET", "GetBucketAbac"),
     later("abac", "PUT", "PutBucketAbac"),
     later("accelerate", "GET", "GetBucketAccelerateConfiguration"),
@@ -332,7 +336,6 @@ const BUCKET: &[Row] = &[
     later("tagging", "GET", "GetBucketTagging"),
     later("tagging", "PUT", "PutBucketTagging"),
     later("tagging", "DELETE", "DeleteBucketTagging"),
-    later("uploads", "GET", "ListMultipartUploads"),
     later("versioning", "GET", "GetBucketVersioning"),
     later("versioning", "PUT", "PutBucketVersioning"),
     later("versions", "GET", "ListObjectVersions"),
@@ -397,6 +400,7 @@ mod tests {
             ("GET", "/bucket", "ListObjects"),
             ("GET", "/bucket?prefix=a&list-type=", "ListObjects"),
             ("GET", "/bucket?list-type=2&prefix=a", "ListObjectsV2"),
+            ("GET", "/bucket?uploads", "ListMultipartUploads"),
             ("PUT", "/bucket/key", "PutObject"),
             ("PUT", "/bucket/key?x-id=PutObject", "PutObject"),
             ("GET", "/bucket/key", "GetObject"),
@@ -427,7 +431,6 @@ mod tests {
     fn what_is_not_built_says_its_name() {
         for (method, target, headers, name) in [
             ("GET", "/bucket?versioning", &[][..], "GetBucketVersioning"),
-            ("GET", "/bucket?uploads", &[], "ListMultipartUploads"),
             ("POST", "/bucket?delete", &[], "DeleteObjects"),
             ("POST", "/bucket", &[], "PostObject"),
             ("PUT", "/bucket/key?acl", &[], "PutObjectAcl"),

@@ -61,8 +61,8 @@ pub fn buckets(
     after: Option<&BucketName>,
     max: usize,
 ) -> Result<Vec<(BucketName, BucketRecord)>, StoreError> {
-    let first = key::bucket_names(prefix);
-    let from = after.map_or(first.clone(), |name| first.max(just_after(key::bucket(name))));
+    let behind = after.map_or_else(Vec::new, |name| just_after(key::bucket(name)));
+    let from = behind.max(key::bucket_names(prefix));
     collect(store, Space::Buckets, &from, max, |key, value| {
         let Some(name) = key::bucket_name_of(key) else { return Ok(None) };
         if !name.starts_with(prefix) {

@@ -14,6 +14,7 @@ mod get_object;
 mod ingest;
 mod list_objects;
 mod list_parts;
+mod list_uploads;
 mod put_object;
 mod source;
 mod subject;
@@ -137,6 +138,7 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::DeleteBucket => bucket::delete(call).await,
         Operation::ListObjects => list_objects::list(call).await,
         Operation::ListObjectsV2 => list_objects::list_v2(call).await,
+        Operation::ListMultipartUploads => list_uploads::list(call).await,
         Operation::PutObject => put_object::put(call).await,
         Operation::CopyObject => copy_object::copy(call).await,
         Operation::GetObject => get_object::get(call).await,

@@ -10,7 +10,8 @@ use super::testing::head;
 use super::{
     abort_upload, complete_upload, copy_object, create_bucket, create_upload, delete_bucket,
     delete_object, get_bucket_location, get_object, head_bucket, head_object, list_buckets,
-    list_objects, list_parts, object_tagging, put_object, upload_part, upload_part_copy,
+    list_objects, list_parts, list_uploads, object_tagging, put_object, upload_part,
+    upload_part_copy,
 };
 use crate::error::S3Error;
 use crate::request::Head;
@@ -54,6 +55,7 @@ const SENT: &[Sent] = &[
         &[],
         Operation::ListObjectsV2,
     ),
+    ("GET", "/bucket?uploads&encoding-type=url", &[], Operation::ListMultipartUploads),
     ("PUT", "/bucket/dir/key", &[EXPECT, CRC32, SDK], Operation::PutObject),
     ("PUT", "/bucket/dir/key", &TRAILER, Operation::PutObject),
     ("HEAD", "/bucket/dir/key", &[], Operation::HeadObject),
@@ -113,6 +115,7 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
         O::ListObjects => list_objects::v1::ListObjectsInput::parse(head).map(drop),
         O::ListObjectsV2 => list_objects::v2::ListObjectsV2Input::parse(head).map(drop),
+        O::ListMultipartUploads => list_uploads::ListUploadsInput::parse(head).map(drop),
         O::PutObject => put_object::PutObjectInput::parse(head).map(drop),
         O::GetObject => get_object::GetObjectInput::parse(head).map(drop),
         O::HeadObject => head_object::HeadObjectInput::parse(head).map(drop),

@@ -1,5 +1,5 @@
-//! Room: what the paged answers share: prefix and delimiter, page sizes, the `url` encoding, and the
-//! tokens that say where a page ended.
+//! Room: what the paged answers share: prefix and delimiter, page sizes, the `url` encoding, and
+//! the tokens that say where a page ended.
 //!
 //! Invariants: a token is opaque and safe in a URL, and one that was not made here is refused.
 //! Source: S3 API Reference, ListObjects, ListObjectsV2, ListMultipartUploads, ListParts,

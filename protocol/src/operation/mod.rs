@@ -22,6 +22,7 @@ pub mod head_object;
 pub mod list_buckets;
 pub mod list_objects;
 pub mod list_parts;
+pub mod list_uploads;
 pub mod listing;
 pub mod object_tagging;
 pub mod put_object;

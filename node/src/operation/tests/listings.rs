@@ -79,3 +79,64 @@ fn buckets_are_paged() {
     let full = node.send("GET", "/?max-buckets=5", &[], b"");
     assert_eq!((all(&full, "Name").len(), full.element("ContinuationToken")), (5, None));
 }
+
+/// The keys of all open uploads, from pages of two, with what `between` does after each.
+fn uploads(node: &TestNode, query: &str, mut between: impl FnMut(&Answered)) -> Vec<String> {
+    let (mut found, mut markers) = (Vec::new(), String::new());
+    loop {
+        let target = format!("/bkt?uploads&max-uploads=2{query}{markers}");
+        let page = node.send("GET", &target, &[], b"");
+        found.extend(names(&page));
+        between(&page);
+        if page.element("IsTruncated").as_deref() == Some("false") {
+            return found;
+        }
+        let next = |name| page.element(name).expect("a marker").replace('/', "%2F");
+        let (key, id) = (next("NextKeyMarker"), next("NextUploadIdMarker"));
+        markers = format!("&key-marker={key}&upload-id-marker={id}");
+    }
+}
+
+#[test]
+fn uploads_are_listed_by_key_then_by_age() {
+    let node = node_with_bucket();
+    let open = |key: &str| {
+        node.time.millis.set(node.time.millis.get() + 1000);
+        node.create_upload(&format!("/bkt/{key}"), &[])
+    };
+    let younger = ["k", "dir/1", "k", "a", "dir/2", "k"].map(open);
+    assert_eq!(uploads(&node, "", |_| ()), ["a", "dir/1", "dir/2", "k", "k", "k"]);
+    assert_eq!(uploads(&node, "&delimiter=%2F", |_| ()), ["a", "dir/*", "k", "k", "k"]);
+    assert_eq!(uploads(&node, "&prefix=dir%2F&delimiter=%2F", |_| ()), ["dir/1", "dir/2"]);
+    let list = |query: &str| node.send("GET", &format!("/bkt?uploads{query}"), &[], b"");
+    assert_eq!(all(&list("&prefix=k"), "UploadId"), [&*younger[0], &*younger[2], &*younger[5]]);
+    assert_eq!(names(&list("&key-marker=dir%2F2")), ["k", "k", "k"]);
+    assert_eq!(names(&list("&key-marker=dir%2F1&delimiter=%2F")), ["k", "k", "k"]);
+    assert!(names(&list("&max-uploads=0")).is_empty());
+    let other = list(&format!("&key-marker=a&upload-id-marker={}", younger[0]));
+    assert_eq!((other.status, other.element("Code").as_deref()), (400, Some("InvalidArgument")));
+    assert_eq!(node.send("GET", "/bkt/k?uploads", &[], b"").status, 400);
+    assert_eq!(node.send("GET", "/none?uploads", &[], b"").status, 404);
+    // Checksums are shown where the upload has an algorithm.
+    assert_eq!(list("").element("ChecksumAlgorithm"), None);
+    node.create_upload("/bkt/summed", &[("x-amz-checksum-algorithm", "CRC32C")]);
+    assert_eq!(list("&prefix=summed").element("ChecksumAlgorithm").as_deref(), Some("CRC32C"));
+    assert_eq!(list("&prefix=summed").element("ChecksumType").as_deref(), Some("COMPOSITE"));
+}
+
+/// Whoever aborts what a page shows, as clean-ups do, still comes to the last page.
+#[test]
+fn a_listing_goes_on_behind_an_upload_that_is_over() {
+    let node = node_with_bucket();
+    for key in ["a", "b", "b", "b", "c"] {
+        node.create_upload(&format!("/bkt/{key}"), &[]);
+    }
+    let found = uploads(&node, "", |page| {
+        for (key, id) in all(page, "Key").iter().zip(all(page, "UploadId")) {
+            let target = format!("/bkt/{key}?uploadId={id}");
+            assert_eq!(node.send("DELETE", &target, &[], b"").status, 204);
+        }
+    });
+    assert_eq!(found, ["a", "b", "b", "b", "c"]);
+    assert!(uploads(&node, "", |_| ()).is_empty());
+}

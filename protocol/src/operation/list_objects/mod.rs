@@ -1,5 +1,5 @@
-//! Room: ListObjects and ListObjectsV2: what a page holds and how an object is shown in it. Each version has a
-//! file for what it asks and answers on its own.
+//! Room: ListObjects and ListObjectsV2: what a page holds and how an object is shown in it. Each
+//! version has a file for what it asks and answers on its own.
 //!
 //! Source: S3 API Reference, ListObjects and ListObjectsV2.
 

@@ -52,7 +52,7 @@ pub fn answer(
     page: &ObjectPage,
 ) -> Answer {
     let query = &input.query;
-    // S3: NextMarker is there only if there is a delimiter; without one a client takes the last key.
+    // S3: NextMarker is there only with a delimiter; without one a client takes the last key.
     let next =
         page.ended_with.as_ref().filter(|_| query.delimiter.is_some()).map(|end| match end {
             PageEnd::Name(name) | PageEnd::Prefix(name) => query.shown(name),
