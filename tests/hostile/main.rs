@@ -7,6 +7,7 @@ mod body;
 mod copy;
 mod refused;
 mod signature;
+mod wire;
 
 use tenon_tests::client::{Call, S3, copy_part, create_bucket, create_upload, upload_part};
 use tenon_tests::http::{Connection, Reply};
@@ -51,7 +52,11 @@ const TARGET: &str = "/hostile/target";
 
 impl Victim {
     fn new() -> Self {
-        let node = Node::start("hostile");
+        Self::of(Node::start("hostile"))
+    }
+
+    /// On a node with settings of its own.
+    fn of(node: Node) -> Self {
         let s3 = node.s3();
         let mut session = s3.session().expect("the node listens");
         for call in [create_bucket("hostile"), Call::new("PUT", TEN).body(TEN_BYTES)] {

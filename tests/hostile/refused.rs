@@ -1,7 +1,6 @@
-//! Room: names that are too long, operations that are not built, and what is no HTTP at all.
+//! Room: names that are too long, and operations that are not built.
 
 use tenon_tests::client::{Call, copy_part};
-use tenon_tests::http::Connection;
 
 use crate::{TARGET, TEN, Victim, expected};
 
@@ -63,43 +62,5 @@ fn what_is_not_built_is_refused() {
     victim.must_refuse("select", &Call::new("POST", TEN).query("select=&select-type=2"), &refused);
     victim.must_refuse("a method", &Call::new("PATCH", TEN), &expected(405, "MethodNotAllowed"));
     victim.must_not_exist(path);
-    victim.node.stop();
-}
-
-/// What is no HTTP has no S3 error; it must be turned away and do no harm.
-#[test]
-fn what_is_no_http_is_turned_away() {
-    let mut victim = Victim::new();
-    let host = victim.s3.address;
-    let header = format!("x-filler: {}\r\n", "y".repeat(1000));
-    let cases = [
-        ("garbage", "\0\u{1}GARBAGE\r\n\r\n".to_owned()),
-        ("no version", format!("GET {TEN}\r\n\r\n")),
-        (
-            "two lengths",
-            format!(
-                "PUT {TEN} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx"
-            ),
-        ),
-        ("no number", format!("PUT {TEN} HTTP/1.1\r\nhost: {host}\r\ncontent-length: x\r\n\r\n")),
-        (
-            "a megabyte of headers",
-            format!("GET {TEN} HTTP/1.1\r\nhost: {host}\r\n{}\r\n", header.repeat(1000)),
-        ),
-        ("TLS", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}".to_owned()),
-    ];
-    for (what, wire) in cases {
-        let mut connection = Connection::open(host).expect("the node listens");
-        // The node may hang up before it has taken all: that is an answer too.
-        if connection.send(wire.as_bytes()).is_ok() && connection.close_sending().is_ok() {
-            match connection.receive(false) {
-                Ok(reply) => {
-                    assert!((400..500).contains(&reply.status), "{what}: {}", reply.status);
-                }
-                Err(error) => assert!(connection.is_closed().is_ok(), "{what}: {error}"),
-            }
-        }
-        victim.must_serve(what);
-    }
     victim.node.stop();
 }

@@ -201,7 +201,9 @@ impl Connection {
     /// As [`Self::receive`].
     pub fn receive_head(&mut self) -> io::Result<Reply> {
         let status_line = self.line()?;
-        let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+        let old = || status_line.strip_prefix("HTTP/1.0 ");
+        let status = status_line.strip_prefix("HTTP/1.1 ").or_else(old);
+        let status = status.and_then(|rest| rest.get(..3));
         let status = status.and_then(|digits| digits.parse().ok());
         let status = status.ok_or_else(|| invalid(&format!("status line {status_line:?}")))?;
         let mut headers = Vec::new();

@@ -183,6 +183,15 @@ impl Node {
         self.admin
     }
 
+    /// The bytes of its memory that are in use now (VmRSS).
+    pub fn resident(&self) -> u64 {
+        let id = self.child.as_ref().expect("the node is running").id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process has one");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<u64>().ok()).expect("a number of KiB") << 10
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data

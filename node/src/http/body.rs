@@ -73,7 +73,11 @@ impl RequestBody {
             self.watch.body_moved(len.map_or(0, Bytes::len));
             match frame {
                 None => self.state = Reading::Ended,
-                Some(Err(_error)) => self.state = Reading::Failed(BodyError::Disconnected),
+                Some(Err(_error)) => {
+                    self.state = Reading::Failed(BodyError::Disconnected);
+                    // Broken chunks may go on.
+                    self.watch.leave_body_unread();
+                }
                 // Trailers of HTTP itself mean nothing to S3; those of aws-chunked are inside the data.
                 Some(Ok(frame)) => {
                     if let Some(data) = frame.into_data().ok().filter(|data| !data.is_empty()) {

@@ -271,7 +271,7 @@ async fn settle_body(parts: &Parts, exchange: &Rc<Exchange>, watch: &Rc<Watch>) 
         return false;
     }
     let Some(incoming) = unread else {
-        return !watch.is_body_stalled();
+        return !watch.is_body_stalled() && !watch.is_body_unread();
     };
     let short = incoming.size_hint().upper().is_some_and(|len| len <= INLINE_BODY_LEN_MAX);
     let waits = exchange.bytes_in() == 0 && parts.headers.contains_key(EXPECT);
