@@ -24,7 +24,7 @@ use crate::copy::plan::Rules;
 use crate::disk::Disk;
 use crate::disk::copier::Copiers;
 use crate::disk::glommio::GlommioDisk;
-use crate::disk::raw::{self, DataDirectory, Facts};
+use crate::disk::raw::{self, DataDirectory, DataDirectoryError, Facts};
 use crate::disk::sync::FileSyncer;
 use crate::epoch::EpochBoard;
 use crate::exchange::{Request, Response};
@@ -127,7 +127,10 @@ fn open_data(config: &Config) -> Result<DataDirectory, String> {
     refuse_without_blobs(&config.data)?;
     let make_room = |path: &Path| ballast::make_room(path, config.disk_reserve);
     let data = DataDirectory::open_after(&config.data, make_room);
-    let data = data.map_err(|error| error.to_string())?;
+    let data = data.map_err(|error| match error {
+        DataDirectoryError::InUse => format!("{}: {error}", config.data.display()),
+        other => other.to_string(),
+    })?;
     if !data.facts().direct {
         return Err(format!(
             "the file system of {} ({}) refuses O_DIRECT; use XFS, ext4 or btrfs",

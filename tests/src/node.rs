@@ -7,6 +7,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
@@ -40,6 +41,8 @@ pub struct Node {
     log: PathBuf,
     settings: Vec<(String, String)>,
     identity: Option<Identity>,
+    program: PathBuf,
+    user: Option<u32>,
     scratch: Scratch,
 }
 
@@ -74,7 +77,8 @@ impl Node {
         node
     }
 
-    fn new(name: &str, data: Option<&Path>, settings: &[(&str, &str)]) -> Self {
+    /// A node that is not started yet; for the rest see [`Node::start_with`].
+    pub fn new(name: &str, data: Option<&Path>, settings: &[(&str, &str)]) -> Self {
         let scratch = Scratch::new(name);
         let data = data.map_or_else(|| scratch.path().join("data"), Path::to_path_buf);
         Self {
@@ -85,6 +89,8 @@ impl Node {
             log: scratch.path().join("node.log"),
             settings: owned(settings),
             identity: None,
+            program: program(),
+            user: None,
             scratch,
         }
     }
@@ -103,11 +109,17 @@ impl Node {
 
     /// Starts the node. Returns once it is ready, or has ended: then says how.
     pub fn try_start(&mut self) -> Option<ExitStatus> {
+        self.spawn();
+        self.wait_ready()
+    }
+
+    /// Starts the node, and does not wait for anything.
+    pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "the node is running");
         fs::create_dir_all(&self.data).expect("the data folder can be made");
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.expect("the log can be written");
-        let mut command = clean_command();
+        let mut command = clean_command(&self.program);
         command.arg("serve").arg("--data").arg(&self.data);
         command.arg("--listen").arg(self.address.to_string());
         command.arg("--admin-listen").arg(self.admin.to_string());
@@ -118,7 +130,14 @@ impl Node {
         }
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         self.child = Some(command.spawn().expect("the program can be started"));
+    }
+
+    /// Returns once the node that was spawned is ready, or has ended: then says how.
+    pub fn wait_ready(&mut self) -> Option<ExitStatus> {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             if let Ok(reply) = self.ask_admin("/readyz")
@@ -243,6 +262,22 @@ impl Node {
         ended
     }
 
+    /// From the next start on it runs as this user and group, and `program` instead of that under test.
+    pub fn run_as(&mut self, user: u32, program: PathBuf) {
+        self.user = Some(user);
+        self.program = program;
+    }
+
+    /// From the next start on it listens for clients there.
+    pub fn listen_on(&mut self, address: SocketAddr) {
+        self.address = address;
+    }
+
+    /// A folder that lasts as long as the node.
+    pub fn folder(&self) -> &Path {
+        self.scratch.path()
+    }
+
     /// Other variables of its environment, from the next start on.
     pub fn set(&mut self, settings: &[(&str, &str)]) {
         self.settings = owned(settings);
@@ -258,7 +293,7 @@ impl Node {
     /// Runs `tenon fsck` with these further flags on the data of this node, which must not be running.
     pub fn fsck(&self, flags: &[&str]) -> Checked {
         assert!(self.child.is_none(), "the node is running");
-        let mut command = clean_command();
+        let mut command = clean_command(&self.program);
         command.arg("fsck").arg("--data").arg(&self.data).args(flags);
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         let output = command.output().expect("the program can be started");
@@ -279,7 +314,8 @@ impl Node {
         kill_process(id, signal).expect("the child has not been waited for");
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    /// Waits until the node has ended by itself. Says how.
+    pub fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + STOPPED_WITHIN;
         loop {
             if let Some(status) = self.ended() {
@@ -322,9 +358,9 @@ fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
     settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// The program, without whatever the caller's environment says of Tenon: that must not reach a test.
-fn clean_command() -> Command {
-    let mut command = Command::new(program());
+/// A program, without whatever the caller's environment says of Tenon: that must not reach a test.
+fn clean_command(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENON_"))
     {
         command.env_remove(name);

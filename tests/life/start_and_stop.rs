@@ -1,0 +1,114 @@
+//! Room: what health checks see from start to end, and what one signal does and another one after it.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
+use rustix::process::Signal;
+use tenon_tests::client::{Call, create_bucket};
+use tenon_tests::http::Connection;
+use tenon_tests::node::Node;
+
+use crate::{readyz, wait_for_log, wait_until};
+
+#[test]
+fn readyz_says_starting_serving_and_draining() {
+    let mut node = Node::start_with("phases", None, &[("TENON_HTTP_DRAIN_DELAY", "1h")]);
+    let s3 = node.s3();
+    assert_eq!(s3.call(&create_bucket("kept")).expect("answered").status, 200);
+    node.signal(Signal::TERM);
+    wait_until("draining", || readyz(&node) == Some((503, "draining".into())));
+
+    // The delay is for health checks to find out; until then clients are served as ever.
+    let reply = s3.call(&Call::new("HEAD", "/kept")).expect("answered");
+    assert_eq!((reply.status, reply.header("connection")), (200, None));
+    // The second signal ends the delay.
+    node.signal(Signal::TERM);
+    assert!(node.wait().success());
+
+    // A pipe in the place of a file that is read at the start: it goes on when somebody writes into it.
+    let format = node.data().join("format");
+    let said = fs::read(&format).expect("there");
+    fs::remove_file(&format).expect("ours");
+    let mode = Mode::from_raw_mode(0o600);
+    mknodat(CWD, &format, FileType::Fifo, mode, 0).expect("a pipe can be made");
+    node.spawn();
+    wait_until("starting", || readyz(&node) == Some((503, "starting".into())));
+    assert_eq!(node.ask_admin("/healthz").expect("answered").status, 200);
+    assert!(Connection::open(s3.address).is_err(), "nobody must be accepted yet");
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("a flag");
+    let mut pipe = None;
+    wait_until("the node reads its format", || {
+        // Fails while nobody reads.
+        pipe = File::options().write(true).custom_flags(flags).open(&format).ok();
+        pipe.is_some()
+    });
+    pipe.take().expect("opened").write_all(&said).expect("the node reads");
+    assert_eq!(node.wait_ready(), None);
+    assert_eq!(readyz(&node), Some((200, "serving".into())));
+    assert_eq!(s3.call(&Call::new("HEAD", "/kept")).expect("answered").status, 200);
+    assert_eq!(node.log().matches("event=serving").count(), 2);
+}
+
+#[test]
+fn a_request_in_flight_is_finished_and_nobody_else_let_in() {
+    let mut node = Node::start("in-flight");
+    let s3 = node.s3();
+    assert_eq!(s3.call(&create_bucket("kept")).expect("answered").status, 200);
+    let wire = s3.wire(&Call::new("PUT", "/kept/late").body(vec![7; 100_000]));
+    let (first, rest) = wire.split_at(wire.len() - 50_000);
+    let mut connection = s3.connect().expect("the node listens");
+    connection.send(first).expect("the node takes it");
+    wait_until("the request has begun", || node.metrics().sum("tenon_requests_open", &[]) >= 1.0);
+
+    node.signal(Signal::TERM);
+    wait_for_log(&node, "event=draining", 1);
+    wait_until("nobody is let in", || Connection::open(s3.address).is_err());
+    connection.send(rest).expect("the node takes it");
+    let reply = connection.receive(false).expect("answered");
+    assert_eq!((reply.status, reply.header("connection")), (200, Some("close")));
+    assert!(node.wait().success());
+    assert!(node.log().contains("event=stopped"), "{}", node.log());
+
+    node.start_again();
+    let reply = s3.call(&Call::new("GET", "/kept/late")).expect("answered");
+    assert_eq!((reply.status, reply.body.len()), (200, 100_000));
+}
+
+#[test]
+fn the_drain_timeout_cuts_who_does_not_end() {
+    let mut node = Node::start_with("cut", None, &[("TENON_HTTP_DRAIN_TIMEOUT", "100ms")]);
+    let s3 = node.s3();
+    assert_eq!(s3.call(&create_bucket("kept")).expect("answered").status, 200);
+    let wire = s3.wire(&Call::new("PUT", "/kept/never").body(vec![7; 100_000]));
+    let mut connection = s3.connect().expect("the node listens");
+    connection.send(&wire[..wire.len() - 1]).expect("the node takes it");
+    wait_until("the request has begun", || node.metrics().sum("tenon_requests_open", &[]) >= 1.0);
+    node.signal(Signal::INT);
+    assert!(node.wait().success());
+    assert!(node.log().contains("event=stopped requests=cut"), "{}", node.log());
+    node.start_again();
+    assert_eq!(s3.call(&Call::new("HEAD", "/kept/never")).expect("answered").status, 404);
+}
+
+#[test]
+fn a_second_process_on_the_same_data_ends_and_the_first_goes_on() {
+    let first = Node::start("first");
+    let mut second = Node::new("second", Some(first.data()), &[]);
+    assert_eq!(second.start_in_vain().code(), Some(2));
+    let log = second.log();
+    assert!(log.contains("event=cannot_serve") && log.contains("in use"), "{log}");
+    assert!(log.contains(&*first.data().to_string_lossy()), "{log}");
+    assert_eq!(first.s3().call(&create_bucket("still")).expect("answered").status, 200);
+}
+
+#[test]
+fn an_address_in_use_ends_the_start() {
+    let first = Node::start("first");
+    let address = first.s3().address.to_string();
+    let mut second = Node::new("second", None, &[]);
+    second.listen_on(first.s3().address);
+    assert_eq!(second.start_in_vain().code(), Some(2));
+    assert!(second.log().contains(&format!("--listen {address}")), "{}", second.log());
+}
