@@ -5,6 +5,8 @@
 
 mod body;
 mod copy;
+mod hosts;
+mod presigned;
 mod refused;
 mod signature;
 mod wire;

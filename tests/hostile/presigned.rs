@@ -1,0 +1,200 @@
+//! Room: URLs that carry their signature: what their bearer can do, and what he cannot.
+
+use protocol::request::Headers;
+use protocol::sign::PayloadMode;
+use protocol::sign::sign::{Signer, Unsigned};
+use protocol::time::Timestamp;
+
+use tenon_tests::client::{Call, S3, complete_upload, copy_part, create_upload, now};
+use tenon_tests::http::{Connection, Reply};
+
+use crate::{TARGET, TEN, TEN_BYTES, Victim, expected};
+
+const LIFE_S: u64 = 60;
+
+/// The query of a URL for `call` as it stands, with its headers and this host signed.
+pub(crate) fn presign(s3: &S3, host: &str, call: &Call) -> String {
+    let mut headers = Headers::new();
+    headers.insert("host", host);
+    call.headers.iter().for_each(|(name, value)| headers.insert(name.as_str(), value.as_str()));
+    let signer = Signer {
+        credential: &s3.credential,
+        region: &s3.region,
+        now: call.now.unwrap_or_else(now),
+    };
+    let unsigned = Unsigned {
+        method: call.method,
+        path: &call.path,
+        query: &call.query,
+        headers: &headers,
+        payload: call.payload.unwrap_or(PayloadMode::Unsigned),
+    };
+    signer.presign(&unsigned, LIFE_S)
+}
+
+/// What somebody sends who has the URL and is told the headers.
+pub(crate) fn wire(host: &str, call: &Call, query: &str) -> Vec<u8> {
+    let mut head = format!("{} {}?{query} HTTP/1.1\r\nhost: {host}\r\n", call.method, call.path);
+    for (name, value) in &call.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("content-length: {}\r\n\r\n", call.body.len()));
+    [head.as_bytes(), &call.body].concat()
+}
+
+impl Victim {
+    fn host(&self) -> String {
+        self.s3.address.to_string()
+    }
+
+    fn presigned(&self, call: &Call) -> Vec<u8> {
+        wire(&self.host(), call, &presign(&self.s3, &self.host(), call))
+    }
+
+    fn bear(&self, call: &Call) -> Reply {
+        let mut connection = Connection::open(self.s3.address).expect("the node listens");
+        connection.send(&self.presigned(call)).expect("the node takes bytes");
+        connection.receive(call.method == "HEAD").expect("the node answers")
+    }
+
+    fn must_bear(&self, call: &Call, status: u16) -> Reply {
+        let reply = self.bear(call);
+        assert_eq!(reply.status, status, "{} {}: {}", call.method, call.path, reply.text());
+        reply
+    }
+}
+
+fn etag(reply: &Reply) -> String {
+    reply.header("etag").map(str::to_owned).or_else(|| reply.element("ETag")).expect("an ETag")
+}
+
+#[test]
+fn a_url_is_enough_for_every_operation() {
+    let mut victim = Victim::new();
+    let put = Call::new("PUT", "/hostile/url%20%C3%A9+").body("by url");
+    victim.must_bear(&put, 200);
+    let get = Call::new("GET", put.path.clone());
+    assert_eq!(victim.must_bear(&get, 200).body, b"by url");
+    let range = victim.bear(&Call::new("GET", TEN).header("range", "bytes=2-3"));
+    assert_eq!((range.status, &*range.body), (206, &b"23"[..]));
+    let head = victim.must_bear(&Call::new("HEAD", put.path.clone()), 200);
+    assert_eq!(head.header("content-length"), Some("6"));
+    let list = Call::new("GET", "/hostile").query("list-type=2&prefix=url%20");
+    assert_eq!(victim.must_bear(&list, 200).elements("Key"), ["url é+"]);
+    victim.must_bear(&Call::new("DELETE", put.path.clone()), 204);
+    victim.must_not_exist(&put.path);
+
+    let upload = victim.must_bear(&create_upload("/hostile/of-urls"), 200).element("UploadId");
+    let upload = upload.expect("an upload has an id");
+    let copy = copy_part("/hostile/of-urls", &upload, 1, TEN, None);
+    let copied = (1, etag(&victim.must_bear(&copy, 200)));
+    let call = complete_upload("/hostile/of-urls", &upload, &[copied]);
+    let completed = victim.must_bear(&call, 200);
+    let location = format!("http://{}/hostile/of-urls", victim.host());
+    assert_eq!(completed.element("Location"), Some(location));
+    let part = victim.part(7).body("a part");
+    assert!(!etag(&victim.must_bear(&part, 200)).is_empty());
+    assert_eq!(victim.must_bear(&Call::new("GET", "/hostile/of-urls"), 200).body, TEN_BYTES);
+    // A body that the URL vouches for.
+    let digest = PayloadMode::parse(TEN_SHA256).expect("a digest");
+    let put = Call::new("PUT", "/hostile/vouched").payload(digest);
+    victim.must_bear(&put.clone().body(TEN_BYTES), 200);
+    let wrong = wire(&victim.host(), &put.clone().body("0123456780"), "");
+    let query = presign(&victim.s3, &victim.host(), &put);
+    let wrong = String::from_utf8(wrong).expect("text").replacen('?', &format!("?{query}"), 1);
+    let mismatch = expected(400, "XAmzContentSHA256Mismatch");
+    victim.must_refuse_wire("another body", wrong.as_bytes(), &mismatch);
+    assert_eq!(victim.must_bear(&Call::new("GET", "/hostile/vouched"), 200).body, TEN_BYTES);
+    let log = victim.node.log();
+    assert!(
+        !log.contains("X-Amz-") && !log.contains("Signature="),
+        "no signature is logged: {log}"
+    );
+    victim.node.stop();
+}
+
+const TEN_SHA256: &str = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
+
+/// What is replaced in a good request, by what, and what comes back.
+const FAULTS: [(&str, &str, u16, &str); 12] = [
+    ("PUT /", "DELETE /", 403, "SignatureDoesNotMatch"),
+    ("/hostile/stolen", "/hostile/ten", 403, "SignatureDoesNotMatch"),
+    ("?", "?partNumber=1&uploadId=u&", 403, "SignatureDoesNotMatch"),
+    ("host: ", "host: x", 403, "SignatureDoesNotMatch"),
+    ("Signature=", "Signature=00", 403, "SignatureDoesNotMatch"),
+    ("Expires=60", "Expires=61", 403, "SignatureDoesNotMatch"),
+    ("Expires=60", "Expires=604801", 400, "AuthorizationQueryParametersError"),
+    ("Expires=60", "Expires=-1", 400, "AuthorizationQueryParametersError"),
+    ("X-Amz-Expires=60&", "", 400, "AuthorizationQueryParametersError"),
+    ("us-east-1", "eu-west-1", 400, "AuthorizationQueryParametersError"),
+    ("host: ", "x-amz-meta-late: 1\r\nhost: ", 403, "AccessDenied"),
+    ("host: ", "authorization: AWS4-HMAC-SHA256 x\r\nhost: ", 400, "InvalidArgument"),
+];
+
+#[test]
+fn a_url_is_good_for_nothing_else() {
+    let mut victim = Victim::new();
+    let put = Call::new("PUT", "/hostile/stolen").body("x");
+    let good = String::from_utf8(victim.presigned(&put)).expect("a request of text");
+    for (from, to, status, code) in FAULTS {
+        assert!(good.contains(from), "{from} is not in {good}");
+        let wire = good.replacen(from, to, 1);
+        victim.must_refuse_wire(to, wire.as_bytes(), &expected(status, code));
+    }
+    let minutes_ago = |minutes: u64| Timestamp::from_millis(now().as_millis() - minutes * 60_000);
+    let expired = expected(403, "AccessDenied")
+        .message("Request has expired")
+        .elements(&[("X-Amz-Expires", "60")]);
+    let wire = victim.presigned(&put.clone().at(minutes_ago(2)));
+    victim.must_refuse_wire("an old URL", &wire, &expired);
+    let early = Timestamp::from_millis(now().as_millis() + 16 * 60_000);
+    let wire = victim.presigned(&put.clone().at(early));
+    let not_yet = expected(403, "AccessDenied").message("Request is not valid yet");
+    victim.must_refuse_wire("a URL of tomorrow", &wire, &not_yet);
+    victim.must_not_exist("/hostile/stolen");
+    victim.node.stop();
+}
+
+#[test]
+fn a_url_for_an_upload_copies_nothing() {
+    let mut victim = Victim::new();
+    let source = [("HeadersNotSigned", "x-amz-copy-source")];
+    let unsigned = expected(403, "AccessDenied").elements(&source);
+    let part = victim.part(1);
+    let wire = String::from_utf8(victim.presigned(&part)).expect("a request of text");
+    let wire = wire.replacen("host: ", &format!("x-amz-copy-source: {TEN}\r\nhost: "), 1);
+    victim.must_refuse_wire("a header", wire.as_bytes(), &unsigned);
+    let hoisted = format!("{}&x-amz-copy-source=%2Fhostile%2Ften", part.query);
+    let wire = victim.presigned(&part.query(hoisted));
+    victim.must_refuse_wire("a parameter", &wire, &unsigned);
+    let other = copy_part(TARGET, &victim.upload_id, 1, TEN, None);
+    let wire = String::from_utf8(victim.presigned(&other)).expect("a request of text");
+    let wire = wire.replacen(&format!("source: {TEN}"), "source: /hostile/other", 1);
+    let mismatch = expected(403, "SignatureDoesNotMatch");
+    victim.must_refuse_wire("another source", wire.as_bytes(), &mismatch);
+    victim.must_have_no_parts();
+    victim.node.stop();
+}
+
+#[test]
+fn headers_in_a_url_are_kept_or_refused() {
+    let mut victim = Victim::new();
+    let put = |query: &str| Call::new("PUT", "/hostile/hoisted").query(query).body("x");
+    let refused = expected(501, "NotImplemented");
+    for query in ["x-amz-server-side-encryption=AES256", "X-Amz-Storage-Class=GLACIER"] {
+        let wire = victim.presigned(&put(query));
+        victim.must_refuse_wire(query, &wire, &refused);
+    }
+    let wire = victim.presigned(&put("x-amz-meta-a=b%0D%0Ax-amz-acl%3A"));
+    victim.must_refuse_wire("two lines", &wire, &expected(400, "InvalidArgument"));
+    victim.must_not_exist("/hostile/hoisted");
+    // The checksum is the one of no bytes, as a signer makes it that knows no body.
+    let query = "x-amz-meta-a=b%20c&x-amz-tagging=k%3Dv&x-amz-checksum-crc32=AAAAAA%3D%3D\
+                 &x-amz-sdk-checksum-algorithm=CRC32&x-id=PutObject";
+    victim.must_bear(&put(query), 200);
+    let head = victim.call(&Call::new("HEAD", "/hostile/hoisted"));
+    assert_eq!((head.status, head.header("x-amz-meta-a")), (200, Some("b c")));
+    let tags = victim.call(&Call::new("GET", "/hostile/hoisted").query("tagging="));
+    assert_eq!(tags.element("Value"), Some("v".to_owned()));
+    victim.node.stop();
+}
