@@ -36,7 +36,7 @@ fn is_of_host(byte: u8) -> bool {
 pub(super) fn bucket(host: &str, domains: &[String]) -> Option<String> {
     let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    if domains.iter().any(|domain| *domain == name) {
+    if domains.contains(&name) {
         return None;
     }
     let before = |domain: &String| name.strip_suffix(domain.as_str())?.strip_suffix('.');
