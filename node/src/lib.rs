@@ -27,6 +27,7 @@ pub mod fsck;
 pub mod host;
 pub mod housekeeping;
 pub mod http;
+pub mod keys;
 pub mod lease;
 pub mod limits;
 pub mod line;

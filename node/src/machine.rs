@@ -12,7 +12,6 @@ use meta::command::{Command, Reply};
 use meta::id::TableId;
 use meta::query;
 use meta::table::TablePage;
-use protocol::sign::{Credential, Keyring};
 
 use crate::admission::Admission;
 use crate::blob::{ReadPath, TableCache, TableLoadError, TableSource};
@@ -23,6 +22,7 @@ use crate::copy::plan::Rules;
 use crate::disk::{BufferPool, Disk};
 use crate::epoch::{EpochBoard, Epochs};
 use crate::flush::{Flush, FlushError};
+use crate::keys::RootKey;
 use crate::lease::{LeaseParts, Leases};
 use crate::limits;
 use crate::metrics::{Metrics, Pool};
@@ -33,6 +33,8 @@ use crate::seam::{Clock, Local, Random, Spawn};
 pub struct Machine {
     /// The effective configuration.
     pub settings: Arc<Config>,
+    /// Whose signatures are known.
+    pub keys: RootKey,
     /// Blob files.
     pub disk: Rc<dyn Disk>,
     /// Questions and commands to meta.
@@ -141,6 +143,7 @@ impl Machine {
             copy_rules: Rules { config: settings.copy.clone(), disk: disk.ways() },
             epochs: Epochs::new(parts.board, parts.shard),
             flush: parts.flush,
+            keys: RootKey::new(settings.root.clone()),
             settings,
             clock,
             random: parts.random,
@@ -217,15 +220,6 @@ impl TableSource for StoredTables {
                 CatalogError::Refused(refusal) => TableLoadError::Failed(format!("{refusal:?}")),
             })
         })
-    }
-}
-
-/// The root credential as the only key; users come with a later issue.
-pub struct RootKey<'a>(pub &'a Credential);
-
-impl Keyring for RootKey<'_> {
-    fn secret(&self, access_key: &str) -> Option<&str> {
-        (access_key == self.0.access_key).then_some(self.0.secret_key.as_str())
     }
 }
 

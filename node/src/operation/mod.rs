@@ -34,7 +34,7 @@ use protocol::route::{self, Operation};
 use protocol::sign::{self, Authenticated};
 
 use crate::exchange::{BodySource, Request, Response, ResponseBody, Trace};
-use crate::machine::{Machine, RootKey};
+use crate::machine::Machine;
 use crate::seam::Local;
 
 /// What an operation answers with: a complete answer, a stream behind its head, or what its last step makes.
@@ -122,8 +122,7 @@ async fn dispatch(
     let operation = route::route(head)?;
     trace.operation = Some(operation.name());
     let settings = &machine.settings;
-    let keyring = RootKey(&settings.root);
-    let auth = sign::authenticate(head, &settings.region, &keyring, machine.clock.now())?;
+    let auth = sign::authenticate(head, &settings.region, &machine.keys, machine.clock.now())?;
     trace.access_key = Some(auth.access_key.clone());
     sign::unhoist(head)?;
     run(operation, Call { machine, head, auth: &auth, body }).await
