@@ -5,6 +5,7 @@
 mod reload;
 mod service_manager;
 mod start_and_stop;
+mod unit;
 mod user;
 
 use std::thread;

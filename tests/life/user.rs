@@ -71,7 +71,8 @@ fn an_ordinary_user_can_run_a_node_and_others_cannot_read_its_files() {
     let mut node = Node::new("ordinary-log", Some(&place.data()), &[]);
     let user = getuid();
     if user.is_root() {
-        node.run_as(ORDINARY, place.program());
+        node.run_as(ORDINARY);
+        node.run(place.program());
     }
     // What the one who starts it allows must not matter.
     let before = umask(rustix::fs::Mode::empty());

@@ -71,9 +71,15 @@ impl Node {
 
     /// Starts a node that speaks TLS, with new data and an identity of its own.
     pub fn start_tls(name: &str, settings: &[(&str, &str)]) -> Self {
+        let mut node = Self::new_tls(name, settings);
+        node.start_again();
+        node
+    }
+
+    /// The same, not started yet.
+    pub fn new_tls(name: &str, settings: &[(&str, &str)]) -> Self {
         let mut node = Self::new(name, None, settings);
         node.identity = Some(Identity::new(node.scratch.path()));
-        node.start_again();
         node
     }
 
@@ -262,10 +268,14 @@ impl Node {
         ended
     }
 
-    /// From the next start on it runs as this user and group, and `program` instead of that under test.
-    pub fn run_as(&mut self, user: u32, program: PathBuf) {
-        self.user = Some(user);
+    /// From the next start on it is this program, which ends up as that under test.
+    pub fn run(&mut self, program: PathBuf) {
         self.program = program;
+    }
+
+    /// From the next start on it runs as this user and group.
+    pub fn run_as(&mut self, user: u32) {
+        self.user = Some(user);
     }
 
     /// From the next start on it listens for clients there.
