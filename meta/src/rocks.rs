@@ -348,8 +348,8 @@ const OF_ALL: [(&str, &str, &CStr); 5] = [
     ("flushes_running", "Flushes under way.", c"rocksdb.num-running-flushes"),
     ("compactions_running", "Compactions under way.", c"rocksdb.num-running-compactions"),
     (
-        "writes_delayed_bytes_per_second",
-        "The rate to which writes are slowed down; 0 if they are not.",
+        "delayed_write_rate_bytes",
+        "Bytes a second to which writes are slowed down; 0 if they are not.",
         c"rocksdb.actual-delayed-write-rate",
     ),
     (

@@ -217,6 +217,14 @@ impl Node {
         kib.and_then(|kib| kib.parse::<u64>().ok()).expect("a number of KiB") << 10
     }
 
+    /// The process, which must be running.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the node is running").id()
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data

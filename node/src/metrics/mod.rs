@@ -346,7 +346,7 @@ impl Metrics {
             let mut family = text.gauge(name, help);
             let measured = |(_, metrics): &(FileSystem, &RoomMetrics)| metrics.total.get() > 0;
             for (of, metrics) in FileSystem::ALL.into_iter().zip(rooms).filter(measured) {
-                family.sample(&[("of", of.as_str())], figure(metrics).get());
+                family.sample(&[("file_system", of.as_str())], figure(metrics).get());
             }
         }
         let expiry = self.tls_certificate_expires.get();

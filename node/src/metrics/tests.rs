@@ -120,5 +120,5 @@ fn file_systems_are_told_once_they_are_measured() {
     assert!(!metrics.render().contains("tenon_disk_free_bytes{"), "nothing is known yet");
     metrics.room(FileSystem::Data).total.set(10);
     metrics.room(FileSystem::Data).free.set(7);
-    has(&metrics.render(), &["tenon_disk_free_bytes{of=\"data\"} 7"]);
+    has(&metrics.render(), &["tenon_disk_free_bytes{file_system=\"data\"} 7"]);
 }
