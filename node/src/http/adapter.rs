@@ -56,6 +56,8 @@ pub struct Socket {
     refuse: Refuse,
     refusal: Option<Bytes>,
     framing: Framing,
+    /// The first byte of a request, read before there was anybody to take it.
+    first: Option<u8>,
     /// What was objected to, and what hyper has not yet got in its place.
     objection: Option<Objection>,
     ended: bool,
@@ -126,6 +128,7 @@ impl Socket {
             refuse,
             refusal: None,
             framing: Framing::default(),
+            first: None,
             objection: None,
             ended: false,
             written: 0,
@@ -142,6 +145,40 @@ impl Socket {
         });
         // Best effort: the client is turned away either way.
         let _ = told.await;
+    }
+
+    /// Waits for the next request with no memory but its own. False if none will come: the client has ended, or
+    /// the connection must.
+    pub async fn wait_for_request(&mut self) -> bool {
+        let watch = Rc::clone(&self.watch);
+        std::future::poll_fn(|context| {
+            watch.register(context);
+            if watch.is_cut() {
+                return Poll::Ready(false);
+            }
+            let mut first = [0];
+            match self.stream.poll_read(context, &mut first) {
+                Poll::Ready(Ok(1)) => {
+                    self.first = Some(first[0]);
+                    watch.received(true);
+                    Poll::Ready(true)
+                }
+                Poll::Ready(_ended) => {
+                    self.ended = true;
+                    Poll::Ready(false)
+                }
+                Poll::Pending if watch.is_draining() => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Tells the client that nothing more comes, unless the connection is to be cut.
+    pub async fn close(&mut self) {
+        let watch = Rc::clone(&self.watch);
+        // Best effort: the connection ends either way.
+        let _ = unless(&watch, Watch::is_cut, |context| self.stream.poll_close(context)).await;
     }
 
     /// Whether the client has said that it sends nothing more.
@@ -258,7 +295,17 @@ impl Read for Socket {
         // SAFETY: the slice has the length and alignment of the one it is made of; its bytes are never read:
         // the stream hands pointer and length to recv(2), or copies decrypted bytes in: both write a prefix.
         let free = unsafe { &mut *(std::ptr::from_mut::<[MaybeUninit<u8>]>(free) as *mut [u8]) };
-        let len = ready!(socket.stream.poll_read(context, free))?;
+        let len = match socket.first.take().zip(free.split_first_mut()) {
+            None => ready!(socket.stream.poll_read(context, free))?,
+            Some((first, (place, rest))) => {
+                *place = first;
+                // More of it is likely to be there. What ends the connection is found by the next read.
+                match socket.stream.poll_read(context, rest) {
+                    Poll::Ready(Ok(len)) => 1 + len,
+                    Poll::Ready(Err(_)) | Poll::Pending => 1,
+                }
+            }
+        };
         let taken = socket.judge(&free[..len]);
         // SAFETY: the first `len` bytes have been written, and `taken` is no more than that.
         unsafe { cursor.advance(taken) };

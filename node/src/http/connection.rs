@@ -97,9 +97,43 @@ impl Http {
         drop((watched, ticket));
     }
 
-    async fn run(self: Rc<Self>, socket: Socket, peer: SocketAddr, watch: Rc<Watch>) {
+    /// Serves requests until the connection ends. While nothing comes for some time, the connection holds its
+    /// socket and little else: hyper is made anew for the next request.
+    async fn run(self: Rc<Self>, mut socket: Socket, peer: SocketAddr, watch: Rc<Watch>) {
+        loop {
+            if !socket.wait_for_request().await {
+                break;
+            }
+            // In a box, so that a connection without a request has no room for it.
+            let serving = Box::pin(Rc::clone(&self).serve_requests(socket, peer, &watch));
+            let (end, left) = serving.await;
+            socket = left;
+            match end {
+                End::Dozes => {}
+                End::Over if watch.is_cut() => {
+                    if watch.phase() == Phase::Head && watch.is_in_head() {
+                        socket.refuse_late_head();
+                    }
+                    return;
+                }
+                End::Over => return linger(socket, &watch).await,
+            }
+        }
+        if watch.is_cut() && watch.phase() == Phase::Head && watch.is_in_head() {
+            socket.refuse_late_head();
+        } else {
+            socket.close().await;
+        }
+    }
+
+    async fn serve_requests(
+        self: Rc<Self>,
+        socket: Socket,
+        peer: SocketAddr,
+        watch: &Rc<Watch>,
+    ) -> (End, Socket) {
         let service = {
-            let watch = Rc::clone(&watch);
+            let watch = Rc::clone(watch);
             service_fn(move |request| Rc::clone(&self).exchange(request, peer, Rc::clone(&watch)))
         };
         let mut connection = http1::Builder::new()
@@ -109,30 +143,26 @@ impl Http {
             .max_buf_size(BUFFERED_LEN_MAX)
             .serve_connection(socket, service);
         let mut announced = false;
-        let ended = poll_fn(|context| {
+        let end = poll_fn(|context| {
             watch.register(context);
             if watch.is_cut() {
-                return Poll::Ready(());
+                return Poll::Ready(End::Over);
             }
             // An error has been answered, as far as it can be.
             if Pin::new(&mut connection).poll(context).is_ready() {
-                return Poll::Ready(());
+                return Poll::Ready(End::Over);
             }
             if watch.is_draining() && !announced {
                 // After the poll: a request that has already arrived is still served.
                 announced = true;
                 Pin::new(&mut connection).graceful_shutdown();
-                return Pin::new(&mut connection).poll(context).map(drop);
+                return Pin::new(&mut connection).poll(context).map(|_ended| End::Over);
             }
-            Poll::Pending
-        });
-        ended.await;
-        let mut socket = connection.into_parts().io;
-        if !watch.is_cut() {
-            linger(socket, &watch).await;
-        } else if watch.phase() == Phase::Head && watch.is_in_head() {
-            socket.refuse_late_head();
-        }
+            // What hyper has read then is no more than empty lines.
+            if watch.is_dozing() { Poll::Ready(End::Dozes) } else { Poll::Pending }
+        })
+        .await;
+        (end, connection.into_parts().io)
     }
 
     /// One request and its answer. It cannot fail: every error is an answer.
@@ -262,6 +292,14 @@ async fn until_expired<T>(answer: impl Future<Output = T>, watch: &Watch) -> Opt
     .await
 }
 
+/// How a stretch of requests came to its end.
+enum End {
+    /// The connection goes on, when there is something for it to do.
+    Dozes,
+    /// No request will follow.
+    Over,
+}
+
 /// Reads what the operation left of a short body, so that the connection can be kept. Whether it can: not when
 /// a long body, or one that waits for `100 Continue`, is left.
 async fn settle_body(parts: &Parts, exchange: &Rc<Exchange>, watch: &Rc<Watch>) -> bool {
@@ -345,7 +383,7 @@ const REQUEST_ID_LEN: usize = 16;
 /// S3 allows 8 KiB of headers; the request line with a key and a presigned query comes on top.
 const HEAD_LEN_MAX: usize = 32 * 1024;
 /// What hyper may hold of one connection, in each direction, before it waits.
-const BUFFERED_LEN_MAX: usize = 128 * 1024;
+const BUFFERED_LEN_MAX: usize = 64 * 1024;
 /// A request with a longer body runs in the bulk queue.
 const INLINE_BODY_LEN_MAX: u64 = 64 * 1024;
 /// Characters of a header that the access line takes.

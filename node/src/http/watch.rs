@@ -35,6 +35,8 @@ pub struct Watch {
     ticks: Rc<Cell<u64>>,
     phase: Cell<Phase>,
     phase_since: Cell<u64>,
+    /// Nothing has come for a while.
+    dozing: Cell<bool>,
     /// Bytes of a head have come, and not yet its end.
     in_head: Cell<bool>,
     /// The answer's head has been given to the connection.
@@ -65,6 +67,7 @@ impl Watch {
     pub fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.phase_since.set(self.ticks.get());
+        self.dozing.set(false);
         if phase == Phase::Exchange {
             self.settled.set(false);
             self.body_unread.set(false);
@@ -88,6 +91,12 @@ impl Watch {
     /// Whether the beginning of a head has come, and not yet its end.
     pub fn is_in_head(&self) -> bool {
         self.in_head.get()
+    }
+
+    /// Whether nothing has come for a while, and nothing is under way: what the next request needs can be made
+    /// when it comes.
+    pub fn is_dozing(&self) -> bool {
+        self.dozing.get() && self.settled.get()
     }
 
     /// The answer to the request at hand begins: from here on it can only be cut.
@@ -198,6 +207,8 @@ impl Watch {
             self.cut();
         } else if self.phase.get() == Phase::Exchange && longer(limits.request) {
             self.expired.set(true);
+            wake(&self.waker);
+        } else if self.phase.get() == Phase::Idle && longer(0) && !self.dozing.replace(true) {
             wake(&self.waker);
         } else if self.body.is_late(now, &limits.body) {
             self.body_stalled.set(true);
@@ -343,6 +354,7 @@ impl Watchman {
             ticks: Rc::clone(&self.ticks),
             phase: Cell::new(Phase::Head),
             phase_since: Cell::new(self.ticks.get()),
+            dozing: Cell::new(false),
             in_head: Cell::new(false),
             answered: Cell::new(false),
             expired: Cell::new(false),
