@@ -50,10 +50,12 @@ fn aws_chunks_inside_of_http_chunks_are_taken_apart() {
             .payload(PayloadMode::StreamingUnsignedTrailer);
         let (head, _) = s3.head(&put, 0);
         let head = String::from_utf8(head).expect("a head is text");
-        let framing = "transfer-encoding: chunked\r\nexpect: 100-continue\r\n";
-        let head = head.replace("content-length: 0\r\n", framing);
+        // Neither is signed.
+        let framing = "\r\ntransfer-encoding: chunked\r\nexpect: 100-continue\r\n";
+        let head = head.replace("\r\ncontent-length: 0\r\n", framing);
         connection.send(head.as_bytes()).expect("the node takes bytes");
-        assert_eq!(connection.receive_head().expect("the node answers").status, 100);
+        let reply = connection.receive_head().expect("the node answers");
+        assert_eq!(reply.status, 100, "{data_len}");
         connection.send(&http_chunked(&body, piece_len)).expect("the node takes bytes");
         let reply = connection.receive(false).expect("the node answers");
         assert_eq!(reply.status, 200, "{data_len}: {}", reply.text());
