@@ -197,7 +197,7 @@ impl Socket {
         let context = &mut Context::from_waker(Waker::noop());
         // Best effort: the connection ends either way.
         if let Poll::Ready(Ok(_len)) = self.stream.poll_write(context, &[IoSlice::new(&answer)]) {
-            let _ = self.stream.poll_flush(context);
+            let _ = self.stream.poll_close(context);
         }
     }
 
