@@ -2,7 +2,8 @@
 //!
 //! Order: the admin socket comes up first and says "starting"; the S3 socket is bound last, when every shard
 //! can answer. SIGTERM or SIGINT: `/readyz` turns 503, the drain delay passes, nothing more is accepted,
-//! requests in flight finish, exit 0. A second signal cuts what is left. SIGHUP: see `reload`.
+//! requests in flight finish, exit 0. A second signal cuts what is left; while the node starts, a first one
+//! waits for the end of the start, and a second one does not. SIGHUP: see `reload`.
 //! Exit codes: 0 told to stop, 1 something broke, 2 settings or host that cannot work.
 
 use std::io::{self, Write};
@@ -102,6 +103,9 @@ impl Failure {
 }
 
 fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
+    // From here on a signal waits until somebody listens; before that it ends the process.
+    let signals =
+        Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| Failure::broken(&error))?;
     let settings =
         Settings::gather(&flags, std::env::vars_os()).map_err(|error| Failure::setup(&error))?;
     let (mut config, warnings) = settings.config().map_err(|error| Failure::setup(&error))?;
@@ -135,7 +139,7 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
     log::info("admin_listening", &[("address", &admin)]);
     let (tls, readiness_seen) = (plan.tls.clone(), Arc::clone(&readiness));
     let reload = Reload { flags, settings, tls, readiness: readiness_seen };
-    let stop = watch_signals(reload).map_err(|error| Failure::broken(&error))?;
+    let stop = watch_signals(signals, reload).map_err(|error| Failure::broken(&error))?;
     notify::starting("opening the data");
     let engine =
         open(&plan.config, &plan.metrics, shards).map_err(|error| Failure::setup(&error))?;
@@ -190,20 +194,29 @@ fn serve(
     Ok(())
 }
 
-/// A thread that says once for each SIGTERM and SIGINT that it is time to stop, and reloads at each SIGHUP.
-fn watch_signals(mut reload: Reload) -> io::Result<flume::Receiver<()>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+/// A thread that says once for each SIGTERM and SIGINT that it is time to stop, and reloads at each SIGHUP. The second
+/// of them ends a start that takes too long: what it leaves is what a crash leaves.
+fn watch_signals(mut signals: Signals, mut reload: Reload) -> io::Result<flume::Receiver<()>> {
     let (sender, receiver) = flume::bounded(4);
-    std::thread::Builder::new().name("tenon-signals".into()).spawn(move || {
+    let readiness = Arc::clone(&reload.readiness);
+    let watch = move || {
+        let mut told = 0;
         for signal in signals.forever() {
             if signal == SIGHUP {
                 reload.run();
-            } else {
-                // Whoever sends five signals is heard with the first four.
-                let _ = sender.try_send(());
+                continue;
             }
+            told += 1;
+            if told > 1 && readiness.get() == Phase::Starting {
+                log::warn("start_cut", &[]);
+                log::finish();
+                std::process::exit(1);
+            }
+            // Whoever sends five signals is heard with the first four.
+            let _ = sender.try_send(());
         }
-    })?;
+    };
+    std::thread::Builder::new().name("tenon-signals".into()).spawn(watch)?;
     Ok(receiver)
 }
 

@@ -12,6 +12,57 @@ use tenon_tests::node::Node;
 
 use crate::{readyz, wait_for_log, wait_until};
 
+/// Puts a pipe in the place of a file that a stopped node reads at its start: it will wait there. Gives what the file
+/// said.
+fn hold_up(node: &Node) -> Vec<u8> {
+    let format = node.data().join("format");
+    let said = fs::read(&format).expect("there");
+    fs::remove_file(&format).expect("ours");
+    let mode = Mode::from_raw_mode(0o600);
+    mknodat(CWD, &format, FileType::Fifo, mode, 0).expect("a pipe can be made");
+    said
+}
+
+/// Writes into the pipe once the node reads it.
+fn let_go(node: &Node, said: &[u8]) {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("a flag");
+    let mut pipe = None;
+    wait_until("the node reads its format", || {
+        let mut options = File::options();
+        options.write(true).custom_flags(flags);
+        // Fails while nobody reads.
+        pipe = options.open(node.data().join("format")).ok();
+        pipe.is_some()
+    });
+    pipe.expect("opened").write_all(said).expect("the node reads");
+}
+
+#[test]
+fn a_start_can_be_ended() {
+    let mut node = Node::start("starting");
+    node.stop();
+    let said = hold_up(&node);
+    // The first signal waits for the start to end, and then stops what has just begun.
+    node.spawn();
+    wait_until("starting", || readyz(&node) == Some((503, "starting".into())));
+    node.signal(Signal::TERM);
+    let_go(&node, &said);
+    assert!(node.wait().success());
+    assert!(node.log().ends_with("event=stopped\n"), "{}", node.log());
+    // The second one does not wait.
+    node.spawn();
+    wait_until("starting", || readyz(&node) == Some((503, "starting".into())));
+    let mut ended = None;
+    wait_until("the node has ended", || {
+        // Signals that come at once count as one.
+        node.signal(Signal::TERM);
+        ended = node.ended();
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(1));
+    assert!(node.log().contains("event=start_cut"), "{}", node.log());
+}
+
 #[test]
 fn readyz_says_starting_serving_and_draining() {
     let mut node = Node::start_with("phases", None, &[("TENON_HTTP_DRAIN_DELAY", "1h")]);
@@ -27,24 +78,12 @@ fn readyz_says_starting_serving_and_draining() {
     node.signal(Signal::TERM);
     assert!(node.wait().success());
 
-    // A pipe in the place of a file that is read at the start: it goes on when somebody writes into it.
-    let format = node.data().join("format");
-    let said = fs::read(&format).expect("there");
-    fs::remove_file(&format).expect("ours");
-    let mode = Mode::from_raw_mode(0o600);
-    mknodat(CWD, &format, FileType::Fifo, mode, 0).expect("a pipe can be made");
+    let said = hold_up(&node);
     node.spawn();
     wait_until("starting", || readyz(&node) == Some((503, "starting".into())));
     assert_eq!(node.ask_admin("/healthz").expect("answered").status, 200);
     assert!(Connection::open(s3.address).is_err(), "nobody must be accepted yet");
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("a flag");
-    let mut pipe = None;
-    wait_until("the node reads its format", || {
-        // Fails while nobody reads.
-        pipe = File::options().write(true).custom_flags(flags).open(&format).ok();
-        pipe.is_some()
-    });
-    pipe.take().expect("opened").write_all(&said).expect("the node reads");
+    let_go(&node, &said);
     assert_eq!(node.wait_ready(), None);
     assert_eq!(readyz(&node), Some((200, "serving".into())));
     assert_eq!(s3.call(&Call::new("HEAD", "/kept")).expect("answered").status, 200);

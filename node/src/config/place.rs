@@ -94,4 +94,22 @@ mod tests {
         let places = flags.resolve([set("TENON_META_DIR", "/m")].into_iter()).expect("data");
         assert_eq!(places.meta_dir, PathBuf::from("/c"));
     }
+
+    #[test]
+    fn the_file_of_a_node_says_where_its_data_is() {
+        let file = tempfile::NamedTempFile::new().expect("made");
+        let path = file.path().to_str().expect("text");
+        // Whatever else it says is not looked at, but for its form.
+        let text = "data = '/f'\n[root]\nsecret_key_file = '/no/such/file'\n";
+        std::fs::write(path, text).expect("written");
+        let set = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+        let environment = || [set("TENON_CONFIG", path)].into_iter();
+        let places = PlaceFlags::default().resolve(environment()).expect("data");
+        assert_eq!(places, Places { data: "/f".into(), meta_dir: "/f/meta".into() });
+        let flags = PlaceFlags { data: Some("/b".into()), ..PlaceFlags::default() };
+        assert_eq!(flags.resolve(environment()).expect("data").data, PathBuf::from("/b"));
+        std::fs::write(path, "dta = '/f'\n").expect("written");
+        let error = PlaceFlags::default().resolve(environment()).expect_err("no setting");
+        assert!(error.to_string().contains(":1:1: dta is not a setting; did you mean data?"));
+    }
 }

@@ -86,6 +86,8 @@ const DURATION_MS_MAX: u64 = 100 * 365 * 24 * 3_600_000;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -132,6 +134,21 @@ mod tests {
         ] {
             assert_eq!(show_duration(of(micros)), shown);
             assert_eq!(parse_duration(shown), Ok(of(micros)), "{shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_size_reads_back(len: u64, shift in 0_u32..64) {
+            let len = len >> shift << (shift / 2);
+            prop_assert_eq!(parse_size(&show_size(len)), Ok(len));
+        }
+
+        #[test]
+        fn every_duration_reads_back(seconds in 0_u64..1_000_000_000, nanos in 0_u32..1_000_000_000) {
+            for duration in [Duration::new(seconds, nanos), Duration::from_secs(seconds)] {
+                prop_assert_eq!(parse_duration(&show_duration(duration)), Ok(duration));
+            }
         }
     }
 
