@@ -58,7 +58,6 @@ fn what_is_not_built_is_refused() {
             &refused,
         );
     }
-    victim.must_refuse("a copy of objects", &put().header("x-amz-copy-source", TEN), &refused);
     victim.must_refuse("select", &Call::new("POST", TEN).query("select=&select-type=2"), &refused);
     victim.must_refuse("a method", &Call::new("PATCH", TEN), &expected(405, "MethodNotAllowed"));
     victim.must_not_exist(path);
