@@ -1,5 +1,6 @@
 //! Room: who may not come in: wrong signatures, headers that were not signed, clocks that differ.
 
+use protocol::sign::PayloadMode;
 use protocol::time::Timestamp;
 
 use tenon_tests::client::{Call, now};
@@ -75,6 +76,29 @@ fn unsigned_headers_are_refused() {
     let unsigned = expected(403, "AccessDenied").elements(&late);
     victim.must_refuse_wire("unsigned copy source", &wire, &unsigned);
     victim.must_not_exist("/hostile/unsigned");
+    victim.node.stop();
+}
+
+#[test]
+fn only_uploads_come_in_signed_chunks() {
+    let mut victim = Victim::new();
+    let invalid = expected(400, "InvalidRequest")
+        .message("The value of x-amz-content-sha256 header is invalid.");
+    let copy = victim.copy();
+    for payload in [PayloadMode::StreamingSigned, PayloadMode::StreamingUnsignedTrailer] {
+        for call in [
+            Call::new("GET", TEN),
+            Call::new("GET", "/hostile").query("list-type=2"),
+            Call::new("DELETE", TEN),
+            Call::new("PUT", "/hostile-chunks"),
+            Call::new("POST", "/hostile/chunks").query("uploads="),
+            copy.clone(),
+        ] {
+            victim.must_refuse(&payload.text(), &call.payload(payload), &invalid);
+        }
+    }
+    victim.must_have_no_parts();
+    victim.must_not_exist("/hostile-chunks");
     victim.node.stop();
 }
 

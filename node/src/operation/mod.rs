@@ -124,6 +124,9 @@ async fn dispatch(
     let settings = &machine.settings;
     let auth = sign::authenticate(head, &settings.region, &machine.keys, machine.clock.now())?;
     trace.access_key = Some(auth.access_key.clone());
+    if !matches!(operation, Operation::PutObject | Operation::UploadPart) {
+        auth.refuse_streaming()?;
+    }
     sign::unhoist(head)?;
     run(operation, Call { machine, head, auth: &auth, body }).await
 }

@@ -205,7 +205,6 @@ pub struct Authenticated {
 
 impl Authenticated {
     /// For every operation but PutObject and UploadPart: their bodies may not be aws-chunked.
-    /// (`Intake::document` asks this by itself.)
     ///
     /// # Errors
     /// `InvalidRequest`.

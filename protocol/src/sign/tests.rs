@@ -374,6 +374,57 @@ fn a_signed_header_that_is_gone_counts_as_empty() {
     assert_eq!(refused(&get(without)).code, ErrorCode::SignatureDoesNotMatch);
 }
 
+/// A signature is over what a request means, so whoever stands between may write it differently.
+#[test]
+fn spellings_of_one_request_have_one_signature() {
+    let credential = keyring();
+    let now = at(vectors::DATE);
+    let mut headers = Headers::new();
+    headers.insert("Host", "127.0.0.1:9000");
+    headers.insert("x-amz-meta-v", "a b");
+    headers.insert("content-length", "0");
+    headers.insert("x-amz-meta-w", "1,2");
+    let signed = Signer { credential: &credential, region: REGION, now }.sign(&Unsigned {
+        method: "GET",
+        path: "/bucket/a%20b%28%2B%C3%A9//../~c",
+        query: "a=1&a=2&flag=&p=x%20y%2Fz%2B",
+        headers: &headers,
+        payload: PayloadMode::Unsigned,
+    });
+    let verdict = |path: &str, query: &str, changes: &[(&str, &str)]| {
+        let mut all = headers.clone();
+        for (name, value) in &signed.headers {
+            all.insert(*name, value.as_str());
+        }
+        for (name, value) in changes {
+            all = replaced(&all, name, None);
+            value.split('|').for_each(|value| all.insert(*name, value));
+        }
+        let head = Head::new(Method::Get, path, Some(query), all, &[]).unwrap();
+        authenticate(&head, REGION, &credential, now).map(|_| ()).map_err(|error| error.code)
+    };
+    let (path, query) = ("/bucket/a%20b%28%2B%C3%A9//../~c", "a=1&a=2&flag=&p=x%20y%2Fz%2B");
+    for same in ["/bucket/a b(+é//../~c", "/%62ucket/a%20b%28%2b%c3%a9%2F/..%2F%7ec"] {
+        assert_eq!(verdict(same, query, &[]), Ok(()), "{same}");
+    }
+    for same in ["p=x+y/z%2b&flag&a=2&a=1", "&&a=2&%61=1&flag&p=x+y%2Fz%2B&"] {
+        assert_eq!(verdict(path, same, &[]), Ok(()), "{same}");
+    }
+    for same in [("x-amz-meta-v", "  a    b "), ("x-amz-meta-w", "1|2"), ("content-length", " 0")] {
+        assert_eq!(verdict(path, query, &[same]), Ok(()), "{same:?}");
+    }
+    let wrong = Err(ErrorCode::SignatureDoesNotMatch);
+    for other in ["/bucket/a%2520b(+é//../~c", "/bucket/a b(+é/../~c", "/bucket/a+b(+é//../~c"] {
+        assert_eq!(verdict(other, query, &[]), wrong, "{other}");
+    }
+    for other in ["a=1&a=2&flag=&p=x%20y/z+", "a=1&a=2&p=x+y/z%2B", "a=1&flag=&p=x+y/z%2B"] {
+        assert_eq!(verdict(path, other, &[]), wrong, "{other}");
+    }
+    for other in [("x-amz-meta-v", "ab"), ("x-amz-meta-w", "2|1"), ("content-length", "1")] {
+        assert_eq!(verdict(path, query, &[other]), wrong, "{other:?}");
+    }
+}
+
 #[test]
 fn header_values_need_not_be_text() {
     let credential = keyring();
