@@ -45,6 +45,10 @@ fn figures_are_what_prometheus_wants() {
     assert!(sum("tenon_flush_round_files_count", &[]) > 0.5);
     assert!(sum("tenon_table_cache_misses_total", &[]) > 0.5);
     assert!(sum("tenon_rocksdb_write_buffer_bytes", &[]) > 0.5);
+    assert!(sum("tenon_rocksdb_log_bytes", &[]) > 0.5);
+    assert!(sum("tenon_rocksdb_keys_estimated", &[("space", "objects")]) > 0.5);
+    assert!(sum("tenon_named_bytes", &[]) > f64::from(6 << 20));
+    assert!(sum("tenon_leases_open", &[]) > 0.5);
     assert!(sum("tenon_buffer_capacity_bytes", &[("pool", "put")]) > f64::from(1 << 20));
     assert!(sum("tenon_buffer_used_bytes", &[]) < 0.5, "nothing is under way");
     assert!(sum("tenon_phase", &[("phase", "serving")]) > 0.5);

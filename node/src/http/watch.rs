@@ -10,10 +10,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::config::HttpConfig;
+use crate::metrics::{Cut, Metrics};
 use crate::seam::Clock;
 
 /// What a connection does now.
@@ -195,25 +197,36 @@ impl Watch {
         }
     }
 
-    fn sweep(&self, now: u64, limits: &Limits) {
+    /// Cuts whoever is late; says which limit was passed, the first time that it is seen.
+    fn sweep(&self, now: u64, limits: &Limits) -> Option<Cut> {
         let longer = |limit: u64| now.saturating_sub(self.phase_since.get()) > limit;
         let late = match self.phase.get() {
-            Phase::Head => longer(limits.head),
-            Phase::Idle => longer(limits.idle),
-            Phase::Linger => longer(limits.linger),
-            Phase::Exchange => longer(limits.request) && self.answered.get(),
+            Phase::Head => longer(limits.head).then_some(Cut::Header),
+            Phase::Idle => longer(limits.idle).then_some(Cut::Idle),
+            Phase::Linger => longer(limits.linger).then_some(Cut::Linger),
+            Phase::Exchange => {
+                (longer(limits.request) && self.answered.get()).then_some(Cut::Request)
+            }
         };
-        if late || self.written.is_late(now, &limits.write) {
+        let late = late.or_else(|| self.written.late(now, &limits.write, Cut::Write));
+        if late.is_some() {
+            let first = !self.cut.get();
             self.cut();
-        } else if self.phase.get() == Phase::Exchange && longer(limits.request) {
-            self.expired.set(true);
-            wake(&self.waker);
-        } else if self.phase.get() == Phase::Idle && longer(0) && !self.dozing.replace(true) {
-            wake(&self.waker);
-        } else if self.body.is_late(now, &limits.body) {
-            self.body_stalled.set(true);
-            wake(&self.body_waker);
+            return late.filter(|_| first);
         }
+        if self.phase.get() == Phase::Exchange && longer(limits.request) {
+            let first = !self.expired.replace(true);
+            wake(&self.waker);
+            return first.then_some(Cut::Request);
+        }
+        if self.phase.get() == Phase::Idle && longer(0) && !self.dozing.replace(true) {
+            wake(&self.waker);
+            return None;
+        }
+        let late = self.body.late(now, &limits.body, Cut::Body)?;
+        let first = !self.body_stalled.replace(true);
+        wake(&self.body_waker);
+        first.then_some(late)
     }
 }
 
@@ -251,17 +264,18 @@ impl Flow {
         self.len.set(0);
     }
 
-    fn is_late(&self, now: u64, pace: &Pace) -> bool {
+    /// Whether it was waited for too long, which is `stalled`, or moved too slowly.
+    fn late(&self, now: u64, pace: &Pace, stalled: Cut) -> Option<Cut> {
         let waiting = self.since.get().map_or(0, |since| now.saturating_sub(since));
         if waiting > pace.ticks {
-            return true;
+            return Some(stalled);
         }
         if self.waited.get() + waiting <= pace.ticks {
-            return false;
+            return None;
         }
         let slow = self.len.get() < pace.len_min;
         self.judge_anew();
-        slow
+        slow.then_some(Cut::Rate)
     }
 }
 
@@ -374,25 +388,27 @@ impl Watchman {
         Watched { watchman: Rc::clone(self), number, watch }
     }
 
-    /// Counts ticks and cuts who is late, for ever.
-    pub async fn sweep(self: Rc<Self>, clock: Rc<dyn Clock>) {
+    /// Counts ticks and cuts who is late, for ever. `metrics` counts them.
+    pub async fn sweep(self: Rc<Self>, clock: Rc<dyn Clock>, metrics: Arc<Metrics>) {
         loop {
             clock.sleep(self.tick).await;
             self.ticks.set(self.ticks.get() + 1);
             let mut from = Some(0);
             while let Some(start) = from {
-                from = self.sweep_some(start);
+                from = self.sweep_some(start, &metrics);
                 clock.pause().await;
             }
         }
     }
 
     /// Looks at a few connections from number `start` on; gives the number to go on with.
-    fn sweep_some(&self, start: u64) -> Option<u64> {
+    fn sweep_some(&self, start: u64, metrics: &Metrics) -> Option<u64> {
         let watches = self.watches.borrow();
         let mut rest = watches.range(start..);
         for (_number, watch) in rest.by_ref().take(SWEEP_LEN_MAX) {
-            watch.sweep(self.ticks.get(), &self.limits);
+            if let Some(why) = watch.sweep(self.ticks.get(), &self.limits) {
+                metrics.cut(why);
+            }
         }
         rest.next().map(|(number, _watch)| *number)
     }
@@ -469,12 +485,16 @@ mod tests {
 
     /// Lets `seconds` pass in ticks of the given watchman.
     fn pass(watchman: &Watchman, seconds: u64) {
+        pass_counted(watchman, seconds, &Metrics::new(1));
+    }
+
+    fn pass_counted(watchman: &Watchman, seconds: u64, metrics: &Metrics) {
         let end = Duration::from_secs(seconds).as_millis() / watchman.tick.as_millis();
         for _ in 0..end {
             watchman.ticks.set(watchman.ticks.get() + 1);
             let mut from = Some(0);
             while let Some(start) = from {
-                from = watchman.sweep_some(start);
+                from = watchman.sweep_some(start, metrics);
             }
         }
     }
@@ -503,6 +523,33 @@ mod tests {
         assert!(slow_sender.watch.is_body_stalled() && !slow_sender.watch.is_cut());
         pass(&watchman, 15);
         assert!(idle.watch.is_cut() && !busy.watch.is_cut());
+    }
+
+    #[test]
+    fn each_limit_is_counted_once_for_each_who_passes_it() {
+        let (watchman, metrics) = (Watchman::new(&config()), Metrics::new(1));
+        let watched: Vec<Watched> = (0..6).map(|_| watchman.watch()).collect();
+        let [_head, idle, linger, write, body, request] = &*watched else { panic!("six") };
+        idle.watch.enter(Phase::Idle);
+        linger.watch.enter(Phase::Linger);
+        [write, body, request].into_iter().for_each(|one| one.watch.enter(Phase::Exchange));
+        write.watch.write_blocked();
+        body.watch.await_body(Waker::noop());
+        pass_counted(&watchman, 3700, &metrics);
+        let text = metrics.render();
+        for (reason, count) in [
+            ("header_timeout", 1),
+            ("idle_timeout", 1),
+            ("linger", 1),
+            ("write_timeout", 1),
+            ("body_timeout", 1),
+            // All three of them, but the one that was cut.
+            ("request_timeout", 2),
+            ("min_rate", 0),
+        ] {
+            let line = format!("tenon_cut_total{{reason=\"{reason}\"}} {count}");
+            assert!(text.lines().any(|have| have == line), "{line} in\n{text}");
+        }
     }
 
     #[test]

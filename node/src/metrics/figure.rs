@@ -132,6 +132,7 @@ impl Seen {
 
 /// The buffers of one purpose on one shard.
 #[derive(Default, Debug)]
+#[repr(align(128))]
 pub struct PoolMetrics {
     /// Bytes that may be held.
     pub capacity: Counter,
@@ -145,6 +146,7 @@ pub struct PoolMetrics {
 
 /// A cache of one shard.
 #[derive(Default, Debug)]
+#[repr(align(128))]
 pub struct CacheMetrics {
     /// Questions answered from it.
     pub hits: Counter,

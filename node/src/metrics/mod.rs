@@ -167,12 +167,21 @@ pub enum Cut {
     Request,
     /// The client was slower than `http.min_rate`.
     Rate,
+    /// The client went on sending for too long after its request was refused.
+    Linger,
 }
 
 impl Cut {
     /// Every reason.
-    pub const ALL: [Self; 6] =
-        [Self::Header, Self::Body, Self::Idle, Self::Write, Self::Request, Self::Rate];
+    pub const ALL: [Self; 7] = [
+        Self::Header,
+        Self::Body,
+        Self::Idle,
+        Self::Write,
+        Self::Request,
+        Self::Rate,
+        Self::Linger,
+    ];
 
     /// The label.
     #[must_use]
@@ -184,6 +193,7 @@ impl Cut {
             Self::Write => "write_timeout",
             Self::Request => "request_timeout",
             Self::Rate => "min_rate",
+            Self::Linger => "linger",
         }
     }
 }

@@ -11,7 +11,8 @@ use protocol::route::Operation;
 use super::figure::{CacheMetrics, Counter, Histogram, PoolMetrics, REQUEST_TIMES, Seen};
 use super::text::Text;
 
-/// The figures of one shard.
+/// The figures of one shard. Aligned, so that no two shards write to the same cache line.
+#[repr(align(128))]
 pub struct ShardMetrics {
     operations: Box<[OperationMetrics]>,
     /// Connections open now.

@@ -292,7 +292,8 @@ impl Shard {
             bulk,
             watchman: Rc::clone(&watchman),
         });
-        let sweep = queues.latency.task(Rc::clone(&watchman).sweep(clock));
+        let sweep =
+            queues.latency.task(Rc::clone(&watchman).sweep(clock, Arc::clone(&self.plan.metrics)));
         let arrivals =
             queues.latency.task(take(self.arrivals.clone(), Rc::clone(&http), queues.latency));
         // The process may be gone already.
