@@ -86,6 +86,9 @@ impl Record {
         if self.tls {
             line.flag("tls");
         }
+        if trace.virtual_host {
+            line.flag("virtual_host");
+        }
         if !self.complete {
             line.flag("cut");
         }
@@ -155,6 +158,7 @@ mod tests {
                 operation: Some("UploadPartCopy"),
                 bucket: Some("backups".into()),
                 key: Some("a\nb".into()),
+                virtual_host: false,
                 access_key: Some("AKIDEXAMPLE".into()),
                 error: None,
                 way: Some("share+rw".into()),
@@ -188,9 +192,10 @@ mod tests {
              \"total_us\":260,\"way\":\"share+rw\",\"user_agent\":\"Boto3/1.40 \\u001b[2J\",\
              \"tls\":true}\n"
         );
-        let cut = Record { status: None, complete: false, ..record };
+        let trace = Trace { virtual_host: true, ..record.trace.clone() };
+        let cut = Record { status: None, complete: false, trace, ..record };
         let line = render(&cut, LogFormat::Text);
         assert!(render(&cut, LogFormat::Json).contains(",\"status\":null,"));
-        assert!(line.contains(" status=none ") && line.ends_with(" cut=true\n"), "{line}");
+        assert!(line.contains(" status=none ") && line.ends_with(" virtual_host=true cut=true\n"), "{line}");
     }
 }

@@ -101,6 +101,8 @@ pub struct Trace {
     pub bucket: Option<String>,
     /// The key of the target.
     pub key: Option<String>,
+    /// The bucket was named by the host.
+    pub virtual_host: bool,
     /// The access key that signed.
     pub access_key: Option<String>,
     /// The S3 error code of an error response.

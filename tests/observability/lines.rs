@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use protocol::request::Headers;
+use protocol::sign::PayloadMode;
+use protocol::sign::sign::{Signer, Unsigned};
 use serde_json::Value;
-use tenon_tests::client::{Call, create_bucket};
+use tenon_tests::client::{Call, S3, create_bucket, now};
 use tenon_tests::http::{Connection, Reply};
 use tenon_tests::node::Node;
 
@@ -57,7 +60,7 @@ fn every_line_is_json_and_says_what_was_asked() {
 
 #[test]
 fn no_line_shows_a_secret() {
-    let mut node = Node::start("lines-secret");
+    let mut node = Node::start_with("lines-secret", None, &[("TENON_DOMAIN", "s3.test")]);
     let s3 = node.s3();
     s3.call(&create_bucket("seen")).expect("answered");
     let call = Call::new("PUT", "/seen/key").body("x");
@@ -72,16 +75,43 @@ fn no_line_shows_a_secret() {
     let mut connection = Connection::open(s3.address).expect("the node listens");
     connection.send(wrong.as_bytes()).expect("sent");
     connection.receive(false).expect("answered");
+    let presigned = presigned(&s3);
+    let mut connection = Connection::open(s3.address).expect("the node listens");
+    let request = format!("GET /key?{presigned} HTTP/1.1\r\nhost: seen.s3.test\r\n\r\n");
+    connection.send(request.as_bytes()).expect("sent");
+    assert_eq!(connection.receive(false).expect("answered").body, b"x");
     node.stop();
     let log = node.log();
     let authorization = signed.headers.iter().find(|(name, _)| *name == "authorization");
     let (_, authorization) = authorization.expect("a signed request has one");
     let signature = authorization.rsplit('=').next().expect("it has a signature");
     assert!(signature.len() == 64, "{authorization}");
-    for secret in [signature, "very-secret-token", tenon_tests::node::SECRET_KEY, "Signature="] {
+    let in_url = presigned.rsplit('=').next().expect("it ends with its signature");
+    for secret in
+        [signature, in_url, "very-secret-token", tenon_tests::node::SECRET_KEY, "Signature="]
+    {
         assert!(!log.contains(secret), "{secret} in\n{log}");
     }
     assert!(log.contains(" operation=PutObject bucket=seen key=key status=200 "), "{log}");
+    let by_url = log
+        .lines()
+        .find(|line| line.contains(" operation=GetObject ") && line.contains(" status=200 "));
+    assert!(by_url.is_some_and(|line| line.ends_with(" virtual_host=true")), "{log}");
+}
+
+/// The query of a URL for the key `key` in the bucket that the host names.
+fn presigned(s3: &S3) -> String {
+    let mut headers = Headers::new();
+    headers.insert("host", "seen.s3.test");
+    let signer = Signer { credential: &s3.credential, region: &s3.region, now: now() };
+    let request = Unsigned {
+        method: "GET",
+        path: "/key",
+        query: "",
+        headers: &headers,
+        payload: PayloadMode::Unsigned,
+    };
+    signer.presign(&request, 60)
 }
 
 /// Every way in which the node says no before an operation is asked, and some of those in which one says it.

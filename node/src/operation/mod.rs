@@ -29,7 +29,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use protocol::answer::Answer;
 use protocol::error::S3Error;
-use protocol::request::{Head, Method, Target};
+use protocol::request::{AddressStyle, Head, Method, Target};
 use protocol::route::{self, Operation};
 use protocol::sign::{self, Authenticated};
 
@@ -111,6 +111,7 @@ async fn dispatch(
     body: &mut dyn BodySource,
     trace: &mut Trace,
 ) -> Result<Outcome, S3Error> {
+    trace.virtual_host = head.style == AddressStyle::VirtualHost;
     match &head.target {
         Target::Service => {}
         Target::Bucket(bucket) => trace.bucket = Some(bucket.as_str().to_owned()),
