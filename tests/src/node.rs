@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use crate::client::S3;
 use crate::http::{Connection, Reply};
 use crate::metrics::Metrics;
+use crate::random::{Random, mix};
 use crate::scratch::{Scratch, program_folder};
 use crate::tls::Identity;
 
@@ -386,8 +388,15 @@ fn clean_command(program: &Path) -> Command {
     command
 }
 
-/// An address on which nobody listens at this moment.
+/// An address on which nobody listens at this moment. Its port is none of those that the system gives to clients: one
+/// of them would often enough have it before the node does. Each process and each call begins to look elsewhere.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("a bound socket has an address")
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let seed = mix((u64::from(std::process::id()) << 32) + call);
+    let mut random = Random::from_seed(seed);
+    let mut ports = std::iter::repeat_with(|| random.within(10_000..32_000));
+    let port = ports.by_ref().take(1000).filter_map(|port| u16::try_from(port).ok()).find(free);
+    SocketAddr::from(([127, 0, 0, 1], port.expect("a port is free")))
 }
