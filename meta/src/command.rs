@@ -48,6 +48,8 @@ commands! {
     PutObject,
     /// Takes a key away.
     DeleteObject,
+    /// Takes several keys away, each on its own.
+    DeleteObjects,
     /// Replaces an object's tags.
     PutTags,
     /// Removes an object's tags.
@@ -70,6 +72,13 @@ commands! {
     RewriteBlob,
     /// Removes the marks of sparse blobs that a rewrite would not make smaller.
     SettleSparse,
+}
+
+impl Command {
+    /// How much a round has to do for it, in commands that change one thing each.
+    pub fn weight(&self) -> usize {
+        if let Self::DeleteObjects(command) = self { command.keys.len().max(1) } else { 1 }
+    }
 }
 
 /// What a write demands of the object that its key names before it.
@@ -184,13 +193,50 @@ pub struct PutObject {
     pub blobs: Vec<NewBlob>,
 }
 
-/// Takes a key away. Reply: [`Reply::ObjectDeleted`]. Refused: `NoSuchBucket`.
+/// What a delete demands of the object that its key names.
+/// S3: DeleteObject and DeleteObjects, If-Match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeleteCond {
+    /// Nothing: a key that names nothing is as good as deleted.
+    None,
+    /// That there is one: else [`Refusal::ConditionFailed`].
+    Exists,
+    /// That it has this ETag: else [`Refusal::NoSuchKey`] if there is none, [`Refusal::ConditionFailed`] if it
+    /// has another.
+    Matches(ETag),
+}
+
+/// Takes a key away. Reply: [`Reply::ObjectDeleted`]. Refused: `NoSuchBucket`, `ConditionFailed`, `NoSuchKey`.
 #[derive(Debug, Clone)]
 pub struct DeleteObject {
     /// The bucket.
     pub bucket: BucketId,
     /// The key.
     pub key: ObjectKey,
+    /// What must hold before.
+    pub condition: DeleteCond,
+}
+
+/// How many keys one [`DeleteObjects`] may take away: so long may one command hold up those behind it.
+pub const DELETE_KEYS_MAX: usize = 128;
+
+/// Takes several keys away, in order, each on its own: one that is refused or damaged holds none of the others up.
+/// Reply: [`Reply::ObjectsDeleted`]. Refused: `NoSuchBucket`.
+#[derive(Debug, Clone)]
+pub struct DeleteObjects {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The keys, at most [`DELETE_KEYS_MAX`], and what must hold of each before.
+    pub keys: Vec<(ObjectKey, DeleteCond)>,
+}
+
+/// Why one of several keys names what it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotDeleted {
+    /// `ConditionFailed`, `NoSuchKey`.
+    Refused(Refusal),
+    /// Its record cannot be read; the text says what was found.
+    Damaged(String),
 }
 
 /// Replaces an object's tags. Reply: [`Reply::Done`]. Refused: `NoSuchBucket`, `NoSuchKey`, `ObjectChanged`.
@@ -397,6 +443,8 @@ pub enum Reply {
         /// Whether it named something before.
         existed: bool,
     },
+    /// Of each key, in the order of the command, whether it names nothing any more.
+    ObjectsDeleted(Vec<Result<(), NotDeleted>>),
     /// The upload is open; its parts go into this manifest.
     UploadCreated(ManifestId),
     /// The part is in place.

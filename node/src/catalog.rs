@@ -259,9 +259,10 @@ impl CommitStage {
         let began = Instant::now();
         let sequence = self.board.committed().next();
         let mut round = Round::begin(&*self.store, sequence)?;
-        let (mut waiting, mut turn) = (Vec::new(), Turn::Worked);
+        let (mut waiting, mut weight, mut turn) = (Vec::new(), 0, Turn::Worked);
         let mut next = Some(first);
         while let Some(Letter { command, reply }) = next.take() {
+            weight += command.weight();
             let verdict = match round.apply(command) {
                 Ok(Ok(reply)) => Ok(reply),
                 Ok(Err(refusal)) => {
@@ -276,7 +277,7 @@ impl CommitStage {
                 }
             };
             waiting.push((reply, verdict));
-            let room = waiting.len() < limits::COMMIT_ROUND_COUNT_MAX
+            let room = weight < limits::COMMIT_ROUND_COUNT_MAX
                 && round.bytes() < limits::COMMIT_ROUND_LEN_MAX;
             if room && let Ok(letter) = self.letters.try_recv() {
                 turn = if letter.is_some() { Turn::Worked } else { Turn::Closed };
@@ -328,10 +329,10 @@ fn tell(
 mod tests {
     use std::thread;
 
-    use meta::command::CreateBucket;
+    use meta::command::{CreateBucket, DELETE_KEYS_MAX, DeleteCond, DeleteObjects};
     use meta::id::Sequence;
     use meta::memory::{Fate, MemoryStore};
-    use protocol::name::{AccountId, BucketName};
+    use protocol::name::{AccountId, BucketName, ObjectKey};
     use protocol::time::Timestamp;
 
     use super::*;
@@ -403,6 +404,27 @@ mod tests {
         }
         mailbox.close(1);
         assert_eq!((commit.turn(), read.turn()), (Ok(Turn::Closed), Turn::Closed));
+    }
+
+    #[test]
+    fn a_command_of_many_keys_weighs_as_much_in_a_round() {
+        let (mailbox, commit, _) = stages(&Arc::new(MemoryStore::new()));
+        let made = mailbox.commit(create("bucket"));
+        assert_eq!(commit.turn(), Ok(Turn::Worked));
+        let made = futures_util::FutureExt::now_or_never(made).expect("answered");
+        let Ok(Reply::BucketCreated(bucket)) = made else { panic!("{made:?}") };
+        let some = |first: usize| {
+            let names =
+                (first..first + DELETE_KEYS_MAX).map(|at| ObjectKey::parse(&at.to_string()));
+            let keys = names.map(|name| (name.expect("a key"), DeleteCond::None)).collect();
+            mailbox.commit(DeleteObjects { bucket, keys }.into())
+        };
+        let answers = [0, 1000, 2000].map(some);
+        assert_eq!(commit.turn(), Ok(Turn::Worked));
+        let [first, second, third] = answers.map(futures_util::FutureExt::now_or_never);
+        assert!(first.is_some() && second.is_some() && third.is_none(), "256 keys a round");
+        assert_eq!(commit.turn(), Ok(Turn::Worked));
+        assert_eq!(commit.turn(), Ok(Turn::Idle));
     }
 
     #[test]

@@ -52,6 +52,11 @@ pub const PRESIGN_LIFE_MAX_S: u64 = 604_800;
 pub const XML_BODY_MAX: u64 = MIB;
 /// Longest body of CompleteMultipartUpload: 10,000 parts of about 300 bytes, and room (our choice).
 pub const COMPLETE_BODY_MAX: u64 = 8 * MIB;
+/// Most keys of one DeleteObjects. S3: "DeleteObjects".
+pub const DELETE_KEYS_MAX: usize = 1000;
+/// Longest body of DeleteObjects: as many keys as there may be, each as long as it may be, each byte
+/// written as a reference of six characters, and room (our choice).
+pub const DELETE_BODY_MAX: u64 = 8 * MIB;
 /// Shortest aws-chunked chunk, the last one with data excepted. S3: "Signature Calculations for
 /// the Authorization Header: Transferring Payload in Multiple Chunks".
 pub const CHUNK_LEN_MIN: u64 = 8192;
@@ -61,5 +66,6 @@ pub const CHUNK_LINE_LEN_MAX: usize = 256;
 
 const _: () = assert!(PARTS_MAX == PART_NUMBER_MAX as usize);
 const _: () = assert!(PART_LEN_MIN < PART_LEN_MAX);
+const _: () = assert!((DELETE_KEYS_MAX * (6 * KEY_LEN_MAX + 512)) as u64 <= DELETE_BODY_MAX);
 const _: () = assert!(COPY_LEN_MAX <= PART_LEN_MAX);
 const _: () = assert!(PRESIGN_LIFE_MAX_S == 7 * 24 * 60 * 60);

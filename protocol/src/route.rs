@@ -30,6 +30,7 @@ pub enum Operation {
     GetObject,
     HeadObject,
     DeleteObject,
+    DeleteObjects,
     PutObjectTagging,
     GetObjectTagging,
     DeleteObjectTagging,
@@ -43,7 +44,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation that is built.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::ListBuckets,
         Self::CreateBucket,
         Self::HeadBucket,
@@ -57,6 +58,7 @@ impl Operation {
         Self::GetObject,
         Self::HeadObject,
         Self::DeleteObject,
+        Self::DeleteObjects,
         Self::PutObjectTagging,
         Self::GetObjectTagging,
         Self::DeleteObjectTagging,
@@ -85,6 +87,7 @@ impl Operation {
             Self::GetObject => "GetObject",
             Self::HeadObject => "HeadObject",
             Self::DeleteObject => "DeleteObject",
+            Self::DeleteObjects => "DeleteObjects",
             Self::PutObjectTagging => "PutObjectTagging",
             Self::GetObjectTagging => "GetObjectTagging",
             Self::DeleteObjectTagging => "DeleteObjectTagging",
@@ -273,6 +276,7 @@ const fn later(sub_resource: &'static str, method: &'static str, operation: &'st
 
 /// `/{Bucket}?sub-resource`.
 const BUCKET: &[Row] = &[
+    built("delete", "POST", Operation::DeleteObjects),
     built("location", "GET", Operation::GetBucketLocation),
     built("uploads", "GET", Operation::ListMultipartUploads),
     later("abac", "GET", "GetBucketAbac"),
@@ -287,7 +291,6 @@ const BUCKET: &[Row] = &[
     later("cors", "GET", "GetBucketCors"),
     later("cors", "PUT", "PutBucketCors"),
     later("cors", "DELETE", "DeleteBucketCors"),
-    later("delete", "POST", "DeleteObjects"),
     later("encryption", "GET", "GetBucketEncryption"),
     later("encryption", "PUT", "PutBucketEncryption"),
     later("encryption", "DELETE", "DeleteBucketEncryption"),
@@ -408,6 +411,7 @@ mod tests {
             ("GET", "/bucket/key?partNumber=1", "GetObject"),
             ("HEAD", "/bucket/key", "HeadObject"),
             ("DELETE", "/bucket/key", "DeleteObject"),
+            ("POST", "/bucket?delete", "DeleteObjects"),
             ("PUT", "/bucket/key?tagging", "PutObjectTagging"),
             ("GET", "/bucket/key?tagging=", "GetObjectTagging"),
             ("DELETE", "/bucket/key?tagging", "DeleteObjectTagging"),
@@ -431,7 +435,6 @@ mod tests {
     fn what_is_not_built_says_its_name() {
         for (method, target, headers, name) in [
             ("GET", "/bucket?versioning", &[][..], "GetBucketVersioning"),
-            ("POST", "/bucket?delete", &[], "DeleteObjects"),
             ("POST", "/bucket", &[], "PostObject"),
             ("PUT", "/bucket/key?acl", &[], "PutObjectAcl"),
             ("GET", "/bucket/key?attributes", &[], "GetObjectAttributes"),

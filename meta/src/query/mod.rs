@@ -97,6 +97,22 @@ pub fn peek_object(
     }
 }
 
+/// Reads the records of these keys, so that the round that needs them next finds them in memory: it would hold up
+/// everybody while it waits for the disk. What is damaged is the round's to tell.
+pub fn fetch_objects<'a>(
+    store: &dyn Store,
+    bucket: BucketId,
+    keys: impl IntoIterator<Item = &'a ObjectKey>,
+) -> Result<(), StoreError> {
+    for wanted in keys {
+        match store.get(Space::Objects, &key::object(bucket, wanted)) {
+            Ok(_) | Err(StoreError::Corrupt(_)) => {}
+            Err(failed @ StoreError::Failed(_)) => return Err(failed),
+        }
+    }
+    Ok(())
+}
+
 /// An open upload.
 pub fn upload(
     store: &dyn Store,

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::command::{
-    AbortUpload, CompleteUpload, DeleteBucket, DeleteObject, LeaseFolder, ReleaseGarbage,
-    TakeBlobs, WriteCond,
+    AbortUpload, CompleteUpload, DeleteBucket, DeleteCond, DeleteObject, LeaseFolder,
+    ReleaseGarbage, TakeBlobs, WriteCond,
 };
 use crate::id::{BucketId, FolderId, ManifestId};
 use crate::invariant;
@@ -106,13 +106,13 @@ fn make_garbage(store: &MemoryStore, bucket: BucketId) {
     for (blob, name) in [(4104, "free"), (4105, "taken")] {
         let known = Known::written(blob, MIB);
         done(store, put(bucket, name, vec![known.whole()], &[known]));
-        done(store, DeleteObject { bucket, key: object_key(name) });
+        done(store, DeleteObject { bucket, key: object_key(name), condition: DeleteCond::None });
         let at = query::garbage(store, None, 100).expect("garbage").pop().expect("the last");
         done(store, ReleaseGarbage { at: vec![at], steps: 10 });
     }
     done(store, TakeBlobs { blobs: vec![BlobId::new(4105)] });
     for name in ["gone", "gone too"] {
-        done(store, DeleteObject { bucket, key: object_key(name) });
+        done(store, DeleteObject { bucket, key: object_key(name), condition: DeleteCond::None });
     }
     let part = Known::written(4106, MIB);
     make_upload(store, bucket, "aborted", 3);

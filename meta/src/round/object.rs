@@ -1,14 +1,15 @@
 //! Room: commands on objects.
 
-use super::bucket::{more, one_less};
+use super::bucket::{less, more};
 use super::{Round, Stop};
 use crate::command::{
-    DeleteObject, DeleteTags, NewObject, PutObject, PutTags, Refusal, Reply, WriteCond,
+    DELETE_KEYS_MAX, DeleteCond, DeleteObject, DeleteObjects, DeleteTags, NewObject, NotDeleted,
+    PutObject, PutTags, Refusal, Reply, WriteCond,
 };
 use crate::id::{BucketId, Generation};
 use crate::key;
 use crate::record::{Content, ObjectRecord, Owner};
-use crate::store::Space;
+use crate::store::{Space, StoreError};
 use protocol::name::{ObjectKey, UploadId};
 use protocol::tagging::TagSet;
 
@@ -25,19 +26,60 @@ impl Round<'_> {
         Ok(self.write_object(bucket, &key, object, content, None))
     }
 
-    /// S3: DeleteObject of a key that names nothing succeeds.
-    pub(super) fn delete_object(&mut self, command: &DeleteObject) -> Result<Reply, Stop> {
-        let mut counters = self.bucket_counters(command.bucket)?;
-        let at = key::object(command.bucket, &command.key);
-        let Some(old) = self.read::<ObjectRecord>(Space::Objects, &at)? else {
-            return Ok(Reply::ObjectDeleted { existed: false });
-        };
+    pub(super) fn delete_object(&mut self, command: DeleteObject) -> Result<Reply, Stop> {
+        let DeleteObject { bucket, key, condition } = command;
+        self.bucket_counters(bucket)?;
+        let existed = self.take_key(bucket, key, &condition)?;
+        self.count_deleted(bucket, u64::from(existed))?;
+        Ok(Reply::ObjectDeleted { existed })
+    }
+
+    pub(super) fn delete_objects(&mut self, command: DeleteObjects) -> Result<Reply, Stop> {
+        let DeleteObjects { bucket, keys } = command;
+        assert!(keys.len() <= DELETE_KEYS_MAX, "a delete holds no round up for long");
+        self.bucket_counters(bucket)?;
+        let (mut verdicts, mut gone) = (Vec::with_capacity(keys.len()), 0_u64);
+        for (key, condition) in keys {
+            let verdict = match self.take_key(bucket, key, &condition) {
+                Ok(existed) => {
+                    gone += u64::from(existed);
+                    Ok(())
+                }
+                Err(Stop::Refused(refusal)) => Err(NotDeleted::Refused(refusal)),
+                Err(Stop::Store(StoreError::Corrupt(text))) => Err(NotDeleted::Damaged(text)),
+                Err(failed @ Stop::Store(StoreError::Failed(_))) => return Err(failed),
+            };
+            verdicts.push(verdict);
+        }
+        self.count_deleted(bucket, gone)?;
+        Ok(Reply::ObjectsDeleted(verdicts))
+    }
+
+    /// Takes a key away and says whether it named anything; the bucket's count is still to be changed. A failure
+    /// comes before the first change.
+    fn take_key(
+        &mut self,
+        bucket: BucketId,
+        key: ObjectKey,
+        condition: &DeleteCond,
+    ) -> Result<bool, Stop> {
+        let at = key::object(bucket, &key);
+        let old: Option<ObjectRecord> = self.read(Space::Objects, &at)?;
+        check_delete(condition, old.as_ref())?;
+        // S3: DeleteObject of a key that names nothing succeeds.
+        let Some(old) = old else { return Ok(false) };
         self.remove(Space::Objects, at);
-        let owner = Owner::Object { bucket: command.bucket, key: command.key.clone() };
-        self.discard_content(&owner, &old.content);
-        one_less(&mut counters.objects, "objects of a bucket")?;
-        self.set_bucket_counters(command.bucket, counters);
-        Ok(Reply::ObjectDeleted { existed: true })
+        self.discard_content(&Owner::Object { bucket, key }, &old.content);
+        Ok(true)
+    }
+
+    fn count_deleted(&mut self, bucket: BucketId, gone: u64) -> Result<(), Stop> {
+        if gone > 0 {
+            let mut counters = self.bucket_counters(bucket)?;
+            less(&mut counters.objects, gone, "objects of a bucket")?;
+            self.set_bucket_counters(bucket, counters);
+        }
+        Ok(())
     }
 
     pub(super) fn put_tags(&mut self, command: PutTags) -> Result<Reply, Stop> {
@@ -124,5 +166,16 @@ pub(super) fn check(condition: &WriteCond, now: Option<&ObjectRecord>) -> Result
         (WriteCond::Matches(_), None) => Err(Refusal::NoSuchKey),
         (WriteCond::Matches(etag), Some(now)) if *etag == now.etag => Ok(()),
         (WriteCond::Matches(_), Some(_)) => Err(Refusal::ConditionFailed),
+    }
+}
+
+/// S3: DeleteObject, If-Match.
+fn check_delete(condition: &DeleteCond, now: Option<&ObjectRecord>) -> Result<(), Refusal> {
+    match (condition, now) {
+        (DeleteCond::None, _) | (DeleteCond::Exists, Some(_)) => Ok(()),
+        (DeleteCond::Exists, None) => Err(Refusal::ConditionFailed),
+        (DeleteCond::Matches(_), None) => Err(Refusal::NoSuchKey),
+        (DeleteCond::Matches(etag), Some(now)) if *etag == now.etag => Ok(()),
+        (DeleteCond::Matches(_), Some(_)) => Err(Refusal::ConditionFailed),
     }
 }

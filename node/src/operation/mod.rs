@@ -9,6 +9,7 @@ mod complete_upload;
 mod copy_object;
 mod create_upload;
 mod delete_object;
+mod delete_objects;
 mod failure;
 mod get_object;
 mod ingest;
@@ -147,6 +148,7 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::GetObject => get_object::get(call).await,
         Operation::HeadObject => get_object::head(call).await,
         Operation::DeleteObject => delete_object::delete(call).await,
+        Operation::DeleteObjects => delete_objects::delete(call).await,
         Operation::PutObjectTagging => tagging::put(call).await,
         Operation::GetObjectTagging => tagging::get(call).await,
         Operation::DeleteObjectTagging => tagging::delete(call).await,

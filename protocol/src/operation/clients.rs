@@ -9,8 +9,8 @@ use alloc::collections::BTreeSet;
 use super::testing::head;
 use super::{
     abort_upload, complete_upload, copy_object, create_bucket, create_upload, delete_bucket,
-    delete_object, get_bucket_location, get_object, head_bucket, head_object, list_buckets,
-    list_objects, list_parts, list_uploads, object_tagging, put_object, upload_part,
+    delete_object, delete_objects, get_bucket_location, get_object, head_bucket, head_object,
+    list_buckets, list_objects, list_parts, list_uploads, object_tagging, put_object, upload_part,
     upload_part_copy,
 };
 use crate::error::S3Error;
@@ -68,6 +68,13 @@ const SENT: &[Sent] = &[
         Operation::GetObject,
     ),
     ("DELETE", "/bucket/dir/key", &[EMPTY], Operation::DeleteObject),
+    ("POST", "/bucket?delete", &[CRC32, SDK], Operation::DeleteObjects),
+    (
+        "POST",
+        "/bucket?delete",
+        &[("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")],
+        Operation::DeleteObjects,
+    ),
     ("PUT", "/bucket/dir/key?tagging", &[CRC32, SDK], Operation::PutObjectTagging),
     ("GET", "/bucket/dir/key?tagging", &[], Operation::GetObjectTagging),
     ("DELETE", "/bucket/dir/key?tagging", &[EMPTY], Operation::DeleteObjectTagging),
@@ -120,6 +127,7 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::GetObject => get_object::GetObjectInput::parse(head).map(drop),
         O::HeadObject => head_object::HeadObjectInput::parse(head).map(drop),
         O::DeleteObject => delete_object::DeleteObjectInput::parse(head).map(drop),
+        O::DeleteObjects => delete_objects::DeleteObjectsInput::parse(head).map(drop),
         O::PutObjectTagging | O::GetObjectTagging | O::DeleteObjectTagging => {
             object_tagging::ObjectTaggingInput::parse(head, operation).map(drop)
         }

@@ -3,6 +3,7 @@
 //! Source: S3 API Reference, DeleteObject.
 
 use super::common::Common;
+use super::delete_condition::DeleteCondition;
 use super::{unbuilt, version};
 use crate::answer::Answer;
 use crate::error::S3Error;
@@ -12,6 +13,8 @@ use crate::route::Operation;
 /// What a DeleteObject request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteObjectInput {
+    /// What must hold of the object.
+    pub condition: DeleteCondition,
     /// Who must own the bucket, who pays.
     pub common: Common,
 }
@@ -20,11 +23,14 @@ impl DeleteObjectInput {
     /// Reads the request.
     ///
     /// # Errors
-    /// `NotImplemented` for conditional deletes; `InvalidArgument` for a version.
+    /// `NotImplemented` for the conditions of directory buckets; `InvalidArgument` for a version.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::DeleteObject)?;
         version::check(head)?;
-        Ok(Self { common: Common::parse(head, Operation::DeleteObject)? })
+        Ok(Self {
+            condition: DeleteCondition::parse(head)?,
+            common: Common::parse(head, Operation::DeleteObject)?,
+        })
     }
 }
 

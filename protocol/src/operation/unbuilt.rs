@@ -95,6 +95,7 @@ const CHECKSUMMED: &[Operation] = &[
     Operation::UploadPart,
     Operation::CompleteMultipartUpload,
     Operation::PutObjectTagging,
+    Operation::DeleteObjects,
 ];
 
 const HEADERS: &[Row] = &[
@@ -167,8 +168,7 @@ const HEADERS: &[Row] = &[
     },
     // Appending to an object.
     any("x-amz-write-offset-bytes", &[Operation::PutObject]),
-    // Conditional deletes and aborts.
-    any("if-match", &[Operation::DeleteObject]),
+    // Conditions of directory buckets on deletes and aborts.
     any("x-amz-if-match-last-modified-time", &[Operation::DeleteObject]),
     any("x-amz-if-match-size", &[Operation::DeleteObject]),
     any("x-amz-if-match-initiated-time", &[Operation::AbortMultipartUpload]),
@@ -212,7 +212,8 @@ mod tests {
             (O::CreateBucket, "x-amz-acl", "public-read"),
             (O::PutObject, "x-amz-storage-class", "GLACIER"),
             (O::PutObject, "x-amz-write-offset-bytes", "0"),
-            (O::DeleteObject, "if-match", "\"etag\""),
+            (O::DeleteObject, "x-amz-if-match-size", "5"),
+            (O::DeleteObjects, "x-amz-checksum-sha512", "AAAA"),
             (O::UploadPart, "x-amz-checksum-sha512", "AAAA"),
         ] {
             let error = refused(operation, (name, value)).unwrap();
@@ -234,6 +235,7 @@ mod tests {
             (O::GetObject, "x-amz-storage-class", "GLACIER"),
             (O::UploadPart, "x-amz-acl", "public-read"),
             (O::DeleteObject, "x-amz-bypass-governance-retention", "true"),
+            (O::DeleteObjects, "x-amz-bypass-governance-retention", "true"),
             // What default clients send.
             (O::GetObject, "x-amz-checksum-mode", "ENABLED"),
             (O::PutObject, "x-amz-sdk-checksum-algorithm", "CRC32"),

@@ -7,9 +7,9 @@ use protocol::range::ByteRange;
 
 use super::*;
 use crate::command::{
-    AbortUpload, CloseLease, CompleteUpload, CreateBucket, DeleteBucket, DeleteObject, DeleteTags,
-    ForgetGarbage, LeaseFolder, PutObject, PutTags, ReleaseGarbage, RewriteBlob, TakeBlobs,
-    WriteCond,
+    AbortUpload, CloseLease, CompleteUpload, CreateBucket, DeleteBucket, DeleteCond, DeleteObject,
+    DeleteObjects, DeleteTags, ForgetGarbage, LeaseFolder, NotDeleted, PutObject, PutTags,
+    ReleaseGarbage, RewriteBlob, TakeBlobs, WriteCond,
 };
 use crate::id::{BlobId, BucketId, FolderId};
 use crate::memory::MemoryStore;
@@ -49,7 +49,7 @@ fn refs(store: &dyn Store, known: Known) -> u64 {
 }
 
 fn delete(bucket: BucketId, name: &str) -> DeleteObject {
-    DeleteObject { bucket, key: key(name) }
+    DeleteObject { bucket, key: key(name), condition: DeleteCond::None }
 }
 
 fn abort(bucket: BucketId, name: &str, which: u8) -> AbortUpload {
@@ -956,4 +956,47 @@ fn part_lengths_may_be_zero() {
     done(&store, put_part(bucket, "key", 1, 1, vec![], &[]));
     done(&store, complete(&store, bucket, "key", 1, &[1]));
     assert_eq!(object(&store, bucket, "key").len, 0);
+}
+
+#[test]
+fn a_damaged_record_holds_up_no_other_key_of_its_command() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    for name in ["a", "b", "c"] {
+        done(&store, put(bucket, name, vec![inline(name.as_bytes())], &[]));
+    }
+    let mut batch = Batch::new();
+    batch.put(Space::Objects, key::object(bucket, &key("b")), vec![1]);
+    store.commit(batch).expect("a commit");
+    let named = ["a", "b", "none", "c"].map(|name| (key(name), DeleteCond::None));
+    let mut round = begin(&store);
+    let reply = round.apply(DeleteObjects { bucket, keys: named.into() }.into());
+    store.commit(round.finish()).expect("a commit");
+    let Ok(Ok(Reply::ObjectsDeleted(verdicts))) = reply else { panic!("{reply:?}") };
+    assert!(matches!(&verdicts[..], [Ok(()), Err(NotDeleted::Damaged(_)), Ok(()), Ok(())]));
+    let counters = query::bucket_counters(&store, bucket).expect("a store").expect("a bucket");
+    assert_eq!(counters.objects, 1, "the damaged one");
+    assert_eq!(query::object(&store, bucket, &key("c")), Ok(None));
+}
+
+#[test]
+fn a_delete_may_demand_what_the_key_names() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let one = |name: &str, condition| DeleteObject { bucket, key: key(name), condition };
+    done(&store, put(bucket, "there", vec![inline(b"x")], &[]));
+    let other = DeleteCond::Matches(etag("other"));
+    for (name, condition, expected) in [
+        ("none", DeleteCond::Exists, Refusal::ConditionFailed),
+        ("none", other.clone(), Refusal::NoSuchKey),
+        ("there", other, Refusal::ConditionFailed),
+    ] {
+        let outcome = run(&store, vec![one(name, condition).into()]).remove(0);
+        assert_eq!(outcome.expect("a store"), Err(expected));
+    }
+    let now = object(&store, bucket, "there").etag;
+    let existed = Reply::ObjectDeleted { existed: true };
+    assert_eq!(done(&store, one("there", DeleteCond::Matches(now))), existed);
+    done(&store, put(bucket, "there", vec![inline(b"x")], &[]));
+    assert_eq!(done(&store, one("there", DeleteCond::Exists)), existed);
 }

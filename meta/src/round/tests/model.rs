@@ -75,6 +75,7 @@ enum Op {
     DeleteBucket(usize),
     Put { bucket: usize, key: usize, cond: Cond, body: Body },
     Delete { bucket: usize, key: usize },
+    DeleteSome { bucket: usize, keys: Vec<(usize, Cond)> },
     Tag { bucket: usize, key: usize, stale: bool, set: bool },
     CreateUpload { bucket: usize, key: usize, id: u8 },
     PutPart { upload: Upload, part: u16, body: Body },
@@ -133,6 +134,8 @@ fn op() -> impl Strategy<Value = Op> {
         9 => (place(), cond(), body())
             .prop_map(|((bucket, key), cond, body)| Op::Put { bucket, key, cond, body }),
         4 => place().prop_map(|(bucket, key)| Op::Delete { bucket, key }),
+        2 => (some_bucket(), prop::collection::vec((0..KEYS.len(), cond()), 0..4))
+            .prop_map(|(bucket, keys)| Op::DeleteSome { bucket, keys }),
         1 => (place(), any::<bool>(), any::<bool>())
             .prop_map(|((bucket, key), stale, set)| Op::Tag { bucket, key, stale, set }),
         5 => (place(), 0_u8..2)
@@ -332,6 +335,7 @@ impl Machine<'_> {
             Op::DeleteBucket(bucket) => self.delete_bucket(round, *bucket),
             Op::Put { bucket, key, cond, body } => self.put(round, *bucket, *key, *cond, body),
             Op::Delete { bucket, key } => self.delete(round, *bucket, *key),
+            Op::DeleteSome { bucket, keys } => self.delete_some(round, *bucket, keys),
             Op::Tag { bucket, key, stale, set } => self.tag(round, (*bucket, *key), *stale, *set),
             Op::CreateUpload { bucket, key, id } => self.create_upload(round, *bucket, *key, *id),
             Op::PutPart { upload, part, body } => {
@@ -491,6 +495,38 @@ impl Machine<'_> {
         });
         assert_eq!(apply(round, delete(self.model.id(bucket), KEYS[at])), expected);
         self.model.buckets[bucket].objects.remove(&at);
+    }
+
+    /// Conditions are those of the moment at which the command is made: a key may stand in it twice.
+    fn delete_some(&mut self, round: &mut Round<'_>, bucket: usize, keys: &[(usize, Cond)]) {
+        let condition = |at, cond| match self.model.condition(bucket, at, cond) {
+            WriteCond::None => DeleteCond::None,
+            WriteCond::Absent => DeleteCond::Exists,
+            WriteCond::Matches(etag) => DeleteCond::Matches(etag),
+        };
+        let asked: Vec<_> = keys.iter().map(|(at, cond)| (*at, condition(*at, *cond))).collect();
+        let named = asked.iter().map(|(at, cond)| (key(KEYS[*at]), cond.clone())).collect();
+        let command = DeleteObjects { bucket: self.model.id(bucket), keys: named };
+        let expected = self.model.live(bucket).map(|()| {
+            let objects = &mut self.model.buckets[bucket].objects;
+            let verdicts = asked.into_iter().map(|(at, cond)| {
+                let now = objects.get(&at).map(|now| now.etag.clone());
+                let refused = match (cond, now) {
+                    (DeleteCond::Exists, None) => Some(Refusal::ConditionFailed),
+                    (DeleteCond::Matches(_), None) => Some(Refusal::NoSuchKey),
+                    (DeleteCond::Matches(asked), Some(now)) if asked != now => {
+                        Some(Refusal::ConditionFailed)
+                    }
+                    _ => None,
+                };
+                if refused.is_none() {
+                    objects.remove(&at);
+                }
+                refused.map_or(Ok(()), |refusal| Err(NotDeleted::Refused(refusal)))
+            });
+            Reply::ObjectsDeleted(verdicts.collect())
+        });
+        assert_eq!(apply(round, command), expected);
     }
 
     fn tag(&mut self, round: &mut Round<'_>, at: (usize, usize), stale: bool, set: bool) {

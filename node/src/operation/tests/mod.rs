@@ -3,6 +3,7 @@
 mod copies;
 mod copy_object;
 mod damage;
+mod deletes;
 mod listings;
 mod objects;
 mod rewrites;

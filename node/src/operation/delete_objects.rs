@@ -1,0 +1,105 @@
+//! Room: DeleteObjects: the keys of a list, each on its own.
+//!
+//! Durable step: a few commands of many keys each, sent at once; what they take away is garbage for the collector.
+//! A crash leaves each of them done or undone. Deletes are never refused for want of room.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use meta::command::{DELETE_KEYS_MAX, DeleteObjects, NotDeleted, Reply};
+use meta::id::BucketId;
+use meta::query;
+use protocol::error::S3Error;
+use protocol::limits::DELETE_BODY_MAX;
+use protocol::name::ObjectKey;
+use protocol::operation::delete_condition::DeleteCondition;
+use protocol::operation::delete_objects::{self, DeleteList, DeleteObjectsInput};
+
+use super::delete_object::{condition, refused};
+use super::{Call, Outcome, failure, ingest, subject};
+use crate::catalog::CatalogError;
+
+pub(super) async fn delete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
+    let name = subject::bucket_name(call.head)?;
+    let input = DeleteObjectsInput::parse(call.head)?;
+    let bucket = subject::bucket(call.machine, name, &input.common).await?.id;
+    let mut document =
+        ingest::document(&mut call, delete_objects::INTEGRITY, DELETE_BODY_MAX).await?;
+    let list = parse(&call, bucket, std::mem::take(&mut document.bytes)).await?;
+    let outcomes = take(&call, bucket, &list).await?;
+    // A thousand names take longer to write than a shard has.
+    let answer = call.machine.catalog.ask(move |_| Ok(delete_objects::answer(&list, &outcomes)));
+    Ok(answer.await.map_err(failure::catalog)?.into())
+}
+
+/// Reads the document and fetches the records of its keys, on a reader thread.
+async fn parse(
+    call: &Call<'_>,
+    bucket: BucketId,
+    document: Vec<u8>,
+) -> Result<Arc<DeleteList>, S3Error> {
+    let parsed = call.machine.catalog.ask(move |store| {
+        let list = match delete_objects::parse_body(&document) {
+            Ok(list) => list,
+            Err(error) => return Ok(Err(error)),
+        };
+        let wanted = list.keys.iter().filter_map(|listed| listed.wanted.as_ref().ok());
+        query::fetch_objects(store, bucket, wanted.map(|(key, _)| key))?;
+        Ok(Ok(Arc::new(list)))
+    });
+    parsed.await.map_err(failure::catalog)?
+}
+
+/// Takes the keys away and says what became of each, in the order of the list.
+///
+/// Cancel: all commands are sent at once, and what was sent takes effect.
+///
+/// # Errors
+/// If nothing at all could be done, so that clients try again.
+async fn take(
+    call: &Call<'_>,
+    bucket: BucketId,
+    list: &DeleteList,
+) -> Result<Vec<Result<(), S3Error>>, S3Error> {
+    let wanted = list.keys.iter().filter_map(|listed| listed.wanted.as_ref().ok());
+    let wanted: Vec<&(ObjectKey, DeleteCondition)> = wanted.collect();
+    let commits = wanted.chunks(DELETE_KEYS_MAX).map(|some| {
+        let keys = some.iter().map(|(key, asked)| (key.clone(), condition(asked))).collect();
+        call.machine.catalog.commit(DeleteObjects { bucket, keys }.into())
+    });
+    let replies = join_all(commits).await;
+    if let Some(Err(first)) = replies.first()
+        && replies.iter().all(Result::is_err)
+    {
+        return Err(failure::catalog(first.clone()));
+    }
+    let done = replies.into_iter().zip(wanted.chunks(DELETE_KEYS_MAX));
+    let mut done = done.flat_map(|(reply, some)| each(reply, some));
+    let outcomes = list.keys.iter().map(|listed| match &listed.wanted {
+        Ok(_) => done.next().unwrap_or_else(|| Err(S3Error::internal())),
+        Err(error) => Err(error.clone()),
+    });
+    Ok(outcomes.collect())
+}
+
+/// What became of each key of one command.
+fn each(
+    reply: Result<Reply, CatalogError>,
+    some: &[&(ObjectKey, DeleteCondition)],
+) -> Vec<Result<(), S3Error>> {
+    match reply {
+        Ok(Reply::ObjectsDeleted(verdicts)) => {
+            let named = verdicts.into_iter().zip(some);
+            named.map(|(verdict, (key, _))| verdict.map_err(|why| kept(why, key))).collect()
+        }
+        Ok(_) => vec![Err(S3Error::internal()); some.len()],
+        Err(failed) => vec![Err(failure::catalog(failed)); some.len()],
+    }
+}
+
+fn kept(why: NotDeleted, key: &ObjectKey) -> S3Error {
+    match why {
+        NotDeleted::Refused(refusal) => refused(refusal, key),
+        NotDeleted::Damaged(text) => failure::catalog(CatalogError::Corrupt(text)),
+    }
+}
