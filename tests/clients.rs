@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use tenon_tests::node::Node;
+use tenon_tests::node::{DOMAIN, Node};
 use tenon_tests::program::{aws_cli_1, aws_cli_2, client_file, python, run};
 use tenon_tests::skip::skip;
 
@@ -15,6 +15,8 @@ use tenon_tests::skip::skip;
 enum Over {
     Http,
     Https,
+    /// HTTPS, with the bucket in the host.
+    Domain,
 }
 
 impl Over {
@@ -22,6 +24,7 @@ impl Over {
         match self {
             Self::Http => Node::start(name),
             Self::Https => Node::start_tls(name, &[]),
+            Self::Domain => Node::start_tls(name, &[("TENON_DOMAIN", DOMAIN)]),
         }
     }
 }
@@ -104,4 +107,34 @@ fn aws_cli_1_checks_certificates_as_it_is_told() {
 #[test]
 fn aws_cli_2_checks_certificates_as_it_is_told() {
     run_command_line(aws_cli_2(), "2.x", "certificates.sh", Over::Https);
+}
+
+#[test]
+fn boto3_finds_buckets_below_a_domain() {
+    run_python("objects.py", Over::Domain);
+}
+
+#[test]
+fn aws_cli_1_does_the_main_job_below_a_domain() {
+    run_command_line(aws_cli_1(), "1.x", "command_line.sh", Over::Domain);
+}
+
+#[test]
+fn aws_cli_2_does_the_main_job_below_a_domain() {
+    run_command_line(aws_cli_2(), "2.x", "command_line.sh", Over::Domain);
+}
+
+#[test]
+fn curl_uses_the_urls_of_boto3() {
+    run_python("urls.py", Over::Http);
+}
+
+#[test]
+fn curl_uses_the_urls_of_boto3_over_https() {
+    run_python("urls.py", Over::Https);
+}
+
+#[test]
+fn curl_uses_the_urls_of_boto3_below_a_domain() {
+    run_python("urls.py", Over::Domain);
 }

@@ -2,12 +2,10 @@
 
 use tenon_tests::client::{Call, complete_upload, copy_part, create_upload};
 use tenon_tests::http::{Connection, Reply};
-use tenon_tests::node::Node;
+use tenon_tests::node::{DOMAIN, Node};
 
 use crate::presigned::{presign, wire};
 use crate::{TEN, TEN_BYTES, Victim, expected};
-
-const DOMAIN: &str = "s3.test";
 
 fn victim() -> Victim {
     Victim::of(Node::start_with("hosts", None, &[("TENON_DOMAIN", DOMAIN)]))

@@ -29,6 +29,9 @@ pub const ACCESS_KEY: &str = "TENONTESTKEY";
 /// Its secret.
 pub const SECRET_KEY: &str = "tenon-test-secret-key";
 
+/// The domain of a test node that has one (`TENON_DOMAIN`). Certificates of test nodes are good for it.
+pub const DOMAIN: &str = "s3.test";
+
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOPPED_WITHIN: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -225,6 +228,11 @@ impl Node {
     /// If it is not.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("the node is running").id()
+    }
+
+    /// Whether it serves virtual-host style requests below [`DOMAIN`].
+    pub fn has_domain(&self) -> bool {
+        self.settings.iter().any(|(name, value)| name == "TENON_DOMAIN" && value == DOMAIN)
     }
 
     /// The data folder.

@@ -4,10 +4,11 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::node::Node;
+use crate::node::{DOMAIN, Node};
 use crate::scratch::Scratch;
 use crate::source::workspace;
 
@@ -50,7 +51,8 @@ fn cached(program: &str) -> Option<PathBuf> {
     Some(base.join("tenon/clients/bin").join(program))
 }
 
-/// Runs `program` with `arguments` as a client of `node`, in an empty folder.
+/// Runs `program` with `arguments` as a client of `node`, in an empty folder. A node with a domain is asked below
+/// it: buckets stand in the host.
 ///
 /// # Panics
 /// If it fails, with all that it said.
@@ -80,6 +82,16 @@ pub fn run(node: &mut Node, program: &Path, arguments: &[&OsStr]) {
             // The gigabyte of the scripts' default has been seen over HTTP; under TLS it is the same from HTTP up.
             command.env(BIG_LEN, BIG_LEN_UNDER_TLS);
         }
+    }
+    if node.has_domain() {
+        let config = home.path().join("config");
+        fs::write(&config, "[default]\ns3 =\n  addressing_style = virtual\n").expect("a new file");
+        let scheme = if s3.tls.is_some() { "https" } else { "http" };
+        command
+            .env("AWS_ENDPOINT_URL", format!("{scheme}://{DOMAIN}:{}", s3.address.port()))
+            .env("AWS_CONFIG_FILE", config)
+            .env("PYTHONPATH", client_file("resolver"))
+            .env("TENON_TEST_DOMAIN", DOMAIN);
     }
     let output = command.output().expect("the client can be started");
     let said = [output.stdout, output.stderr].concat();

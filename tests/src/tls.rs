@@ -16,6 +16,8 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
+use crate::node::DOMAIN;
+
 /// What a node shows to its clients, and who vouches for it.
 pub struct Identity {
     folder: PathBuf,
@@ -37,7 +39,7 @@ impl Identity {
         identity
     }
 
-    /// A new certificate and key in the files of the old, for `localhost` and both loopback addresses, that ends with
+    /// A new certificate and key in the files of the old, for `localhost`, both loopback addresses and [`DOMAIN`], that ends with
     /// the year `last`. Gives the certificate.
     pub fn renew(&self, last: i32) -> CertificateDer<'static> {
         let key = KeyPair::generate().expect("a key can be made");
@@ -57,8 +59,9 @@ impl Identity {
     }
 
     fn sign(&self, key: &KeyPair, last: i32) -> Certificate {
-        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        let mut params = CertificateParams::new(names).expect("three good names");
+        let below = format!("*.{DOMAIN}");
+        let names = ["localhost", "127.0.0.1", "::1", DOMAIN, &below].map(str::to_owned);
+        let mut params = CertificateParams::new(names).expect("good names");
         params.distinguished_name.push(DnType::CommonName, "localhost");
         params.use_authority_key_identifier_extension = true;
         params.not_before = date_time_ymd(2020, 1, 1);
