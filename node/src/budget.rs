@@ -3,7 +3,9 @@
 //! A stream is admitted by waiting for its first buffer, in the order of arrival; further ones it takes only
 //! if they are free and nobody waits. So a full budget is back-pressure, and no stream waits for a second
 //! buffer while it sits on the first.
-//! Holds: a counter and a queue of waiters. Each kind of stream (uploads, downloads, copy edges) has its own.
+//! Who has waited for some time asks for bytes back ([`Budget::ask_back`]): of the stream that has waited longest
+//! for its own client, which gives them up although it is not done. So clients that are slow starve nobody.
+//! Holds: a counter, a queue of waiters and one of holders that could give back. Each kind of stream (uploads, downloads, copy edges) has its own.
 //! Units: bytes.
 
 use std::cell::RefCell;
@@ -11,7 +13,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use crate::metrics::PoolMetrics;
 
@@ -29,7 +31,18 @@ struct State {
     free: usize,
     /// Waiters in the order of their arrival; a ticket names one of them.
     waiting: VecDeque<Waiter>,
+    /// Holders that wait for their clients, in the order in which they began to.
+    idle: VecDeque<Holder>,
+    /// How many holders have been asked to give back, of whom none was idle.
+    owed: usize,
     next_ticket: u64,
+}
+
+#[derive(Debug)]
+struct Holder {
+    ticket: u64,
+    asked: bool,
+    waker: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -43,7 +56,13 @@ impl Budget {
     /// A budget of `capacity` bytes.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        let state = State { free: capacity, waiting: VecDeque::new(), next_ticket: 0 };
+        let state = State {
+            free: capacity,
+            waiting: VecDeque::new(),
+            idle: VecDeque::new(),
+            owed: 0,
+            next_ticket: 0,
+        };
         Self { state: Rc::new(RefCell::new(state)), capacity, figures: None }
     }
 
@@ -112,6 +131,48 @@ impl Budget {
         state.free -= len;
         drop(state);
         Some(self.permit(len))
+    }
+
+    /// Says, for somebody who has waited for some time, that a holder must give back what it holds: the one that
+    /// has waited longest for its client, or the next that [`Self::is_owed`] or waits for its client.
+    pub fn ask_back(&self) {
+        let mut state = self.state.borrow_mut();
+        if state.waiting.is_empty() {
+            return;
+        }
+        if let Some(holder) = state.idle.iter_mut().find(|holder| !holder.asked) {
+            holder.asked = true;
+            let waker = holder.waker.take();
+            drop(state);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        } else {
+            state.owed = state.waiting.len().min(state.owed + 1);
+        }
+    }
+
+    /// Whether the holder that asks this must give back what it holds. It is asked once for each that is owed.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        if state.waiting.is_empty() {
+            state.owed = 0;
+        }
+        let owed = state.owed > 0;
+        state.owed = state.owed.saturating_sub(1);
+        owed
+    }
+
+    /// For a holder while it waits for its client: completes when it must give back what it holds.
+    ///
+    /// Cancel: it waits no more.
+    pub async fn asked_back(&self) {
+        if self.is_owed() {
+            return;
+        }
+        let idle = Idle::of(self.clone());
+        poll_fn(|context| idle.poll_asked(context)).await;
     }
 
     fn permit(&self, len: usize) -> Permit {
@@ -212,10 +273,46 @@ impl Drop for Place {
     }
 }
 
+/// A holder that waits for its client; dropping it says that it goes on.
+struct Idle {
+    budget: Budget,
+    ticket: u64,
+}
+
+impl Idle {
+    fn of(budget: Budget) -> Self {
+        let ticket = {
+            let mut state = budget.state.borrow_mut();
+            let ticket = state.next_ticket;
+            state.next_ticket += 1;
+            state.idle.push_back(Holder { ticket, asked: false, waker: None });
+            ticket
+        };
+        Self { budget, ticket }
+    }
+
+    fn poll_asked(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.budget.state.borrow_mut();
+        match state.idle.iter_mut().find(|holder| holder.ticket == self.ticket) {
+            Some(holder) if !holder.asked => {
+                holder.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        let mut state = self.budget.state.borrow_mut();
+        state.idle.retain(|holder| holder.ticket != self.ticket);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::Context;
 
     use super::*;
 
@@ -275,6 +372,32 @@ mod tests {
         assert_eq!(read(&figures), [4, 3, 0, 1], "it has given up");
         drop(held);
         assert_eq!(read(&figures), [4, 0, 0, 1]);
+    }
+
+    #[test]
+    fn the_holder_that_has_been_idle_longest_is_asked_first() {
+        let budget = Budget::new(2);
+        let held = budget.try_take(2).expect("free");
+        let mut long = pin!(budget.asked_back());
+        let mut short = pin!(budget.asked_back());
+        assert!(poll(long.as_mut()).is_pending() && poll(short.as_mut()).is_pending());
+        budget.ask_back();
+        assert!(poll(long.as_mut()).is_pending(), "nobody waits");
+
+        let mut waiting = pin!(budget.admit(1));
+        assert!(poll(waiting.as_mut()).is_pending());
+        budget.ask_back();
+        assert!(poll(short.as_mut()).is_pending() && poll(long.as_mut()).is_ready());
+        budget.ask_back();
+        assert!(poll(short.as_mut()).is_ready());
+        assert!(!budget.is_owed());
+        // Nobody is idle: whoever is next gives back, once.
+        budget.ask_back();
+        assert!(budget.is_owed() && !budget.is_owed());
+        budget.ask_back();
+        drop(held);
+        assert!(poll(waiting.as_mut()).is_ready());
+        assert!(!budget.is_owed(), "nobody waits any more");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Room: the table of what comes over the wire and is no request: each row its answer, nothing stored, no memory
 //! taken, and a node that goes on serving.
 
+use std::time::{Duration, Instant};
+
 use protocol::checksum::ChecksumValue;
 use protocol::sign::PayloadMode;
 use protocol::sign::sign::Framer;
@@ -351,4 +353,44 @@ fn who_is_slow_is_cut_in_time() {
 fn must_not_be_stored(victim: &Victim) {
     victim.must_not_exist(STORED);
     victim.must_have_no_parts();
+}
+
+/// Uploads that stand still hold no buffer that another needs, and lose nothing by it.
+#[test]
+fn slow_uploads_starve_nobody() {
+    // Three buffers of 1 MiB for uploads.
+    let settings = [("TENON_SHARDS", "1"), ("TENON_MEMORY_BUFFERS", "8MiB")];
+    let mut victim = Victim::of(Node::start_with("starve", None, &settings));
+    let byte = |at: usize| u8::try_from(at % 251).expect("below 251");
+    let content: Vec<u8> = (0..3 << 20).map(byte).collect();
+    let call = |index: usize| {
+        Call::new("PUT", format!("/hostile/slow-{index}")).payload(PayloadMode::Unsigned)
+    };
+    let len = u64::try_from(content.len()).expect("a length fits");
+    let mut slow = Vec::new();
+    for index in 0..30 {
+        let mut connection = Connection::open(victim.s3.address).expect("the node listens");
+        connection.send(&victim.s3.head(&call(index), len).0).expect("the node takes a head");
+        // Each stops at another place on the grid of the disk.
+        let sent = 100_000 + index * 1001;
+        connection.send(&content[..sent]).expect("the kernel takes it");
+        slow.push((connection, sent));
+    }
+    while victim.node.metrics().sum("tenon_requests_open", &[]) < 30.0 {
+        victim.must_serve("slow uploads that begin");
+    }
+    let began = Instant::now();
+    let fast = Call::new("PUT", "/hostile/fast").body(&*content);
+    assert_eq!(victim.call(&fast).status, 200);
+    // Nobody was cut to make room for it, and it did not wait for anybody's time-out.
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert_eq!(victim.call(&Call::new("GET", "/hostile/fast")).body, content);
+    for (index, (connection, sent)) in slow.iter_mut().enumerate() {
+        connection.send(&content[*sent..]).expect("the node takes bytes");
+        let reply = connection.receive(false).expect("the node answers");
+        assert_eq!(reply.status, 200, "{index}: {}", reply.text());
+        let stored = victim.call(&Call::new("GET", &*call(index).path));
+        assert!(stored.body == content, "{index} differs");
+    }
+    victim.node.stop();
 }

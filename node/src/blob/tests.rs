@@ -125,6 +125,11 @@ impl Room {
             let end = (at + 1 + random.below(step)).min(bytes.len());
             writer.push(&bytes[at..end]).await?;
             at = end;
+            if random.below(6) == 0 {
+                // As when others wait for a buffer while nothing comes.
+                writer.give_back().await?;
+                assert_eq!(writer.len(), at as u64);
+            }
         }
         assert_eq!(writer.len(), bytes.len() as u64);
         let written = writer.finish().await?;

@@ -2,15 +2,19 @@
 //!
 //! The bytes are copied into aligned buffers, fingerprinted block by block while they are warm, and written in
 //! writes of 1 MiB of which a few are under way at a time; when none of the buffers is free, `push` waits, which is
-//! the back-pressure on whoever sends.
+//! the back-pressure on whoever sends. While others wait for a buffer, a writer gives its own up: at the end of each
+//! write, and ([`BlobWriter::give_back`]) when its bytes come slowly; it gets another in its turn.
 //! Invariants: the file is padded with zeros to the grid; space is reserved at most [`RESERVE_AHEAD`] beyond
 //! what was received. The file of a writer that failed or was dropped before `finish` is unlinked by whoever
 //! reserved its id.
 
 use std::fmt;
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use meta::command::{NewBlob, NewTable};
 use meta::fingerprint::Running;
@@ -30,6 +34,9 @@ pub const RESERVE_AHEAD: u64 = 64 * 1024 * 1024;
 
 /// How many writes of one blob are under way at a time.
 const WRITES_MAX: usize = 4;
+
+/// How long a writer waits for a buffer before it asks for one back: longer than an honest client pauses.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How many bytes are copied and fingerprinted before other tasks get a chance.
 const STEP_LEN: usize = BLOCK_LEN as usize;
@@ -51,6 +58,8 @@ pub struct BlobWriter {
     /// Where the next write goes.
     write_at: u64,
     buffer: Option<Buffer>,
+    /// What did not fill the grid when the last buffer was given back: the beginning of the next.
+    tail: Vec<u8>,
     /// How much of `buffer` is in `running`.
     fingerprinted: usize,
     running: Running,
@@ -72,7 +81,7 @@ impl BlobWriter {
         blob: BlobId,
         expected_len: u64,
     ) -> Result<Self, DiskError> {
-        let buffer = pool.admit(expected_len).await;
+        let buffer = admit(&pool, &*clock, expected_len).await;
         let file = disk.create(blob).await?;
         Ok(Self {
             blob,
@@ -85,6 +94,7 @@ impl BlobWriter {
             reserved: 0,
             write_at: 0,
             buffer: Some(buffer),
+            tail: Vec::new(),
             fingerprinted: 0,
             running: Running::new(),
             writes: FuturesUnordered::new(),
@@ -163,12 +173,13 @@ impl BlobWriter {
     pub async fn finish(mut self) -> Result<Written, DiskError> {
         assert!(self.received > 0, "a blob has bytes");
         self.enter();
+        if !self.tail.is_empty() {
+            self.buffer = Some(self.buffer_anew().await);
+        }
         if let Some(buffer) = self.buffer.take().filter(|buffer| !buffer.is_empty()) {
             self.submit(buffer).await?;
         }
-        while let Some(written) = self.writes.next().await {
-            drop(written?);
-        }
+        self.finish_writes().await?;
         let unsynced = self.file.finish(self.write_at).await?;
         let table = std::mem::take(&mut self.running).finish();
         assert_eq!(table.len(), self.received, "every byte is in the table");
@@ -182,6 +193,67 @@ impl BlobWriter {
         };
         let blob = NewBlob { id: self.blob, len: self.write_at, table: NewTable::Written(table) };
         Ok(Written { unsynced, blob, extent })
+    }
+
+    /// Completes when others need the buffer that this writer holds, while its client sends nothing: then it is to
+    /// be given back. Never, if it holds none.
+    pub fn asked_back(&self) -> impl Future<Output = ()> + 'static {
+        let budget = self.buffer.as_ref().map(|_held| self.pool.budget().clone());
+        async move {
+            match budget {
+                Some(budget) => budget.asked_back().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Writes out what fills the grid and gives all buffers back. The next bytes wait for their turn.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub async fn give_back(&mut self) -> Result<(), DiskError> {
+        self.enter();
+        if let Some(mut buffer) = self.buffer.take() {
+            self.fingerprint(&buffer, 1);
+            let whole = buffer.len() / ALIGN * ALIGN;
+            self.tail = buffer.bytes()[whole..].to_vec();
+            buffer.truncate(whole);
+            if whole > 0 {
+                self.fingerprinted = whole;
+                self.submit(buffer).await?;
+            }
+        }
+        self.buffer = None;
+        self.finish_writes().await?;
+        self.unsound = false;
+        Ok(())
+    }
+
+    /// Waits for all writes under way, and gives their buffers back.
+    async fn finish_writes(&mut self) -> Result<(), DiskError> {
+        while let Some(written) = self.writes.next().await {
+            drop(written?);
+        }
+        Ok(())
+    }
+
+    /// A buffer for a writer that has none, in its turn; it begins with what the last one could not write.
+    async fn buffer_anew(&mut self) -> Buffer {
+        let to_come = self.to_come().saturating_add(self.tail.len() as u64);
+        let mut buffer = admit(&self.pool, &*self.clock, to_come).await;
+        let tail = std::mem::take(&mut self.tail);
+        let taken = buffer.append(&tail);
+        assert_eq!(taken, tail.len(), "what does not fill the grid fits in any buffer");
+        self.fingerprinted = taken;
+        buffer
+    }
+
+    /// How much is announced and not yet here; without end if more comes than was announced.
+    fn to_come(&self) -> u64 {
+        match self.expected_len.saturating_sub(self.received) {
+            0 => u64::MAX,
+            to_come => to_come,
+        }
     }
 
     fn enter(&mut self) {
@@ -200,15 +272,19 @@ impl BlobWriter {
     /// A buffer for the bytes to come: one that came back, a further one if it is free, else the next that
     /// comes back.
     async fn next_buffer(&mut self) -> Result<Buffer, DiskError> {
+        if !self.writes.is_empty() && self.pool.budget().is_owed() {
+            self.finish_writes().await?;
+        }
+        if self.writes.is_empty() {
+            return Ok(self.buffer_anew().await);
+        }
         if let Some(back) = self.take_written()? {
             return Ok(back);
         }
-        if self.writes.len() < WRITES_MAX {
-            let to_come = self.expected_len.saturating_sub(self.received);
-            let to_come = if to_come == 0 { u64::MAX } else { to_come };
-            if let Some(buffer) = self.pool.try_take(to_come) {
-                return Ok(buffer);
-            }
+        if self.writes.len() < WRITES_MAX
+            && let Some(buffer) = self.pool.try_take(self.to_come())
+        {
+            return Ok(buffer);
         }
         let written = self.writes.next().await;
         let mut buffer = written.expect("a stream without a buffer has writes under way")?;
@@ -258,6 +334,20 @@ impl BlobWriter {
         }
         self.reserved = upto;
         Ok(())
+    }
+}
+
+/// A buffer in its turn. Who waits long for it asks for one back.
+async fn admit(pool: &Rc<BufferPool>, clock: &dyn Clock, len: u64) -> Buffer {
+    if let Some(buffer) = pool.try_take(len) {
+        return buffer;
+    }
+    let mut admitted = pin!(pool.admit(len));
+    loop {
+        match select(admitted.as_mut(), clock.sleep(PATIENCE)).await {
+            Either::Left((buffer, _)) => return buffer,
+            Either::Right(((), _)) => pool.budget().ask_back(),
+        }
     }
 }
 

@@ -131,6 +131,11 @@ impl Buffer {
         taken
     }
 
+    /// Takes away all behind the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Pads with zeros to the grid; from here on [`Buffer::bytes`] is what gets written.
     pub fn seal(&mut self) {
         let start = self.len;

@@ -4,9 +4,11 @@
 //! Content-MD5, signature of the payload, checksum). Nothing here is durable or named yet.
 //! Cancel: a dropped future unlinks the file that it was writing.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::{Either, select};
 use meta::command::NewBlob;
 use meta::fingerprint::Fingerprint;
 use meta::record::Piece;
@@ -18,7 +20,7 @@ use super::{Call, failure};
 use crate::admission::Claim;
 use crate::blob::BlobWriter;
 use crate::budget::Permit;
-use crate::exchange::BodySource;
+use crate::exchange::{BodyError, BodySource};
 use crate::limits;
 use crate::machine::Machine;
 use crate::new_files::NewFiles;
@@ -76,7 +78,7 @@ async fn receive(
         _ => Sink::Inline(BytesMut::new()),
     };
     let mut payload = Vec::new();
-    while let Some(wire) = body.next().await {
+    while let Some(wire) = next(body, &mut sink).await? {
         let mut wire = wire.map_err(failure::body)?;
         while !wire.is_empty() {
             let step = wire.split_to(wire.len().min(limits::DIGEST_STEP_LEN));
@@ -89,6 +91,23 @@ async fn receive(
     }
     let digests = intake.finish()?;
     Ok((digests, sink.finish(files).await?))
+}
+
+/// The next bytes of the body. While they do not come, a buffer that others need is given back.
+async fn next(
+    body: &mut dyn BodySource,
+    sink: &mut Sink,
+) -> Result<Option<Result<Bytes, BodyError>>, S3Error> {
+    let mut next = body.next();
+    let Sink::Blob(blob) = sink else { return Ok(next.await) };
+    loop {
+        let asked = pin!(blob.asked_back());
+        match select(next.as_mut(), asked).await {
+            Either::Left((next, _)) => return Ok(next),
+            Either::Right(((), _)) => {}
+        }
+        blob.give_back().await.map_err(|error| failure::disk(&error))?;
+    }
 }
 
 /// Where the payload goes. Its announced length decides, so an inline payload is never longer than it may be.
