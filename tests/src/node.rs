@@ -6,7 +6,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
@@ -41,6 +41,7 @@ const LOG_LINES_SHOWN: usize = 60;
 pub struct Node {
     child: Option<Child>,
     address: SocketAddr,
+    further: Vec<SocketAddr>,
     admin: SocketAddr,
     data: PathBuf,
     log: PathBuf,
@@ -95,6 +96,7 @@ impl Node {
         Self {
             child: None,
             address: free_address(),
+            further: Vec::new(),
             admin: free_address(),
             data,
             log: scratch.path().join("node.log"),
@@ -132,7 +134,9 @@ impl Node {
         let log = log.expect("the log can be written");
         let mut command = clean_command(&self.program);
         command.arg("serve").arg("--data").arg(&self.data);
-        command.arg("--listen").arg(self.address.to_string());
+        for address in std::iter::once(&self.address).chain(&self.further) {
+            command.arg("--listen").arg(address.to_string());
+        }
         command.arg("--admin-listen").arg(self.admin.to_string());
         command.env("TENON_ROOT_ACCESS_KEY", ACCESS_KEY).env("TENON_ROOT_SECRET_KEY", SECRET_KEY);
         if let Some(identity) = &self.identity {
@@ -309,6 +313,13 @@ impl Node {
     /// Other variables of its environment, from the next start on.
     pub fn set(&mut self, settings: &[(&str, &str)]) {
         self.settings = owned(settings);
+    }
+
+    /// Listens on the loopback address of IPv6 too, on the port of the other, from the next start on. Gives it.
+    pub fn listen_on_ipv6(&mut self) -> SocketAddr {
+        let address = SocketAddr::from((Ipv6Addr::LOCALHOST, self.address.port()));
+        self.further.push(address);
+        address
     }
 
     /// Panics if the node has ended by itself.

@@ -89,6 +89,23 @@ fn http_1_1_is_the_only_protocol() {
 }
 
 #[test]
+fn every_listening_socket_speaks_tls() {
+    let mut node = start("tls-listen", &[]);
+    node.stop();
+    let ipv6 = node.listen_on_ipv6();
+    node.start_again();
+    let s3 = node.s3();
+    for address in [s3.address, ipv6] {
+        let s3 = tenon_tests::client::S3 { address, ..s3.clone() };
+        must_serve(&mut open(&s3, &node.identity().client(&[])), &s3);
+        let mut plain = Connection::open(address).expect("the node listens");
+        plain.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").expect("the node takes bytes");
+        assert_eq!(plain.receive(false).expect("the node answers").status, 400);
+    }
+    node.stop();
+}
+
+#[test]
 fn slow_handshakes_are_cut() {
     let mut node = start("tls-slow", &[("TENON_HTTP_HEADER_TIMEOUT", "400ms")]);
     let s3 = node.s3();

@@ -99,7 +99,8 @@ impl Socket {
         if stream.set_nodelay(true).is_err() {
             return Opened::Silent;
         }
-        let mut wire = Wire { stream, watch: Rc::clone(&watch), ahead: Vec::new(), taken: 0 };
+        let mut wire =
+            Wire { stream, watch: Rc::clone(&watch), ahead: Vec::new(), taken: 0, turn: 0 };
         let Some(config) = tls else {
             return Opened::Ready(Self::over(Stream::Plain(wire), watch, refuse));
         };
@@ -272,10 +273,13 @@ async fn unless<T, E: From<io::Error>>(
 ) -> Result<T, E> {
     std::future::poll_fn(|context| {
         watch.register(context);
-        if ends(watch) {
-            return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+        // First what has already come: a handshake that has begun goes on while the node drains.
+        match poll(context) {
+            Poll::Pending if ends(watch) => {
+                Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+            }
+            other => other,
         }
-        poll(context)
     })
     .await
 }
@@ -446,16 +450,29 @@ struct Wire {
     ahead: Vec<u8>,
     /// How much of that it has read.
     taken: usize,
+    /// Bytes read ahead since other tasks last had their turn.
+    turn: usize,
 }
 
 impl Wire {
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.ahead.is_empty() {
-            let mut ahead = vec![0; AHEAD_LEN];
-            let len = ready!(Pin::new(&mut self.stream).poll_read(context, &mut ahead))?;
-            ahead.truncate(len);
-            self.ahead = ahead;
+        if !self.ahead.is_empty() {
+            return Poll::Ready(Ok(()));
         }
+        // TLS reads on until there is something for HTTP: records that carry nothing must not hold up others.
+        if self.turn >= AHEAD_LEN && glommio::executor().need_preempt() {
+            self.turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut ahead = vec![0; AHEAD_LEN];
+        let Poll::Ready(len) = Pin::new(&mut self.stream).poll_read(context, &mut ahead)? else {
+            self.turn = 0;
+            return Poll::Pending;
+        };
+        self.turn += len;
+        ahead.truncate(len);
+        self.ahead = ahead;
         Poll::Ready(Ok(()))
     }
 

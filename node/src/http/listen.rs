@@ -100,3 +100,21 @@ fn hand_over(accepted: Accepted, doors: &Doors, http: &Rc<Http>) {
 
 const BACKLOG: i32 = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    #[test]
+    fn both_families_share_a_port_and_nobody_an_address() {
+        let first = bind(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))).unwrap();
+        assert!(sockopt::ipv6_v6only(&first).unwrap(), "it would take the port of IPv4 too");
+        let address = first.local_addr().unwrap();
+        let taken = bind(address).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        let second = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())));
+        assert_eq!(second.unwrap().local_addr().unwrap().port(), address.port());
+    }
+}

@@ -230,3 +230,70 @@ const VERSION: u8 = 0xa0;
 const OTHERS_MODE: u32 = 0o007;
 /// A chain and a key are a few kilobytes.
 const FILE_LEN_MAX: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn signed(key: &KeyPair, first: i32, last: i32) -> rcgen::Certificate {
+        let mut params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+        params.not_before = date_time_ymd(first, 1, 1);
+        params.not_after = date_time_ymd(last, 2, 3);
+        params.self_signed(key).unwrap()
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_found_in_both_forms_of_time() {
+        let key = KeyPair::generate().unwrap();
+        // From 2050 on certificates write four digits of the year.
+        for (first, last) in [(1999, 2049), (2049, 2050), (2050, 4000)] {
+            let certificate = signed(&key, first, last);
+            let end = not_after(certificate.der()).unwrap();
+            assert_eq!(end.iso8601(), format!("{last}-02-03T00:00:00.000Z"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_has_no_end() {
+        let der = signed(&KeyPair::generate().unwrap(), 2020, 2040).der().to_vec();
+        let whole = (0..der.len()).find(|len| not_after(&der[..*len]).is_some());
+        assert_eq!(whole, None, "a certificate that was cut short");
+        for at in 0..der.len() {
+            let mut changed = der.clone();
+            changed[at] ^= 0x80;
+            // Any answer will do, but a panic.
+            not_after(&changed);
+        }
+        assert_eq!(not_after(&[SEQUENCE, 0xff]), None);
+        assert_eq!(not_after(&[SEQUENCE, 0x85, 1, 1, 1, 1, 1]), None);
+    }
+
+    #[test]
+    fn a_bad_file_keeps_the_old_certificate() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        let files = TlsFiles { cert: cert.clone(), key: key.clone() };
+        let renew = |last| {
+            let pair = KeyPair::generate().unwrap();
+            fs::write(&cert, signed(&pair, 2020, last).pem()).unwrap();
+            fs::write(&key, pair.serialize_pem()).unwrap();
+        };
+        let metrics = Arc::new(Metrics::new(1));
+        renew(2040);
+        let keys = TlsKeys::open(&files, &metrics).unwrap();
+        let (first, end) = (keys.config(), metrics.tls_certificate_expires.get());
+        fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        let problem = keys.reload().unwrap_err();
+        assert!(problem.contains("key.pem: not the key of"), "{problem}");
+        assert!(Arc::ptr_eq(&first, &keys.config()));
+        assert_eq!(metrics.tls_certificate_expires.get(), end);
+        renew(2041);
+        keys.reload().unwrap();
+        assert!(!Arc::ptr_eq(&first, &keys.config()));
+        assert!(metrics.tls_certificate_expires.get() > end);
+    }
+}
