@@ -13,7 +13,7 @@ use tenon_tests::http::Connection;
 
 use crate::{figure, must_serve, open, start, until};
 
-const LONG_LEN: u64 = 96 << 20;
+const LONG_LEN: u64 = 32 << 20;
 
 /// One HTTP chunk for each piece of `body`, and the end.
 fn http_chunked(body: &[u8], piece_len: usize) -> Vec<u8> {
