@@ -121,6 +121,19 @@ listing_and_sync() {
         fail "no common prefix"
 }
 
+deletes_and_old_listings() {
+    for name in 1 2 3; do s3 cp small "s3://$bucket/gone/$name"; done
+    s3api list-objects --bucket "$bucket" --prefix gone/ --page-size 2 | grep -q '"gone/3"' ||
+        fail "no third object behind a marker"
+    s3api delete-objects --bucket "$bucket" --delete 'Objects=[{Key=gone/1},{Key=gone/none}]' | grep -q '"gone/none"' ||
+        fail "a key that names nothing is not deleted"
+    s3 rm "s3://$bucket/gone/" --recursive
+    s3api list-objects --bucket "$bucket" --prefix gone/ | grep -q Key && fail "something is left"
+    upload=$(s3api create-multipart-upload --bucket "$bucket" --key gone/open | field UploadId)
+    s3api list-multipart-uploads --bucket "$bucket" --prefix gone/ | grep -q "$upload" || fail "no open upload"
+    s3api abort-multipart-upload --bucket "$bucket" --key gone/open --upload-id "$upload"
+}
+
 head -c "$big_len" /dev/urandom >big
 "$aws" --endpoint-url "$AWS_ENDPOINT_URL" s3 mb "s3://$bucket"
 timed "up and down: $big_len bytes" up_and_down
@@ -129,4 +142,5 @@ timed "S3 to S3" server_side
 [[ $bucket == *-1 ]] || server_side_properties
 timed "part copies" part_copies
 timed "listing and sync" listing_and_sync
+timed "deletes and old listings" deletes_and_old_listings
 rm -f big hundred

@@ -304,6 +304,83 @@ def listings():
     must_fail(s3.list_objects_v2, 400, "InvalidArgument", Bucket=BUCKET, ContinuationToken="no token")
 
 
+def listings_by_marker():
+    """The first version of the listing, which older tools use."""
+    names = [f"old/{one}/{two}" for one in "ab" for two in range(3)] + ["old/c d+ü"]
+    for name in names:
+        put(name, Content([b"x"]))
+    pages = s3.get_paginator("list_objects").paginate(Bucket=BUCKET, Prefix="old/", PaginationConfig={"PageSize": 2})
+    entries = [entry for page in pages for entry in page["Contents"]]
+    equal([entry["Key"] for entry in entries], names, "pages by marker")
+    assert all(entry["Owner"]["ID"] for entry in entries), "an owner each"
+    pages = s3.get_paginator("list_objects").paginate(
+        Bucket=BUCKET, Prefix="old/", Delimiter="/", PaginationConfig={"PageSize": 1}
+    )
+    pages = list(pages)
+    groups = [group["Prefix"] for page in pages for group in page.get("CommonPrefixes", [])]
+    equal(groups, ["old/a/", "old/b/"], "groups by marker")
+    equal([entry["Key"] for page in pages for entry in page.get("Contents", [])], names[-1:], "keys by marker")
+
+
+def bucket_pages():
+    names = [f"objects-page-{number}" for number in range(5)]
+    for name in names:
+        s3.create_bucket(Bucket=name)
+    pages = s3.get_paginator("list_buckets").paginate(Prefix="objects-page-", PaginationConfig={"PageSize": 2})
+    found = [[bucket["Name"] for bucket in page["Buckets"]] for page in pages]
+    equal(found, [names[:2], names[2:4], names[4:]], "pages of buckets")
+    equal(s3.list_buckets(BucketRegion="eu-west-1")["Buckets"], [], "buckets of another region")
+    must_fail(s3.list_buckets, 400, "InvalidArgument", ContinuationToken="no token")
+    for name in names:
+        s3.delete_bucket(Bucket=name)
+
+
+def open_uploads():
+    """Found by key and age, page by page, while each page is cleaned up."""
+    keys = ["open/a", "open/b", "open/b", "open/b", "open/c d+ü"]
+    made = [(key, s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]) for key in keys]
+    listed = s3.list_multipart_uploads(Bucket=BUCKET, Prefix="open/")
+    found = [(upload["Key"], upload["UploadId"]) for upload in listed["Uploads"]]
+    equal(sorted(found), sorted(made), "open uploads")
+    equal([key for key, _ in found], keys, "order of uploads")
+    groups = s3.list_multipart_uploads(Bucket=BUCKET, Prefix="op", Delimiter="/")
+    equal([group["Prefix"] for group in groups["CommonPrefixes"]], ["open/"], "groups of uploads")
+    must_fail(s3.list_multipart_uploads, 400, "InvalidArgument", Bucket=BUCKET, KeyMarker="open/a", UploadIdMarker="x")
+    pages = s3.get_paginator("list_multipart_uploads").paginate(
+        Bucket=BUCKET, Prefix="open/", PaginationConfig={"PageSize": 2}
+    )
+    ended = []
+    for page in pages:
+        for upload in page["Uploads"]:
+            s3.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
+            ended.append(upload["Key"])
+    equal(ended, keys, "uploads that were cleaned up")
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET, Prefix="open/"), "uploads are left"
+
+
+def many_deletes():
+    names = [f"many/{number:03}" for number in range(300)] + ["many/ü &<>\"'", "many/\r\n", "many/none"]
+    for name in names[::3] + names[-3:-1]:
+        put(name, Content([b"x"]))
+
+    def delete(objects, **options):
+        return s3.delete_objects(Bucket=BUCKET, Delete={"Objects": objects, **options})
+
+    answer = delete([{"Key": name} for name in names])
+    equal([entry["Key"] for entry in answer["Deleted"]], names, "deleted")
+    assert "Errors" not in answer and not exists("many/"), answer
+    put("many/k", Content([b"x"]))
+    other = '"00000000000000000000000000000000"'
+    answer = delete([{"Key": "many/k", "ETag": other}, {"Key": "many/l", "VersionId": "x"}], Quiet=True)
+    codes = [(entry["Key"], entry["Code"]) for entry in answer["Errors"]]
+    equal(codes, [("many/k", "PreconditionFailed"), ("many/l", "NoSuchVersion")], "errors")
+    assert "Deleted" not in answer and exists("many/k"), answer
+    must_fail(delete, 400, "MalformedXML", objects=[{"Key": "k"}] * 1001)
+    must_fail(s3.delete_object, 412, "PreconditionFailed", Bucket=BUCKET, Key="many/k", IfMatch=other)
+    s3.delete_object(Bucket=BUCKET, Key="many/k", IfMatch=s3.head_object(Bucket=BUCKET, Key="many/k")["ETag"])
+    assert not exists("many/"), "the last of many"
+
+
 def not_built_yet():
     """What asks for something that does not exist is refused, never stored and ignored."""
     rest = {"Bucket": BUCKET, "Key": "refused"}
@@ -337,6 +414,10 @@ def main():
             complete_rules,
             managed_transfers,
             listings,
+            listings_by_marker,
+            bucket_pages,
+            open_uploads,
+            many_deletes,
             not_built_yet,
         ]
     )
