@@ -19,7 +19,7 @@ use crate::limits;
 use crate::log;
 use crate::metrics::{Metrics, QueueLength, micros_since};
 use crate::seam::Local;
-use crate::stage::{Turn, next_letter, wait_for};
+use crate::stage::{Turn, next_letter};
 
 /// Why a question or a command has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,7 +189,7 @@ pub struct ReadStage {
 impl ReadStage {
     /// Serves until the mailbox is closed.
     pub fn run(&self) {
-        while let Some(Some(question)) = wait_for(&self.inbox) {
+        while let Ok(Some(question)) = self.inbox.recv() {
             self.answer(question);
         }
     }
@@ -228,7 +228,7 @@ impl CommitStage {
     /// # Errors
     /// When the store fails or a round panics: every waiter has been told, and the process must end and reopen.
     pub fn run(&self) -> Result<(), StoreError> {
-        while let Some(Some(first)) = wait_for(&self.letters) {
+        while let Ok(Some(first)) = self.letters.recv() {
             if self.serve(first)? == Turn::Closed {
                 break;
             }

@@ -11,7 +11,7 @@ use crate::disk::{DiskError, Syncer, Unsynced};
 use crate::limits;
 use crate::metrics::{Metrics, QueueLength, micros_since};
 use crate::seam::Local;
-use crate::stage::{Turn, next_letter, wait_for};
+use crate::stage::{Turn, next_letter};
 
 /// The door to the flush stage, one per shard.
 pub trait Flush {
@@ -102,7 +102,7 @@ pub struct FlushStage {
 impl FlushStage {
     /// Serves until the queue is closed.
     pub fn run(&self) {
-        while let Some(Some(first)) = wait_for(&self.inbox) {
+        while let Ok(Some(first)) = self.inbox.recv() {
             if self.serve(first) == Turn::Closed {
                 return;
             }

@@ -3,24 +3,6 @@
 //! In production each stage runs turn after turn on threads of its own and sleeps in between; a single-threaded
 //! executor takes the turns itself, in whatever order it likes.
 
-use std::time::Duration;
-
-/// How late a message is noticed at the latest.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// The next message, waited for; `None` once nobody can send one any more. Looks again ten times a second: on a busy
-/// machine a start in about seventy waited for ever although all had been said, and went on as soon as something
-/// interrupted its threads.
-pub(crate) fn wait_for<T>(inbox: &flume::Receiver<T>) -> Option<T> {
-    loop {
-        match inbox.recv_timeout(LOOK_AGAIN) {
-            Ok(message) => return Some(message),
-            Err(flume::RecvTimeoutError::Timeout) => {}
-            Err(flume::RecvTimeoutError::Disconnected) => return None,
-        }
-    }
-}
-
 /// What one turn of a stage came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {

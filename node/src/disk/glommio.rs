@@ -584,11 +584,14 @@ fn from_glommio(action: &'static str, error: &GlommioError<()>) -> DiskError {
 /// Runs a test on an executor like those of shards.
 #[cfg(test)]
 pub(crate) fn run_on_shard(test: impl Future<Output = ()>) {
+    use crate::shard::pulse::Pulse;
     use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
     let executor = LocalExecutorBuilder::new(Placement::Unbound)
         .blocking_thread_pool_placement(PoolPlacement::Unbound(2))
         .make()
         .expect("an executor");
+    let pulse = Pulse::start().expect("a pulse");
+    executor.spawn(pulse.join()).detach();
     executor.run(async {
         test.await;
         // Files that were dropped are closed in the next round of the ring.

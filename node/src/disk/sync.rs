@@ -18,7 +18,6 @@ use meta::id::FolderId;
 
 use super::glommio::folder_path;
 use super::{DiskError, Syncer, Unsynced};
-use crate::stage::wait_for;
 
 /// How many syncs run side by side. They mostly wait for one and the same log force.
 const SYNC_THREADS: usize = 4;
@@ -56,11 +55,7 @@ impl FileSyncer {
             let waiting = waiting.clone();
             let thread = thread::Builder::new()
                 .name(format!("sync-{number}"))
-                .spawn(move || {
-                    while let Some(job) = wait_for(&waiting) {
-                        job.run();
-                    }
-                })
+                .spawn(move || waiting.iter().for_each(Job::run))
                 .map_err(|error| DiskError::from_io("start a sync thread", &error))?;
             threads.push(thread);
         }
@@ -85,7 +80,7 @@ impl FileSyncer {
         if let Some(job) = own {
             job.run();
         }
-        while let Some((place, outcome)) = wait_for(&answered) {
+        for (place, outcome) in answered.iter() {
             outcomes[place] = outcome;
         }
         outcomes

@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::seam::{Clock, Local, Random, Spawn};
 
 pub mod hand_over;
+pub(crate) mod pulse;
 pub mod run;
 
 #[cfg(test)]

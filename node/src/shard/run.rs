@@ -6,9 +6,7 @@
 //! hold its connections and its leases without serving them.
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,18 +14,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
-use glommio::io::PollableFd;
 use glommio::{
     GlommioError, Latency, LocalExecutorBuilder, Placement, PoolPlacement, Shares, Task,
     TaskQueueHandle,
 };
 use protocol::time::Timestamp;
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-    timerfd_settime,
-};
 
 use super::hand_over::{ARRIVALS_MAX, Arrival, Loads};
+use super::pulse::Pulse;
 use super::{Factory, Seat};
 use crate::access_line::AccessLog;
 use crate::config::Config;
@@ -40,7 +34,6 @@ use crate::limits;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::seam::{Clock, Local, Random, Spawn};
-use crate::stage::wait_for;
 
 /// What the shards need from the process.
 #[derive(Clone)]
@@ -106,6 +99,7 @@ impl Shards {
     pub fn start(plan: &Plan, factory: &Factory) -> Result<Self, String> {
         let cores = usable_cores();
         let (event, events) = flume::unbounded();
+        let pulse = Pulse::start().map_err(|error| format!("no thread for the pulse: {error}"))?;
         let max = plan.config.http.max_connections;
         let loads = Loads::new(plan.shards, max, Arc::clone(&plan.metrics));
         let (senders, receivers): (Vec<_>, Vec<_>) =
@@ -125,6 +119,7 @@ impl Shards {
                 arrivals,
                 orders,
                 event: event.clone(),
+                pulse: pulse.clone(),
             };
             let core = cores.get(index % cores.len().max(1)).copied();
             let thread = std::thread::Builder::new()
@@ -135,10 +130,10 @@ impl Shards {
             shards.orders.push(order);
         }
         for _ in 0..plan.shards {
-            match wait_for(&shards.events) {
-                Some(Event::Ready) => {}
-                Some(Event::Failed(problem)) => return Err(problem),
-                Some(Event::Closed | Event::Ended) | None => {
+            match shards.events.recv() {
+                Ok(Event::Ready) => {}
+                Ok(Event::Failed(problem)) => return Err(problem),
+                Ok(Event::Closed | Event::Ended) | Err(_) => {
                     return Err("a shard ended before it was ready".into());
                 }
             }
@@ -239,6 +234,7 @@ struct Shard {
     arrivals: flume::Receiver<Arrival<Accepted>>,
     orders: flume::Receiver<Order>,
     event: flume::Sender<Event>,
+    pulse: Pulse,
 }
 
 impl Shard {
@@ -250,6 +246,7 @@ impl Shard {
             let executor = builder(core, io_memory(&self.plan))
                 .make()
                 .map_err(|error| format!("shard {index} cannot start: {error}"))?;
+            executor.spawn(self.pulse.join()).detach();
             executor.run(self.live())
         }));
         let last = match ended {
@@ -266,9 +263,6 @@ impl Shard {
         let clock: Rc<dyn Clock> = Rc::new(RealClock::default());
         let random: Rc<dyn Random> = Rc::new(SystemRandom::default());
         let bulk: Rc<dyn Spawn> = Rc::new(queues.bulk);
-        let heart =
-            heart().map_err(|error| format!("no timer for shard {}: {error}", self.index))?;
-        let heart = queues.latency.task(beat(heart));
         let handler = (self.factory)(Seat {
             index: self.index,
             count: self.plan.shards,
@@ -299,7 +293,7 @@ impl Shard {
         // The process may be gone already.
         let _ = self.event.send(Event::Ready);
         self.obey(&queues, &http).await;
-        drop((sweep, arrivals, heart));
+        drop((sweep, arrivals));
         handler.close().await;
         Ok(())
     }
@@ -354,27 +348,6 @@ impl Shard {
 async fn take(arrivals: flume::Receiver<Arrival<Accepted>>, http: Rc<Http>, queue: Queue) {
     while let Ok(arrival) = arrivals.recv_async().await {
         queue.task(Rc::clone(&http).serve(arrival)).detach();
-    }
-}
-
-/// A timer of the kernel's own that a ring waits for.
-fn heart() -> io::Result<PollableFd<OwnedFd>> {
-    let timer =
-        timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-    let beat = Timespec::try_from(HEARTBEAT).expect("a short time");
-    let beats = Itimerspec { it_interval: beat, it_value: beat };
-    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &beats)?;
-    PollableFd::new(timer).map_err(io::Error::other)
-}
-
-/// Keeps the executor from sleeping for ever. It sleeps in its main ring, and what happens in its latency ring (timers,
-/// sockets, wake-ups from other threads) reaches it through a poll of the one in the other. Where it was seen to hang
-/// (see [`wait_for`]) it slept there; this timer is polled in the main ring itself.
-async fn beat(heart: PollableFd<OwnedFd>) {
-    let mut beats = [0; 8];
-    while heart.readable().await.is_ok() {
-        // How many beats there were does not matter, nor that there was none after all.
-        rustix::io::read(heart.get_ref(), &mut beats).ok();
     }
 }
 
@@ -472,7 +445,7 @@ impl Random for SystemRandom {
     }
 }
 
-fn builder(core: Option<usize>, io_memory: usize) -> LocalExecutorBuilder {
+pub(super) fn builder(core: Option<usize>, io_memory: usize) -> LocalExecutorBuilder {
     LocalExecutorBuilder::new(core.map_or(Placement::Unbound, Placement::Fixed))
         .name("tenon")
         .preempt_timer(PREEMPT_AFTER)
@@ -520,9 +493,6 @@ pub fn probe() -> Result<(), ProbeError> {
         Err(ProbeError { code: None, text: "the executor panicked".into() })
     })
 }
-
-/// The longest that a lost wake-up is noticed late.
-const HEARTBEAT: Duration = Duration::from_millis(25);
 
 const ACCEPTING_SHARD: usize = 0;
 const ORDERS_MAX: usize = 8;

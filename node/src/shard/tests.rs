@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use protocol::sign::Credential;
 
-use super::run::{Drained, Plan, Shards, io_memory};
+use super::pulse::Pulse;
+use super::run::{Drained, Plan, Shards, builder, io_memory};
 use super::{Factory, Handler, Seat};
 use crate::access_line::AccessLog;
 use crate::config::{Config, LogFormat};
@@ -772,3 +773,26 @@ fn the_arenas_for_reads_are_part_of_the_configured_buffers() {
     // Three eighths; the rest is for writes and documents.
     assert_eq!(plan.shards * io_memory(&plan), buffers / 8 * 3);
 }
+
+/// Its preemption timer is up as a rule before it looks at its queues, and then it sleeps on its work. Without a pulse
+/// few of these come to their end.
+#[test]
+fn an_executor_that_falls_asleep_on_its_work_is_woken() {
+    let pulse = Pulse::start_with(Duration::from_millis(1)).expect("a pulse");
+    for _ in 0..HASTY_EXECUTORS {
+        let (say, said) = flume::bounded(1);
+        let join = pulse.join();
+        let thread = std::thread::spawn(move || {
+            let hasty = builder(None, 64 << 10).preempt_timer(HASTY);
+            let executor = hasty.make().expect("an executor");
+            executor.spawn(join).detach();
+            executor.run(async move { say.send(()).expect("the test waits") });
+        });
+        said.recv_timeout(Duration::from_secs(20)).expect("its only task has run");
+        thread.join().expect("no panic");
+    }
+}
+
+/// About as long as an executor takes from arming its timer to the first look at it.
+const HASTY: Duration = Duration::from_micros(10);
+const HASTY_EXECUTORS: usize = 20;
