@@ -148,7 +148,7 @@ fn a_url_is_good_for_nothing_else() {
     let wire = victim.presigned(&put.clone().at(minutes_ago(2)));
     victim.must_refuse_wire("an old URL", &wire, &expired);
     let early = Timestamp::from_millis(now().as_millis() + 16 * 60_000);
-    let wire = victim.presigned(&put.clone().at(early));
+    let wire = victim.presigned(&put.at(early));
     let not_yet = expected(403, "AccessDenied").message("Request is not valid yet");
     victim.must_refuse_wire("a URL of tomorrow", &wire, &not_yet);
     victim.must_not_exist("/hostile/stolen");
