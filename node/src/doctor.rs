@@ -158,8 +158,13 @@ fn open_files(limit: Option<u64>) -> Check {
     }
 }
 
+/// The number of shards that a node has unless it is told another one.
+fn core_count() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn locked_memory(limit: Option<u64>) -> Check {
-    match host::check_memlock(limit) {
+    match host::check_memlock(limit, core_count()) {
         Ok(()) => ok("locked memory", limit.map_or_else(|| "no limit".to_owned(), size)),
         Err(error) => failure("locked memory", error.to_string()),
     }
