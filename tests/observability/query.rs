@@ -30,7 +30,7 @@ enum Token {
     Sign(String),
 }
 
-const FUNCTIONS: [&str; 23] = [
+const FUNCTIONS: [&str; 24] = [
     "sum",
     "avg",
     "min",
@@ -52,6 +52,7 @@ const FUNCTIONS: [&str; 23] = [
     "max_over_time",
     "min_over_time",
     "avg_over_time",
+    "vector",
     "label_values",
     "resets",
 ];
