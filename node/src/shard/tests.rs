@@ -25,6 +25,8 @@ use crate::http::listen;
 use crate::metrics::Metrics;
 use crate::seam::Local;
 
+mod late;
+
 /// Answers by the key of the request.
 struct Paths {
     /// Says that a request waits, and waits until it may go on.
@@ -77,6 +79,7 @@ async fn answer(mut request: Request, gate: Gate, shard: usize) -> Response {
             gate.go.recv_async().await.expect("the test lets go");
             response(200, ResponseBody::Bytes("waited".into()))
         }
+        key if key.starts_with("late") => late::answer(key.to_owned(), request.id, gate),
         "short" => stream(BLOCK_LEN as u64 * 8, 3),
         "long" => stream(LONG_LEN, u64::MAX),
         "small" => stream(1000, u64::MAX),
