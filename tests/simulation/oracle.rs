@@ -45,6 +45,8 @@ pub(crate) const KEYS: [(usize, &str); 8] = [
 pub(crate) enum Action {
     /// PutObject.
     Put { key: usize, value: Value, cond: Cond },
+    /// CopyObject of this value of the source and no other, which the key then has as `value`.
+    Copy { key: usize, source: usize, pinned: Value, value: Value, cond: Cond },
     /// GetObject, of all or of a range.
     Get { key: usize, range: Option<Range<u64>> },
     /// HeadObject.
@@ -84,6 +86,8 @@ pub(crate) struct Stored {
     pub(crate) etag: String,
     /// Its bytes.
     pub(crate) content: Content,
+    /// It was made of parts of which one has all the bytes, and that one's ETag is their MD5.
+    one_part: bool,
 }
 
 /// One writing of a part.
@@ -187,7 +191,7 @@ impl Oracle {
         }
         let value = u32::try_from(self.values.len()).expect("few values");
         self.by_etag.insert(etag.clone(), value);
-        self.values.push(Stored { etag, content });
+        self.values.push(Stored { etag, content, one_part: false });
         value
     }
 
@@ -206,13 +210,31 @@ impl Oracle {
     pub(crate) fn completed(&mut self, list: &[(u16, Part)]) -> Option<Value> {
         let mut content = Content::default();
         let mut digests = Vec::new();
+        let mut filled = Vec::new();
         for (_, part) in list {
             let part = &self.parts[*part as usize];
             digests.push(ETag::from_text(part.etag.as_ref()?)?.digest()?);
-            content = content.then(part.content.clone()?);
+            let bytes = part.content.clone()?;
+            if bytes.len() > 0 {
+                filled.push(part.etag.clone());
+            }
+            content = content.then(bytes);
         }
+        let one_part = matches!(&filled[..], [Some(etag)] if *etag == md5_of(&content));
         let etag = ETag::multipart(digests.into_iter());
-        Some(self.value(etag.as_str().to_owned(), content))
+        let value = self.value(etag.as_str().to_owned(), content);
+        self.values[value as usize].one_part = one_part;
+        Some(value)
+    }
+
+    /// What a copy of this value is: the same bytes, with their MD5 where the node knows it or makes it.
+    pub(crate) fn copied(&mut self, value: Value) -> Value {
+        let Stored { etag, content, one_part } = self.stored(value);
+        if !etag.contains('-') || (content.len() > self.md5_up_to && !one_part) {
+            return value;
+        }
+        let content = content.clone();
+        self.value(md5_of(&content), content)
     }
 
     /// Whether another operation on this key can be judged.
@@ -232,6 +254,12 @@ impl Oracle {
         match &ticket.action {
             Action::Put { key, value, cond } => {
                 on_key = Some((*key, Some(write(*key, Some(*value), *cond))));
+            }
+            Action::Copy { key, source, value, cond, .. } => {
+                on_key = Some((*key, Some(write(*key, Some(*value), *cond))));
+                let (history, _) = place(*source);
+                let begun = self.keys[history].begin(now, None);
+                ticket.others.push((*source, history, begun));
             }
             Action::Delete { key } => on_key = Some((*key, Some(write(*key, None, Cond::None)))),
             Action::Get { key, .. } | Action::Head { key } | Action::CreateUpload { key } => {
@@ -374,6 +402,7 @@ impl Oracle {
         }
         match action {
             Action::Put { key, value, cond } => self.put(*key, *value, *cond, answer),
+            Action::Copy { .. } => self.copy(action, answer),
             Action::Get { key, range } => self.read(*key, range.as_ref(), answer, excuses),
             Action::Head { key } => self.head(*key, answer),
             Action::Delete { key } => match answer.status {
@@ -411,6 +440,9 @@ impl Oracle {
             | Action::Head { key }
             | Action::Delete { key }
             | Action::CreateUpload { key } => *key,
+            Action::Copy { key, source, .. } => {
+                return KEYS[*key].0 == PASSING || KEYS[*source].0 == PASSING;
+            }
             Action::CopyPart { source, upload, .. } => {
                 return KEYS[*source].0 == PASSING || self.in_passing_bucket(*upload);
             }
@@ -432,7 +464,9 @@ impl Oracle {
     fn bucket_missing(&self, action: &Action) -> Verdict {
         match action {
             // Which of the two buckets is missing the code does not say.
-            Action::CopyPart { .. } | Action::Complete { .. } => Verdict::nothing(),
+            Action::Copy { .. } | Action::CopyPart { .. } | Action::Complete { .. } => {
+                Verdict::nothing()
+            }
             Action::List { .. } => Verdict {
                 listed: vec![Meaning::Event(KeyEvent::BucketMissing)],
                 ..Verdict::nothing()
@@ -456,6 +490,39 @@ impl Oracle {
                 Ok(Verdict::of_key(write(key, Some(value), cond)))
             }
             _ => lost_condition(key, cond, answer),
+        }
+    }
+
+    fn copy(&mut self, action: &Action, answer: &Answered) -> Result<Verdict, String> {
+        let Action::Copy { key, source, pinned, value, cond } = action else {
+            return Err("no copy".into());
+        };
+        let slot = place(*source).1;
+        let of_source =
+            |event| Verdict { listed: vec![Meaning::Event(event)], ..Verdict::nothing() };
+        let was_read = KeyEvent::ReadOne { slot, values: vec![*pinned] };
+        let condition = answer.elements("Condition").pop();
+        match (answer.status, answer.code, condition.as_deref()) {
+            (200, ..) => {
+                let (etag, expected) = (answer.elements("ETag").pop(), &self.stored(*value).etag);
+                if etag.as_ref() != Some(expected) {
+                    return Err(format!("another ETag: {etag:?} for {expected}"));
+                }
+                self.likely[*key] = Some(*value);
+                let event = Meaning::Event(write(*key, Some(*value), *cond));
+                Ok(Verdict { key: event, ..of_source(was_read) })
+            }
+            (412, _, Some("x-amz-copy-source-If-Match")) => {
+                Ok(of_source(KeyEvent::Differs { slot, value: *pinned }))
+            }
+            // The source, or what the key was to name before.
+            (404, Some("NoSuchKey"), _) if matches!(cond, Cond::Matches(_)) => {
+                Ok(Verdict::nothing())
+            }
+            (404, Some("NoSuchKey"), _) => Ok(of_source(self.seen(*source, None))),
+            _ => {
+                Ok(Verdict { key: lost_condition(*key, *cond, answer)?.key, ..of_source(was_read) })
+            }
         }
     }
 

@@ -84,7 +84,8 @@ impl Workload {
                 (Action::CreateUpload { key }, sent)
             }
             47..54 => self.put_part(plan, oracle)?,
-            54..80 => self.copy_part(plan, oracle)?,
+            54..73 => self.copy_part(plan, oracle)?,
+            73..80 => self.copy(plan, oracle)?,
             80..93 => self.complete(oracle)?,
             93..96 => self.abort(oracle)?,
             _ => self.list_parts(oracle)?,
@@ -279,6 +280,27 @@ impl Workload {
         Some((Action::CopyPart { upload, number, source, range, pinned, part }, sent))
     }
 
+    fn copy(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+        let source = self.source(plan, oracle);
+        let pinned = oracle.likely[source]?;
+        let key = if self.random.chance(10) { source } else { self.key(oracle) };
+        let value = oracle.copied(pinned);
+        let cond = self.condition(key, oracle);
+        let (bucket, name) = KEYS[source];
+        let mut headers = conditions(cond, oracle);
+        headers.push(("x-amz-copy-source", format!("{}/{name}", BUCKETS[bucket])));
+        headers.push(("x-amz-copy-source-if-match", oracle.stored(pinned).etag.clone()));
+        // To copy an object to itself is to change something of it.
+        if key == source || self.random.chance(30) {
+            headers.push(("x-amz-metadata-directive", "REPLACE".to_owned()));
+        }
+        if key != source && self.random.chance(self.heat / 2) {
+            self.to_delete = Some(source);
+        }
+        let sent = Sent { headers, ..to_key("PUT", key) };
+        Some((Action::Copy { key, source, pinned, value, cond }, sent))
+    }
+
     fn source(&mut self, plan: &Plan, oracle: &Oracle) -> usize {
         if plan.large && self.random.chance(60) {
             return LARGE;
@@ -351,6 +373,7 @@ fn room_for(action: &Action, oracle: &Oracle) -> bool {
         | Action::Head { key }
         | Action::Delete { key }
         | Action::CreateUpload { key } => oracle.has_room(*key),
+        Action::Copy { key, source, .. } => oracle.has_room(*key) && oracle.has_room(*source),
         Action::List { .. } => (0..KEYS.len()).all(|key| oracle.has_room(key)),
         Action::MakeBucket | Action::DropBucket => oracle.has_room(KEYS.len() - 1),
         Action::CopyPart { upload, source, .. } => {

@@ -197,7 +197,8 @@ impl World {
         for task in life.tasks.runnable().into_iter().filter(|task| *task > gone.task) {
             life.stalled.insert(task, until);
         }
-        if let Action::CopyPart { source, .. } = gone.ticket.action() {
+        if let Action::Copy { source, .. } | Action::CopyPart { source, .. } = gone.ticket.action()
+        {
             self.workload.delete_next(*source);
         }
     }

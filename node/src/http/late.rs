@@ -84,7 +84,7 @@ impl LateBody {
             Work::UnderWay { mut rest, mut pause } => {
                 if let Poll::Ready(whole) = rest.as_mut().poll(context) {
                     let trace = whole.trace.clone();
-                    return Poll::Ready(Some(Sent::Last(root(whole, id, host_id), trace)));
+                    return Poll::Ready(Some(Sent::Last(root(&whole, id, host_id), trace)));
                 }
                 let paused = pause.as_mut().poll(context);
                 if paused.is_ready() {
@@ -105,7 +105,7 @@ impl LateBody {
 }
 
 /// The answer's document without its declaration.
-fn root(whole: Response, id: &str, host_id: &str) -> Bytes {
+fn root(whole: &Response, id: &str, host_id: &str) -> Bytes {
     match &whole.body {
         ResponseBody::Bytes(document) if document.starts_with(DECLARATION.as_bytes()) => {
             document.slice(DECLARATION.len()..)
@@ -115,7 +115,7 @@ fn root(whole: Response, id: &str, host_id: &str) -> Bytes {
         | ResponseBody::Stream { .. }
         | ResponseBody::Late(_) => {
             log::error("answer_unsendable", &[("id", &id), ("problem", &"no XML document")]);
-            root(respond::error(&S3Error::internal(), id, host_id), id, host_id)
+            root(&respond::error(&S3Error::internal(), id, host_id), id, host_id)
         }
     }
 }
