@@ -80,6 +80,11 @@ fn boto3_handles_buckets_and_objects_over_https() {
 }
 
 #[test]
+fn boto3_copies_whole_objects() {
+    run_python("whole_copies.py");
+}
+
+#[test]
 fn aws_cli_1_does_the_main_job() {
     run_command_line(aws_cli_1(), "1.x", "command_line.sh", Over::Http);
 }
@@ -137,4 +142,45 @@ fn curl_uses_the_urls_of_boto3_over_https() {
 #[test]
 fn curl_uses_the_urls_of_boto3_below_a_domain() {
     run_python("urls.py", Over::Domain);
+}
+
+/// Settings with which every copy and completion is answered before it is over, and every copied range is read.
+const LATE: [(&str, &str); 3] = [
+    ("TENON_HTTP_KEEPALIVE_AFTER", "0s"),
+    ("TENON_HTTP_KEEPALIVE_INTERVAL", "5ms"),
+    ("TENON_ETAG_MD5_UP_TO", "5GiB"),
+];
+
+#[test]
+fn boto3_finds_errors_in_answers_that_were_sent_ahead() {
+    let Some(python) = python() else {
+        return skip("long_answers.py", "no Python with boto3 (scripts/test makes one)");
+    };
+    let mut node = Node::start_with("long-answers", None, &LATE);
+    let data = node.data().to_path_buf();
+    let script = client_file("long_answers.py");
+    run(&mut node, &python, &[script.as_os_str(), data.as_os_str()]);
+    node.stop();
+}
+
+#[test]
+fn boto3_waits_for_answers_that_were_sent_ahead() {
+    let Some(python) = python() else {
+        return skip("boto3 that waits", "no Python with boto3 (scripts/test makes one)");
+    };
+    let mut node = Node::start_with("late-answers", None, &LATE[..2]);
+    run(&mut node, &python, &[client_file("whole_copies.py").as_os_str()]);
+    node.stop();
+}
+
+#[test]
+fn aws_cli_2_waits_for_answers_that_were_sent_ahead() {
+    let Some(program) = aws_cli_2() else {
+        return skip("AWS CLI 2.x that waits", "not installed (scripts/test installs it)");
+    };
+    let mut node = Node::start_with("late-answers-cli", None, &LATE);
+    let arguments = [client_file("command_line.sh"), program, "134217728".into()];
+    let arguments: Vec<&OsStr> = arguments.iter().map(AsRef::as_ref).collect();
+    run(&mut node, OsStr::new("bash").as_ref(), &arguments);
+    node.stop();
 }

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Room: the AWS CLI with its default settings doing the product's main job; run once for each of its versions.
 #
-#   command_line.sh AWS   in an empty folder, with AWS_ENDPOINT_URL, keys and region in the environment
+#   command_line.sh AWS [LENGTH]   in an empty folder, with AWS_ENDPOINT_URL, keys and region in the environment;
+#                                  LENGTH is that of the largest file
 #
 # Files are compared with cmp, byte for byte, with what a plain shell makes of the same ranges.
 set -euo pipefail
 
 aws=$1
-big_len=${TENON_TEST_BIG_LEN:-1073741824}
+big_len=${2:-${TENON_TEST_BIG_LEN:-1073741824}}
 bucket=command-line-$("$aws" --version 2>&1 | sed -E 's/^aws-cli\/([0-9]+)\..*/\1/')
 
 # Debian's 2.9 does not read the endpoint from the environment yet.
