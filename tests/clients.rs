@@ -81,7 +81,7 @@ fn boto3_handles_buckets_and_objects_over_https() {
 
 #[test]
 fn boto3_copies_whole_objects() {
-    run_python("whole_copies.py");
+    run_python("whole_copies.py", Over::Http);
 }
 
 #[test]
@@ -164,11 +164,11 @@ fn boto3_finds_errors_in_answers_that_were_sent_ahead() {
 }
 
 #[test]
-fn boto3_waits_for_answers_that_were_sent_ahead() {
+fn boto3_waits_for_answers_that_were_sent_ahead_over_https() {
     let Some(python) = python() else {
         return skip("boto3 that waits", "no Python with boto3 (scripts/test makes one)");
     };
-    let mut node = Node::start_with("late-answers", None, &LATE[..2]);
+    let mut node = Node::start_tls("late-answers", &LATE[..2]);
     run(&mut node, &python, &[client_file("whole_copies.py").as_os_str()]);
     node.stop();
 }
