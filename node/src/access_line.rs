@@ -196,6 +196,9 @@ mod tests {
         let cut = Record { status: None, complete: false, trace, ..record };
         let line = render(&cut, LogFormat::Text);
         assert!(render(&cut, LogFormat::Json).contains(",\"status\":null,"));
-        assert!(line.contains(" status=none ") && line.ends_with(" virtual_host=true cut=true\n"), "{line}");
+        assert!(
+            line.contains(" status=none ") && line.ends_with(" virtual_host=true cut=true\n"),
+            "{line}"
+        );
     }
 }
