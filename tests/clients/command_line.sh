@@ -128,7 +128,8 @@ deletes_and_old_listings() {
         fail "no third object behind a marker"
     s3api delete-objects --bucket "$bucket" --delete 'Objects=[{Key=gone/1},{Key=gone/none}]' | grep -q '"gone/none"' ||
         fail "a key that names nothing is not deleted"
-    s3 rm "s3://$bucket/gone/" --recursive
+    # No --no-progress here: rm has none.
+    "$aws" --endpoint-url "$AWS_ENDPOINT_URL" s3 rm "s3://$bucket/gone/" --recursive
     s3api list-objects --bucket "$bucket" --prefix gone/ | grep -q Key && fail "something is left"
     upload=$(s3api create-multipart-upload --bucket "$bucket" --key gone/open | field UploadId)
     s3api list-multipart-uploads --bucket "$bucket" --prefix gone/ | grep -q "$upload" || fail "no open upload"
