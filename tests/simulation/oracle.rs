@@ -215,7 +215,7 @@ impl Oracle {
             let part = &self.parts[*part as usize];
             digests.push(ETag::from_text(part.etag.as_ref()?)?.digest()?);
             let bytes = part.content.clone()?;
-            if bytes.len() > 0 {
+            if !bytes.is_empty() {
                 filled.push(part.etag.clone());
             }
             content = content.then(bytes);
