@@ -174,6 +174,15 @@ pub(super) const WAIT: Form<Duration> = Form {
     ..DURATION
 };
 
+/// A pause between signs of life.
+pub(super) const PULSE: Form<Duration> = Form {
+    parse: |given| match (WAIT.parse)(given)? {
+        duration if duration > PULSE_MAX => Err("at most 20s".into()),
+        duration => Ok(duration),
+    },
+    ..DURATION
+};
+
 pub(super) const WAYS: Form<Vec<Way>> = Form {
     parse: |given| parse_list(text(given)?, Way::parse),
     show: |ways| Shown::List(ways.iter().map(|way| way.as_str().to_owned()).collect()),
@@ -306,6 +315,8 @@ const SHARDS_MAX: usize = 1024;
 const SECRET_LEN_MIN: usize = 8;
 const ACCESS_KEY_LEN_MAX: usize = 128;
 const MEMORY_LEN_MIN: u64 = 8 << 20;
+/// Clients and proxies give up after 60 seconds, some after 30.
+const PULSE_MAX: Duration = Duration::from_secs(20);
 /// RFC 1035 section 2.3.4.
 const DOMAIN_LABEL_LEN_MAX: usize = 63;
 const DOMAIN_LEN_MAX: usize = 253;

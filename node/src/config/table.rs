@@ -308,8 +308,8 @@ pub(super) static SETTINGS: &[Setting] = &[
     ),
     with_default(
         "http.keepalive_interval",
-        &At { form: form::WAIT, place: |draft| &mut draft.config.http.keepalive_interval },
-        "How often it does so",
+        &At { form: form::PULSE, place: |draft| &mut draft.config.http.keepalive_interval },
+        "How often it does so, at most 20s",
     ),
     with_default(
         "http.drain_timeout",

@@ -156,7 +156,7 @@ fn the_front_door_is_set() {
         ("TENON_HTTP_REQUEST_TIMEOUT", "1h"),
         ("TENON_HTTP_MIN_RATE", "4KiB"),
         ("TENON_HTTP_KEEPALIVE_AFTER", "0s"),
-        ("TENON_HTTP_KEEPALIVE_INTERVAL", "250ms"),
+        ("TENON_HTTP_KEEPALIVE_INTERVAL", "20s"),
     ])
     .expect("complete");
     assert!(warnings.is_empty());
@@ -166,7 +166,7 @@ fn the_front_door_is_set() {
     assert_eq!(config.http.request_timeout, Duration::from_secs(3600));
     assert_eq!(config.http.min_rate, 4096);
     assert_eq!(config.http.keepalive_after, Duration::ZERO);
-    assert_eq!(config.http.keepalive_interval, Duration::from_millis(250));
+    assert_eq!(config.http.keepalive_interval, Duration::from_secs(20));
     assert!(refusal(&[("TENON_TLS_CERT", "/c.pem")]).contains("TENON_TLS_KEY"));
     assert!(refusal(&[("TENON_TLS_KEY", "/k.pem")]).contains("TENON_TLS_CERT"));
 }
@@ -184,6 +184,7 @@ fn wrong_values_name_the_setting() {
         ("TENON_DISK_RESERVE", "80%"),
         ("TENON_HTTP_TRUSTED_PROXIES", "proxy"),
         ("TENON_HTTP_KEEPALIVE_INTERVAL", "0s"),
+        ("TENON_HTTP_KEEPALIVE_INTERVAL", "20001ms"),
         ("TENON_DOMAIN", "s3.example.test:9000"),
         ("TENON_DOMAIN", "127.0.0.1"),
         ("TENON_DOMAIN", "a..b"),
