@@ -51,14 +51,17 @@ pub(super) async fn complete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let prepared = match completion.find().await {
         Ok(found) => {
             completion.parse().await?;
-            completion.prepare(found).await?
+            completion.prepare(found).await
         }
-        Err(error) if error.code == ErrorCode::NoSuchUpload => {
+        Err(error) => {
             // Whatever the document is, there is no upload for it.
-            completion.parse().await.map_err(|_malformed| error)?;
-            return Ok(completion.again().await?.into());
+            completion.parse().await.map_err(|_malformed| error.clone())?;
+            Err(error)
         }
-        Err(error) => return Err(error),
+    };
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return Ok(completion.unless_over(error).await?.into()),
     };
     Ok(Outcome::Late(Box::pin(async move {
         Done { answer: completion.run(prepared).await, way: None }
@@ -112,14 +115,18 @@ impl Completion {
     /// Reads the parts as they are now and decides what they make, on a reader thread.
     async fn prepare(&self, found: Found) -> Result<Prepared, S3Error> {
         let (bucket, key, input) = (self.bucket.id, self.key.clone(), self.input.clone());
-        let (manifest, checksum) = (found.upload.manifest, found.upload.checksum);
+        let (upload_id, manifest, checksum) =
+            (found.upload_id, found.upload.manifest, found.upload.checksum);
         let listed = self.listed.clone();
         let decided = self.machine.catalog.ask(move |store| {
             // The round decides about the condition; but S3 looks at it before it looks at the parts.
             if input.condition != WriteCondition::None {
                 let now = query::object(store, bucket, &key)?.map(|object| object.etag);
                 if let Err(failed) = input.condition.check(&key, now.as_ref()) {
-                    return Ok(Err(failed));
+                    // It is no verdict on an upload that is over: the object may be its own.
+                    let open = query::upload(store, bucket, &key, &upload_id)?.is_some();
+                    let over = || S3Error::no_such_upload(&input.upload_id);
+                    return Ok(Err(if open { failed } else { over() }));
                 }
             }
             let parts = query::parts(store, manifest, None, usize::from(PART_NUMBER_MAX))?;
@@ -131,8 +138,16 @@ impl Completion {
         Ok(Prepared { found, completed, unlisted })
     }
 
-    /// Commits what was prepared; if a part has changed meanwhile, prepares it again.
+    /// Commits what was prepared, or finds that it has been committed already.
     async fn run(&self, first: Prepared) -> Result<Answer, S3Error> {
+        match self.commit_as_it_is(first).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => self.unless_over(error).await,
+        }
+    }
+
+    /// Commits what was prepared; if a part has changed meanwhile, prepares it again.
+    async fn commit_as_it_is(&self, first: Prepared) -> Result<Answer, S3Error> {
         let mut prepared = first;
         for _ in 1..COMPLETE_TRIES_MAX {
             match self.commit(prepared).await? {
@@ -167,13 +182,19 @@ impl Completion {
         match committed.await {
             Ok(_) => Ok(Some(answer)),
             Err(CatalogError::Refused(Refusal::UploadChanged)) => Ok(None),
-            // Perhaps by the same request, sent twice.
-            Err(CatalogError::Refused(Refusal::NoSuchUpload)) => self.again().await.map(Some),
+            Err(CatalogError::Refused(Refusal::NoSuchUpload)) => {
+                Err(S3Error::no_such_upload(&self.input.upload_id))
+            }
             Err(CatalogError::Refused(refusal)) => {
                 Err(refused(refusal, &self.input.condition, &self.key))
             }
             Err(other) => Err(failure::catalog(other)),
         }
+    }
+
+    /// The `error`, unless the upload is over, which may be the work of the same request, sent twice.
+    async fn unless_over(&self, error: S3Error) -> Result<Answer, S3Error> {
+        if error.code == ErrorCode::NoSuchUpload { self.again().await } else { Err(error) }
     }
 
     /// The upload is over. A client that has not heard so asks once more: if the key still names what this very list

@@ -1,6 +1,7 @@
 //! Rules of S3 that need a node to show: the order of checks, listings, tags, uploads that come and go.
 
 use super::{bytes, node_with_bucket};
+use crate::seam::Local;
 use crate::testing::{Answered, TestNode};
 
 fn code(answered: &Answered) -> (u16, String) {
@@ -167,6 +168,27 @@ fn two_completions_of_one_upload_at_a_time_are_both_told_of_one_object() {
     let (first, second) = node.run(futures_util::future::join(complete(), complete()));
     assert_eq!(first.status, 200, "{first:?}");
     assert_eq!(first, second);
+}
+
+#[test]
+fn a_completion_is_told_of_its_object_wherever_the_same_one_overtakes_it() {
+    for polls in 0..100 {
+        let node = node_with_bucket();
+        let (upload, listed) = two_parts(&node);
+        let document = TestNode::list_of(&listed);
+        let target = format!("/bkt/k?uploadId={upload}");
+        let absent = [("if-none-match", "*")];
+        let mut slow: Local<'_, Answered> =
+            Box::pin(node.start("POST", &target, &absent, document.as_bytes()));
+        let done = node.poll(&mut slow, polls);
+        if done {
+            assert!(polls > 3, "nothing was overtaken");
+            break;
+        }
+        let first = node.send("POST", &target, &absent, document.as_bytes());
+        assert_eq!(first.status, 200, "{first:?}");
+        assert_eq!(node.run(slow), first, "after {polls}");
+    }
 }
 
 #[test]
