@@ -37,6 +37,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const SMALL: &str = "/memory/small";
 const LARGE: &str = "/memory/large";
 const LARGE_LEN: u64 = 64 * MIB;
+/// The node sets room on the disk aside for each.
+const UPLOAD_LEN: u64 = 4 * MIB;
 
 /// A node on which nobody is cut for being slow: what is measured must be there at the same time.
 fn patient_node() -> Node {
@@ -96,7 +98,7 @@ fn half_open(s3: &S3, index: u64) -> TcpStream {
 fn upload(s3: &S3, index: u64) -> TcpStream {
     let mut stream = open(s3.address);
     let call = Call::new("PUT", format!("/memory/upload-{index}")).payload(PayloadMode::Unsigned);
-    stream.write_all(&s3.head(&call, LARGE_LEN).0).expect("the node takes a head");
+    stream.write_all(&s3.head(&call, UPLOAD_LEN).0).expect("the node takes a head");
     // The node takes no more once it has no buffer for it.
     let _ = stream.write_all(&vec![7; 512 * 1024]);
     stream
