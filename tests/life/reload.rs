@@ -17,7 +17,7 @@ fn the_level_of_the_log_is_read_again_and_the_rest_is_told() {
     says("[log]\nlevel = 'info'\n[http]\nbody_timeout = '50s'\n");
     node.set(&[("TENON_CONFIG", &path)]);
     node.start_again();
-    assert!(node.log().contains("event=serving"));
+    wait_for_log(&node, "event=serving", 1);
 
     says("[log]\nlevel = 'error'\n[http]\nbody_timeout = '40s'\nmax_requests = 7\n");
     node.signal(Signal::HUP);
