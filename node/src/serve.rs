@@ -155,7 +155,8 @@ fn serve(
     engine: &Engine,
     stop: &flume::Receiver<()>,
 ) -> Result<(), Failure> {
-    let shards = Shards::start(plan, &engine.factory).map_err(|error| Failure::broken(&error))?;
+    let mut shards =
+        Shards::start(plan, &engine.factory).map_err(|error| Failure::broken(&error))?;
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
     for address in &plan.config.listen {
@@ -173,23 +174,28 @@ fn serve(
     log::info("serving", &own.into_iter().chain(facts).collect::<Vec<_>>());
     notify::ready(&format!("serving on {addresses}"));
 
-    let failed = shards.wait(stop, &engine.failed);
+    let mut failed = shards.wait(stop, &engine.failed, None);
     readiness.set(Phase::Draining);
     let http = &plan.config.http;
     notify::stopping(http.drain_delay + http.drain_timeout + ENDING_TIME_MAX);
+    if failed.is_none() {
+        log::info("draining", &[]);
+        // A second signal ends the delay, and so does what breaks.
+        failed = shards.wait(stop, &engine.failed, Some(http.drain_delay));
+    }
     if let Some(problem) = failed {
         // The other shards still have requests to finish, but none of them may wait for the dead one.
         let _ = shards.drain(Duration::ZERO, stop);
         return Err(Failure::broken(&problem));
     }
-    log::info("draining", &[]);
-    // A second signal ends the delay.
-    let _ = stop.recv_timeout(http.drain_delay);
     let drained = shards.drain(http.drain_timeout, stop);
+    let drained = drained.map_err(|problem| Failure::broken(&problem))?;
+    if let Ok(problem) = engine.failed.try_recv() {
+        return Err(Failure::broken(&problem));
+    }
     match drained {
         Drained::Finished => log::info("stopped", &[]),
         Drained::Cut => log::warn("stopped", &[("requests", &"cut")]),
-        Drained::Stuck => return Err(Failure::broken(&"a shard does not end")),
     }
     Ok(())
 }
@@ -222,3 +228,72 @@ fn watch_signals(mut signals: Signals, mut reload: Reload) -> io::Result<flume::
 
 /// For what follows the drain: cut what is left, end the threads, close the store.
 const ENDING_TIME_MAX: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::thread;
+
+    use protocol::sign::Credential;
+
+    use super::*;
+    use crate::config::LogFormat;
+    use crate::exchange::{Request, Response};
+    use crate::seam::Local;
+    use crate::shard::Handler;
+
+    struct Nobody;
+
+    impl Handler for Nobody {
+        fn serve(&self, _request: Request) -> Local<'static, Response> {
+            Box::pin(std::future::pending())
+        }
+
+        fn close(&self) -> Local<'static, ()> {
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    /// Serves with a drain delay of an hour, and gives what came of it. `during` runs once the node drains.
+    fn served(
+        during: impl FnOnce(&flume::Sender<()>, &flume::Sender<String>) + Send,
+    ) -> Result<(), u8> {
+        let root = Credential { access_key: "root".into(), secret_key: "12345678".into() };
+        let mut config = Config::new("/nowhere".into(), root);
+        config.listen = vec!["127.0.0.1:0".parse().expect("an address")];
+        config.http.drain_delay = Duration::from_secs(3600);
+        let plan = Plan {
+            config: Arc::new(config),
+            shards: 1,
+            metrics: Arc::new(Metrics::new(1)),
+            access: AccessLog::start(io::sink(), LogFormat::Text),
+            tls: None,
+        };
+        let (fail, failed) = flume::bounded(1);
+        let (stop, stopped) = flume::bounded(2);
+        let factory: Factory =
+            Arc::new(|_seat| Box::pin(async { Ok(Rc::new(Nobody) as Rc<dyn Handler>) }));
+        let engine = Engine { factory, facts: Vec::new(), failed, close: Box::new(|| ()) };
+        let readiness = Readiness::default();
+        let phase = |wanted| {
+            while readiness.get() != wanted {
+                thread::yield_now();
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                phase(Phase::Serving);
+                stop.send(()).expect("it listens");
+                phase(Phase::Draining);
+                during(&stop, &fail);
+            });
+            serve(&plan, &readiness, &engine, &stopped).map_err(|failure| failure.code)
+        })
+    }
+
+    #[test]
+    fn what_breaks_during_the_drain_delay_ends_it() {
+        assert_eq!(served(|_stop, fail| fail.send("broken".into()).expect("it listens")), Err(1));
+        assert_eq!(served(|stop, _fail| stop.send(()).expect("it listens")), Ok(()));
+    }
+}

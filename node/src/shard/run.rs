@@ -61,6 +61,8 @@ pub struct Shards {
     orders: Vec<flume::Sender<Order>>,
     events: flume::Receiver<Event>,
     running: usize,
+    /// Why the first shard that failed did.
+    problem: Option<String>,
 }
 
 /// What the process tells a shard.
@@ -75,7 +77,7 @@ enum Order {
     Cut,
 }
 
-/// What a shard tells the process.
+/// What a shard tells the process. The last is that it has ended or failed.
 enum Event {
     Ready,
     Closed,
@@ -90,8 +92,6 @@ pub enum Drained {
     Finished,
     /// The time was up and the rest was cut.
     Cut,
-    /// A shard does not end.
-    Stuck,
 }
 
 impl Shards {
@@ -106,8 +106,13 @@ impl Shards {
             (0..plan.shards).map(|_| flume::bounded(ARRIVALS_MAX)).unzip();
         let doors = Doors { loads, shards: senders };
         plan.metrics.watch_queues([doors.length()]);
-        let mut shards =
-            Self { threads: Vec::new(), orders: Vec::new(), events, running: plan.shards };
+        let mut shards = Self {
+            threads: Vec::new(),
+            orders: Vec::new(),
+            events,
+            running: plan.shards,
+            problem: None,
+        };
         for (index, arrivals) in receivers.into_iter().enumerate() {
             let (order, orders) = flume::bounded(ORDERS_MAX);
             let shard = Shard {
@@ -146,75 +151,103 @@ impl Shards {
         self.order(ACCEPTING_SHARD, Order::Listen(listeners));
     }
 
-    /// Waits until a shard fails (its problem) or `stop` says something (`None`).
+    /// Waits until a shard ends or `failed` says why the engine can serve no more (the problem), or until `stop` says
+    /// something or the time is up (`None`).
     pub fn wait(
-        &self,
+        &mut self,
         stop: &flume::Receiver<()>,
         failed: &flume::Receiver<String>,
+        timeout: Option<Duration>,
     ) -> Option<String> {
-        flume::Selector::new()
-            .recv(&self.events, |event| match event {
-                Ok(Event::Failed(problem)) => Some(problem),
-                _ => Some("a shard ended by itself".into()),
+        enum Told {
+            Shard(Option<Event>),
+            Engine(String),
+            Stop,
+        }
+        let selector = flume::Selector::new()
+            .recv(&self.events, |event| Told::Shard(event.ok()))
+            .recv(failed, |problem| {
+                Told::Engine(problem.unwrap_or_else(|_| "the engine has ended".into()))
             })
-            .recv(stop, |_told| None)
-            .recv(failed, |problem| Some(problem.unwrap_or_else(|_| "the engine has ended".into())))
-            .wait()
+            .recv(stop, |_told| Told::Stop);
+        let told = match timeout {
+            None => selector.wait(),
+            Some(timeout) => selector.wait_timeout(timeout).unwrap_or(Told::Stop),
+        };
+        match told {
+            Told::Shard(event) => {
+                event.iter().for_each(|event| self.note(event));
+                Some(self.problem.clone().unwrap_or_else(|| "a shard ended by itself".into()))
+            }
+            Told::Engine(problem) => Some(problem),
+            Told::Stop => None,
+        }
     }
 
     /// Accepts no more, lets the requests in flight finish within `timeout` or until `stop` says something,
     /// cuts what is left, and joins the threads.
-    pub fn drain(mut self, timeout: Duration, stop: &flume::Receiver<()>) -> Drained {
+    ///
+    /// # Errors
+    /// Why a shard has failed, or that one does not end.
+    pub fn drain(
+        mut self,
+        timeout: Duration,
+        stop: &flume::Receiver<()>,
+    ) -> Result<Drained, String> {
         let deadline = Instant::now() + timeout;
         // First of all no new connections anywhere; only then may a shard be done.
         self.order(ACCEPTING_SHARD, Order::Close);
         let never = flume::bounded(0);
-        self.until(Instant::now() + CLOSE_TIME_MAX, &never.1, |event| {
-            matches!(event, Event::Closed)
-        });
+        let close_until = Instant::now() + CLOSE_TIME_MAX;
+        while let Some(event) = self.next(close_until, &never.1) {
+            if matches!(event, Event::Closed) {
+                break;
+            }
+        }
         (0..self.orders.len()).for_each(|shard| self.order(shard, Order::Drain));
         let mut drained = Drained::Finished;
         if !self.until_ended(deadline, stop) {
             drained = Drained::Cut;
             (0..self.orders.len()).for_each(|shard| self.order(shard, Order::Cut));
             if !self.until_ended(Instant::now() + CUT_TIME_MAX, &never.1) {
-                return Drained::Stuck;
+                return Err("a shard does not end".into());
             }
         }
         for thread in self.threads {
             // A panic has been told as an event.
             let _ = thread.join();
         }
-        drained
+        self.problem.map_or(Ok(drained), Err)
     }
 
     fn until_ended(&mut self, deadline: Instant, stop: &flume::Receiver<()>) -> bool {
         while self.running > 0 {
-            let ended = |event: &Event| matches!(event, Event::Ended | Event::Failed(_));
-            if !self.until(deadline, stop, ended) {
+            if self.next(deadline, stop).is_none() {
                 return false;
             }
-            self.running -= 1;
         }
         true
     }
 
-    /// Waits for an event; false when the time is up or `stop` says something first.
-    fn until(
-        &self,
-        deadline: Instant,
-        stop: &flume::Receiver<()>,
-        wanted: impl Fn(&Event) -> bool,
-    ) -> bool {
-        loop {
-            let event = flume::Selector::new()
-                .recv(&self.events, Result::ok)
-                .recv(stop, |_told| None)
-                .wait_deadline(deadline);
-            match event {
-                Ok(Some(event)) if wanted(&event) => return true,
-                Ok(Some(_other)) => {}
-                Ok(None) | Err(_) => return false,
+    /// Waits for an event; `None` when the time is up or `stop` says something first.
+    fn next(&mut self, deadline: Instant, stop: &flume::Receiver<()>) -> Option<Event> {
+        let event = flume::Selector::new()
+            .recv(&self.events, Result::ok)
+            .recv(stop, |_told| None)
+            .wait_deadline(deadline);
+        let event = event.ok().flatten()?;
+        self.note(&event);
+        Some(event)
+    }
+
+    /// Remembers what an event says of the shards that run. Each sends one last event.
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Ready | Event::Closed => {}
+            Event::Ended => self.running -= 1,
+            Event::Failed(problem) => {
+                self.running -= 1;
+                self.problem.get_or_insert_with(|| problem.clone());
             }
         }
     }
@@ -292,26 +325,21 @@ impl Shard {
             queues.latency.task(take(self.arrivals.clone(), Rc::clone(&http), queues.latency));
         // The process may be gone already.
         let _ = self.event.send(Event::Ready);
-        self.obey(&queues, &http).await;
+        let obeyed = self.obey(&queues, &http).await;
         drop((sweep, arrivals));
         handler.close().await;
-        Ok(())
+        obeyed
     }
 
-    /// Tells the process that this shard cannot go on.
-    fn fail(&self, problem: &str) {
-        let _ = self.event.send(Event::Failed(problem.to_owned()));
-    }
-
-    /// Follows orders until the shard is empty and told to end.
-    async fn obey(&self, queues: &Queues, http: &Rc<Http>) {
+    /// Follows orders until the shard is empty and told to end, or cannot go on.
+    async fn obey(&self, queues: &Queues, http: &Rc<Http>) -> Result<(), String> {
         let mut accepting: Vec<(Task<()>, TcpListener)> = Vec::new();
         loop {
             match self.orders.recv_async().await {
                 Ok(Order::Listen(listeners)) => {
                     for (listener, doors) in listeners.into_iter().zip(self.doors.iter().cycle()) {
                         let Ok(socket) = listener.try_clone() else {
-                            return self.fail("a listening socket cannot be shared");
+                            return Err("a listening socket cannot be shared".into());
                         };
                         let accept = listen::accept(listener, doors.clone(), Rc::clone(http));
                         accepting.push((queues.latency.task(accept), socket));
@@ -341,6 +369,7 @@ impl Shard {
             http.watchman.cut();
             empty().await;
         }
+        Ok(())
     }
 }
 
