@@ -1,8 +1,8 @@
 //! Room: the life of the process that serves: settings, host, admin socket, engine, shards, S3 socket, and back.
 //!
 //! Order: the admin socket comes up first and says "starting"; the S3 socket is bound last, when every shard
-//! can answer. SIGTERM or SIGINT: `/readyz` turns 503, the drain delay passes, nothing more is accepted,
-//! requests in flight finish, exit 0. A second signal cuts what is left; while the node starts, a first one
+//! can answer. SIGTERM or SIGINT: `/readyz` turns 503, each answer ends its connection, the drain delay passes,
+//! nothing more is accepted, requests in flight finish, exit 0. A second signal cuts what is left; while the node starts, a first one
 //! waits for the end of the start, and a second one does not. SIGHUP: see `reload`.
 //! Exit codes: 0 told to stop, 1 something broke, 2 settings or host that cannot work.
 
@@ -179,6 +179,7 @@ fn serve(
     let http = &plan.config.http;
     notify::stopping(http.drain_delay + http.drain_timeout + ENDING_TIME_MAX);
     if failed.is_none() {
+        shards.leave();
         log::info("draining", &[]);
         // A second signal ends the delay, and so does what breaks.
         failed = shards.wait(stop, &engine.failed, Some(http.drain_delay));

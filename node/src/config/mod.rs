@@ -168,7 +168,7 @@ pub struct HttpConfig {
     pub keepalive_interval: Duration,
     /// For requests in flight when the node stops.
     pub drain_timeout: Duration,
-    /// Between `/readyz` turning 503 and the socket closing.
+    /// Between `/readyz` turning 503 and the socket closing; meanwhile each answer ends its connection.
     pub drain_delay: Duration,
     /// Connections of all shards together.
     pub max_connections: usize,

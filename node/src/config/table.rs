@@ -319,7 +319,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     with_default(
         "http.drain_delay",
         &At { form: form::DURATION, place: |draft| &mut draft.config.http.drain_delay },
-        "Between /readyz turning 503 and the S3 socket closing",
+        "Between /readyz turning 503 and the S3 socket closing; meanwhile each answer ends its connection",
     ),
     with_default(
         "http.max_connections",

@@ -213,7 +213,8 @@ impl Http {
         // An expectation with an empty body gets no `100 Continue`, which botocore takes for an early refusal; it
         // would then misread the next answer on this connection.
         // The connection hears of a drain in its next turn, which may come after this answer.
-        if !keep || expects_in_vain || watch.is_draining() {
+        let leaves = watch.is_draining() || self.watchman.is_leaving();
+        if !keep || expects_in_vain || leaves {
             // RFC 9112 section 9.6: the client learns from the answer that no request may follow.
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -69,6 +69,8 @@ pub struct Shards {
 enum Order {
     /// Accept on these sockets.
     Listen(Vec<TcpListener>),
+    /// Let clients go with their next answer.
+    Leave,
     /// Accept no more.
     Close,
     /// Finish what is there, then end.
@@ -149,6 +151,11 @@ impl Shards {
     /// Accepts connections on these sockets.
     pub fn listen(&self, listeners: Vec<TcpListener>) {
         self.order(ACCEPTING_SHARD, Order::Listen(listeners));
+    }
+
+    /// Goes on as before, but from now on each answer ends its connection.
+    pub fn leave(&self) {
+        (0..self.orders.len()).for_each(|shard| self.order(shard, Order::Leave));
     }
 
     /// Waits until a shard ends or `failed` says why the engine can serve no more (the problem), or until `stop` says
@@ -345,6 +352,7 @@ impl Shard {
                         accepting.push((queues.latency.task(accept), socket));
                     }
                 }
+                Ok(Order::Leave) => http.watchman.leave(),
                 Ok(Order::Close) => {
                     for (task, socket) in accepting.drain(..) {
                         task.cancel().await;

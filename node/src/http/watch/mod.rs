@@ -318,6 +318,7 @@ pub struct Watchman {
     limits: Limits,
     watches: RefCell<BTreeMap<u64, Rc<Watch>>>,
     next: Cell<u64>,
+    leaving: Cell<bool>,
     draining: Cell<bool>,
     emptied: RefCell<Option<Waker>>,
 }
@@ -357,6 +358,7 @@ impl Watchman {
             limits,
             watches: RefCell::default(),
             next: Cell::new(0),
+            leaving: Cell::new(false),
             draining: Cell::new(false),
             emptied: RefCell::default(),
         })
@@ -411,6 +413,17 @@ impl Watchman {
             }
         }
         rest.next().map(|(number, _watch)| *number)
+    }
+
+    /// From now on each answer is the last one of its connection: clients go as they are served, and only those that
+    /// ask for nothing are left when connections are ended.
+    pub fn leave(&self) {
+        self.leaving.set(true);
+    }
+
+    /// Whether each answer must be the last one of its connection.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.get()
     }
 
     /// Lets every connection end after the request at hand, those to come included.
