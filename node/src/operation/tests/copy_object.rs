@@ -7,6 +7,7 @@ use protocol::etag::hex;
 use super::{bytes, node_with_bucket};
 use crate::config::Way;
 use crate::disk::memory::MemoryDisk;
+use crate::seam::Local;
 use crate::testing::{Answered, TestNode};
 
 const MIB: usize = 1 << 20;
@@ -306,7 +307,7 @@ fn the_source_may_go_while_it_is_copied() {
     for polls in 0..40 {
         node.put("/bkt/source", &content);
         let headers = [("x-amz-copy-source", "bkt/source")];
-        let mut under_way: crate::seam::Local<'_, Answered> =
+        let mut under_way: Local<'_, Answered> =
             Box::pin(node.start("PUT", "/bkt/copy", &headers, b""));
         let done = node.poll(&mut under_way, polls);
         assert_eq!(node.send("DELETE", "/bkt/source", &[], b"").status, 204);
@@ -324,4 +325,42 @@ fn the_source_may_go_while_it_is_copied() {
     }
     node.collect();
     assert!(node.disk.blobs().is_empty());
+}
+
+#[test]
+fn an_object_may_be_overwritten_while_it_is_copied_to_itself() {
+    for ways in [&[Way::Share, Way::Rw][..], &[Way::Reflink, Way::Rw]] {
+        let node = TestNode::with(MemoryDisk::new(1 << 32), |config| {
+            config.copy.ways = ways.to_vec();
+        });
+        node.send("PUT", "/bkt", &[], b"");
+        let headers = [
+            ("x-amz-copy-source", "bkt/k"),
+            ("x-amz-metadata-directive", "REPLACE"),
+            ("x-amz-meta-color", "blue"),
+        ];
+        for (len, polls) in
+            [0, 1000, MIB].into_iter().flat_map(|len| (0..40).map(move |n| (len, n)))
+        {
+            let when = format!("{len} bytes, after {polls} polls");
+            let (old, new) = (bytes(1, len), bytes(2, len + 1));
+            node.put("/bkt/k", &old);
+            let mut copying: Local<'_, Answered> =
+                Box::pin(node.start("PUT", "/bkt/k", &headers, b""));
+            let done = node.poll(&mut copying, polls);
+            node.put("/bkt/k", &new);
+            node.collect_what_may_go();
+            if !done {
+                assert_eq!(node.run(copying).status, 200, "{when}");
+            }
+            node.collect();
+            // Whichever came last, with its own metadata.
+            let made = node.send("GET", "/bkt/k", &[], b"");
+            let copied = made.header("x-amz-meta-color").is_some();
+            assert!(made.body == new || (copied && made.body == old), "{when}");
+        }
+        node.send("DELETE", "/bkt/k", &[], b"");
+        node.collect();
+        assert!(node.disk.blobs().is_empty());
+    }
 }

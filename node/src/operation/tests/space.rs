@@ -151,6 +151,24 @@ fn a_part_copy_by_any_way_whose_client_goes_away_leaves_nothing() {
 }
 
 #[test]
+fn a_whole_copy_whose_client_goes_away_leaves_nothing() {
+    let to = |target: &'static str| {
+        move |node: &TestNode| {
+            node.put("/bkt/source", &bytes(2, 300 * KIB));
+            node.put("/bkt/k", &bytes(3, 100 * KIB));
+            let headers =
+                [("x-amz-copy-source", "bkt/source"), ("x-amz-metadata-directive", "REPLACE")];
+            Sent { request: start(node, "PUT", target, &headers, b""), upload: None }
+        }
+    };
+    for target in ["/bkt/k", "/bkt/source"] {
+        at_every_poll(&[Way::Share, Way::Rw], to(target));
+        at_every_poll(&[Way::Reflink, Way::Rw], to(target));
+        at_every_poll(&[Way::Rw], to(target));
+    }
+}
+
+#[test]
 fn a_complete_whose_client_goes_away_leaves_nothing() {
     at_every_poll(&Way::ALL, |node| {
         let upload = node.create_upload("/bkt/up", &[]);
