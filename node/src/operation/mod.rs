@@ -129,6 +129,7 @@ async fn dispatch(
     if !matches!(operation, Operation::PutObject | Operation::UploadPart) {
         auth.refuse_streaming()?;
     }
+    head.query.refuse_ambiguous()?;
     sign::unhoist(head)?;
     run(operation, Call { machine, head, auth: &auth, body }).await
 }

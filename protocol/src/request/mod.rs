@@ -3,7 +3,9 @@
 //!
 //! Invariants: path and query decode; bucket and key obey their rules; the values of headers that
 //! mean something to S3 are UTF-8. So a header is never taken as absent because it does not parse.
-//! There is at most one `Host`, so that nobody can take the request for one to another bucket.
+//! There is at most one `Host`, so that nobody can take the request for one to another bucket. Every other
+//! header has one value, the one that is signed: lines of one name are one value with commas, as RFC 9110
+//! section 5.2 has it, so that nobody who splits a signed line makes it say something else.
 
 mod host;
 
@@ -153,6 +155,21 @@ impl Query {
         &self.raw
     }
 
+    /// Refuses two values of one name. A query is signed in alphabetical order, so nobody knows which of them the
+    /// signer wrote first, and whoever stands between may choose.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the name.
+    pub fn refuse_ambiguous(&self) -> Result<(), S3Error> {
+        let mut pairs: Vec<&(String, String)> = self.pairs.iter().collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        match pairs.windows(2).find(|two| two[0].0 == two[1].0) {
+            None => Ok(()),
+            Some(two) => Err(S3Error::invalid_argument(two[0].0.as_str(), None, SPECIFIED_TWICE)),
+        }
+    }
+
     /// Whether the name is there, with or without a value.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
@@ -207,7 +224,26 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
-    fn check(&self) -> Result<(), S3Error> {
+    /// Lines of one name become one, at the place of the first, with commas between their values. Several
+    /// hosts or signatures are left for those who refuse them.
+    fn fold(self) -> Self {
+        let mut folded: Vec<(String, Vec<u8>)> = Vec::with_capacity(self.0.len());
+        for (name, value) in self.0 {
+            let single = matches!(name.as_str(), "host" | "authorization");
+            match folded.iter_mut().find(|(known, _)| *known == name && !single) {
+                Some((_, values)) => {
+                    values.truncate(values.trim_ascii_end().len());
+                    values.push(b',');
+                    values.extend_from_slice(value.trim_ascii());
+                }
+                None => folded.push((name, value)),
+            }
+        }
+        Self(folded)
+    }
+
+    /// Whether they are not too long, and text where they must be.
+    pub(crate) fn check(&self) -> Result<(), S3Error> {
         // Each line has a colon, a space and an end of two bytes.
         let len: usize = self.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
         if len > HEADER_SECTION_LEN_MAX {
@@ -294,6 +330,7 @@ impl Head {
         domains: &[String],
     ) -> Result<Self, S3Error> {
         headers.check()?;
+        let headers = headers.fold();
         let query = Query::parse(raw_query.unwrap_or(""))?;
         let bucket = host::host(&headers)?.and_then(|host| host::bucket(host, domains));
         let target = Target::parse(raw_path, bucket.as_deref())?;
@@ -305,6 +342,9 @@ impl Head {
         Ok(Self { method, path, query, headers, target, style, secure: false })
     }
 }
+
+/// For a parameter that has two values.
+pub(crate) const SPECIFIED_TWICE: &str = "The query parameter must be specified once";
 
 #[cfg(test)]
 mod tests;

@@ -232,6 +232,17 @@ fn queries_that_do_not_decode() {
 }
 
 #[test]
+fn a_parameter_with_two_values_is_ambiguous() {
+    for query in ["partNumber=1&partNumber=2", "b&a=1&part%4Eumber=2&partNumber=", "a&a=1"] {
+        let error = Query::parse(query).unwrap().refuse_ambiguous().unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidArgument, "{query}");
+    }
+    for query in ["", "a=1&b=1&A=2", "uploads&uploads=&x=%20&x=+"] {
+        assert_eq!(Query::parse(query).unwrap().refuse_ambiguous(), Ok(()), "{query}");
+    }
+}
+
+#[test]
 fn headers_are_found_in_any_case_and_trimmed() {
     let mut headers = Headers::new();
     headers.insert("X-Amz-Thing", b" a \t".as_slice());
@@ -243,6 +254,38 @@ fn headers_are_found_in_any_case_and_trimmed() {
     assert_eq!(headers.get_non_empty("empty"), None);
     assert!(headers.has("empty") && !headers.has("absent"));
     assert!(headers.iter().map(|(name, _)| name).eq(["x-amz-thing", "x-amz-thing", "empty"]));
+}
+
+#[test]
+fn lines_of_one_name_are_one_value() {
+    let mut headers = Headers::new();
+    for (name, value) in [
+        ("Host", "h"),
+        ("X-Amz-Copy-Source", " src/a  "),
+        ("x-amz-meta-a", "1"),
+        ("x-amz-copy-source", " b"),
+        ("if-match", "\"a\""),
+        ("If-Match", ""),
+        ("x-amz-copy-source", "c "),
+        ("authorization", "a"),
+        ("authorization", "b"),
+    ] {
+        headers.insert(name, value);
+    }
+    let head = Head::new(Method::Put, "/bucket/k", None, headers, &[]).unwrap();
+    let lines: Vec<_> = head.headers.iter().collect();
+    assert_eq!(
+        lines,
+        [
+            ("host", &b"h"[..]),
+            ("x-amz-copy-source", b" src/a,b,c"),
+            ("x-amz-meta-a", b"1"),
+            ("if-match", b"\"a\","),
+            ("authorization", b"a"),
+            ("authorization", b"b"),
+        ]
+    );
+    assert_eq!(head.headers.get("x-amz-copy-source"), Some("src/a,b,c"));
 }
 
 #[test]

@@ -39,8 +39,11 @@ pub(super) fn claim<'a>(
 ) -> Result<Claim<'a>, S3Error> {
     let (mut credential, mut signed_headers, mut signature) = (None, None, None);
     for component in components.split(',').map(str::trim).filter(|text| !text.is_empty()) {
-        let broken =
-            || malformed(&format!("the authorization component \"{component}\" is malformed."));
+        let broken = || {
+            // Its name alone: the rest may be a signature.
+            let name = component.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
+            malformed(&format!("the authorization component \"{name}\" is malformed."))
+        };
         let (name, value) = component.split_once('=').ok_or_else(broken)?;
         let slot = match name.trim_end() {
             "Credential" => &mut credential,

@@ -9,7 +9,7 @@ use super::authenticate::{Claim, check_day, parse_credential};
 use super::{ALGORITHM, CONTENT_SHA256, UNSIGNED};
 use crate::error::{ErrorCode, S3Error};
 use crate::limits::{CLOCK_SKEW_MAX_MS, PRESIGN_LIFE_MAX_S};
-use crate::request::Head;
+use crate::request::{Head, SPECIFIED_TWICE};
 use crate::time::Timestamp;
 
 /// Whether the query says that it signs.
@@ -130,7 +130,8 @@ fn refuse_copy_source(head: &Head) -> Result<(), S3Error> {
 /// was sent wins. Does nothing to other requests.
 ///
 /// # Errors
-/// `InvalidArgument` for what no header could be.
+/// `InvalidArgument` for what no header could be, or one header in two spellings, whose order is not signed;
+/// `RequestHeaderSectionTooLarge` if they come to more than headers may.
 pub fn unhoist(head: &mut Head) -> Result<(), S3Error> {
     if !is_presigned(head) {
         return Ok(());
@@ -149,8 +150,13 @@ pub fn unhoist(head: &mut Head) -> Result<(), S3Error> {
         }
         hoisted.push((lower, value.clone()));
     }
+    hoisted.sort_unstable();
+    hoisted.dedup();
+    if let Some(two) = hoisted.windows(2).find(|two| two[0].0 == two[1].0) {
+        return Err(S3Error::invalid_argument(two[0].0.as_str(), None, SPECIFIED_TWICE));
+    }
     hoisted.into_iter().for_each(|(name, value)| head.headers.insert(name, value));
-    Ok(())
+    head.headers.check()
 }
 
 /// Parameters that sign, and those that describe a body, which no signer of a URL has seen: it signs the

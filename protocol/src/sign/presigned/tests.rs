@@ -465,6 +465,20 @@ fn headers_in_the_query_count_as_headers() {
     }
 }
 
+#[test]
+fn headers_in_the_query_are_told_once_and_bounded() {
+    let unhoisted = |own: &str| {
+        let mut head = put(&presigned(own, &[], PayloadMode::Unsigned), &[]);
+        ask(&head).and_then(|_| unhoist(&mut head)).map_err(|error| error.code)
+    };
+    let twice = "x-amz-acl=private&X-Amz-Acl=public-read";
+    assert_eq!(unhoisted(twice), Err(ErrorCode::InvalidArgument));
+    assert_eq!(unhoisted("x-amz-acl=private&X-Amz-Acl=private"), Ok(()));
+    let many: Vec<String> = (0..400).map(|n| format!("x-amz-meta-{n}=0123456789")).collect();
+    assert_eq!(unhoisted(&many[..100].join("&")), Ok(()));
+    assert_eq!(unhoisted(&many.join("&")), Err(ErrorCode::RequestHeaderSectionTooLarge));
+}
+
 proptest! {
     #[test]
     fn what_is_presigned_here_verifies(
