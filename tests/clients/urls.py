@@ -3,6 +3,7 @@
 import os
 import subprocess
 import xml.etree.ElementTree as xml
+from datetime import datetime, timezone
 from urllib.parse import unquote, urlsplit
 
 from botocore.config import Config
@@ -117,6 +118,40 @@ def parts_by_url():
     equal(got == first.then(source.slice(start, end)).bytes(), True, "the parts' bytes")
 
 
+def headers_that_the_url_asks_for():
+    s3.put_object(Bucket=BUCKET, Key="told", Body=b"0123456789", ContentType="text/x-test", CacheControl="max-age=9")
+    told = {
+        "ResponseContentDisposition": 'attachment; filename="a b, ü.txt"',
+        "ResponseContentType": "text/csv; charset=UTF-8",
+        "ResponseContentLanguage": "de",
+        "ResponseContentEncoding": "identity",
+        "ResponseCacheControl": "no-store",
+        "ResponseExpires": datetime(2030, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
+    }
+    plain = url("get_object", Key="told", **told)
+    for status, operation, options in [
+        (200, "get_object", []),
+        (206, "get_object", ["--range", "1-2"]),
+        (200, "head_object", ["--head"]),
+    ]:
+        headers = must_be(curl(url(operation, Key="told", **told), *options), status, "told")[1]
+        for name, value in [
+            ("content-disposition", 'attachment; filename="a b, ü.txt"'.encode().decode("latin-1")),
+            ("content-type", "text/csv; charset=utf-8"),
+            ("content-language", "de"),
+            ("content-encoding", "identity"),
+            ("cache-control", "no-store"),
+            ("expires", "wed, 02 jan 2030 03:04:05 gmt"),
+        ]:
+            equal(headers[name], value.lower(), f"{status} {name}")
+    unchanged = must_be(curl(plain, "--header", "if-none-match: *"), 304, "unchanged")
+    equal(unchanged[1]["cache-control"], "max-age=9", "the object's own")
+    must_be(curl(plain.replace("text%2Fcsv", "text%2Fhtml")), 403, "another type")
+    injected = curl(url("get_object", Key="told", ResponseContentType="a\r\nset-cookie: a=b"))
+    equal(element(must_be(injected, 400, "two lines")[2], "Code"), "InvalidArgument", "two lines")
+    equal("set-cookie" in injected[1], False, "two lines")
+
+
 def what_a_url_is_not_good_for():
     good = url("get_object", Key="signed")
     must_be(curl(good), 200, "as it stands")
@@ -134,7 +169,15 @@ def what_a_url_is_not_good_for():
 
 def main():
     s3.create_bucket(Bucket=BUCKET)
-    model.run([objects_by_url, headers_that_are_signed, parts_by_url, what_a_url_is_not_good_for])
+    model.run(
+        [
+            objects_by_url,
+            headers_that_are_signed,
+            parts_by_url,
+            headers_that_the_url_asks_for,
+            what_a_url_is_not_good_for,
+        ]
+    )
 
 
 main()

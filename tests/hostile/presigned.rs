@@ -176,6 +176,76 @@ fn a_url_for_an_upload_copies_nothing() {
     victim.node.stop();
 }
 
+/// What has the same signature: a line that is split at a comma, a query in another order.
+#[test]
+fn what_was_signed_is_not_read_in_another_way() {
+    let mut victim = Victim::new();
+    let copy = copy_part(TARGET, &victim.upload_id, 1, "/hostile/ten,other", None);
+    let wire = String::from_utf8(victim.presigned(&copy)).expect("a request of text");
+    let split = wire.replacen(",other", "\r\nx-amz-copy-source: other", 1);
+    assert_ne!(wire, split);
+    let missing = expected(404, "NoSuchKey").elements(&[("Key", "ten,other")]);
+    victim.must_refuse_wire("a split source", split.as_bytes(), &missing);
+    for (one, other) in [(1, 2), (2, 1)] {
+        let query = format!("partNumber={one}&partNumber={other}&uploadId={}", victim.upload_id);
+        let twice = Call::new("PUT", TARGET).query(query).body("x");
+        let refused = expected(400, "InvalidArgument").elements(&[("ArgumentName", "partNumber")]);
+        victim.must_refuse("two numbers", &twice, &refused);
+        let wire = victim.presigned(&twice);
+        victim.must_refuse_wire("two numbers in a URL", &wire, &refused);
+    }
+    victim.must_have_no_parts();
+    victim.node.stop();
+}
+
+#[test]
+fn a_url_says_how_its_bytes_are_to_be_taken() {
+    let mut victim = Victim::new();
+    let query = "response-content-disposition=attachment%3B%20filename%3D%22a%20b.txt%22\
+                 &response-content-type=text%2Fplain&response-cache-control=no-store\
+                 &response-content-language=de&response-content-encoding=identity\
+                 &response-expires=Thu%2C%2001%20Jan%202026%2000%3A00%3A00%20GMT";
+    let asked = |method, range| {
+        let call = Call::new(method, TEN).query(query);
+        if range { call.header("range", "bytes=2-3") } else { call }
+    };
+    for (call, status) in
+        [(asked("GET", false), 200), (asked("GET", true), 206), (asked("HEAD", false), 200)]
+    {
+        for reply in [victim.must_bear(&call, status), victim.call(&call)] {
+            for (name, value) in [
+                ("content-disposition", "attachment; filename=\"a b.txt\""),
+                ("content-type", "text/plain"),
+                ("cache-control", "no-store"),
+                ("content-language", "de"),
+                ("content-encoding", "identity"),
+                ("expires", "Thu, 01 Jan 2026 00:00:00 GMT"),
+            ] {
+                assert_eq!(reply.header(name), Some(value), "{} {name}", call.method);
+            }
+        }
+    }
+    let wire = String::from_utf8(victim.presigned(&asked("GET", false))).expect("text");
+    let other = wire.replacen("text%2Fplain", "text%2Fhtml", 1);
+    let mismatch = expected(403, "SignatureDoesNotMatch");
+    victim.must_refuse_wire("another kind", other.as_bytes(), &mismatch);
+    for value in ["a%0D%0Aset-cookie:%20a=b", "a%0Ab", "a%0Db", "a%00b"] {
+        let odd = Call::new("GET", TEN).query(format!("response-content-type={value}"));
+        let refused =
+            expected(400, "InvalidArgument").elements(&[("ArgumentName", "response-content-type")]);
+        victim.must_refuse(value, &odd, &refused);
+        let wire = victim.presigned(&odd);
+        victim.must_refuse_wire(value, &wire, &refused);
+        assert_eq!(victim.answer(&wire).header("set-cookie"), None);
+    }
+    let anonymous =
+        format!("GET {TEN}?response-content-type=text/html HTTP/1.1\r\nhost: a\r\n\r\n");
+    let refused = expected(400, "InvalidRequest")
+        .message("Request specific response headers cannot be used for anonymous GET requests.");
+    victim.must_refuse_wire("nobody", anonymous.as_bytes(), &refused);
+    victim.node.stop();
+}
+
 #[test]
 fn headers_in_a_url_are_kept_or_refused() {
     let mut victim = Victim::new();

@@ -8,6 +8,7 @@ use alloc::format;
 use alloc::string::ToString;
 
 use super::common::Common;
+use super::overrides::Overrides;
 use super::{unbuilt, version};
 use crate::answer::Answer;
 use crate::checksum::Checksum;
@@ -29,6 +30,8 @@ pub struct GetObjectInput {
     pub conditions: ReadConditions,
     /// The stored checksum is to be told.
     pub checksum_mode: bool,
+    /// Headers that the answer shall have in place of those of the object.
+    pub overrides: Overrides,
     /// Who must own the bucket, who pays.
     pub common: Common,
 }
@@ -37,8 +40,8 @@ impl GetObjectInput {
     /// Reads the request.
     ///
     /// # Errors
-    /// `NotImplemented` for a part number and for response header overrides; `InvalidArgument` for
-    /// a version.
+    /// `NotImplemented` for a part number; `InvalidArgument` for a version, or a header that shall have control
+    /// characters.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         Self::parse_as(head, Operation::GetObject)
     }
@@ -51,6 +54,7 @@ impl GetObjectInput {
             range: head.headers.get_non_empty("range").and_then(ReadRange::parse),
             conditions: ReadConditions::parse(head),
             checksum_mode: mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")),
+            overrides: Overrides::parse(head)?,
             common: Common::parse(head, operation)?,
         })
     }
@@ -72,12 +76,14 @@ impl GetObjectInput {
             // A checksum of the whole is told with the whole alone: clients check what they got
             // against it.
             let checksum = object.checksum.filter(|_| self.checksum_mode);
-            let answer = described(200, object).with_checksum(checksum);
+            let answer = self.overrides.apply(described(200, object)).with_checksum(checksum);
             return Ok(Reading { answer, bytes: ByteRange::whole(object.len) });
         };
         let bytes = range.resolve(object.len)?;
         let last = bytes.end() - 1;
-        let answer = described(206, object)
+        let answer = self
+            .overrides
+            .apply(described(206, object))
             .with("content-range", format!("bytes {}-{last}/{}", bytes.start(), object.len));
         Ok(Reading { answer, bytes })
     }
@@ -144,6 +150,10 @@ mod tests {
 
     /// Plans the read of an object of ten bytes.
     fn plan(headers: &[(&str, &str)]) -> Result<Reading, S3Error> {
+        plan_of("/bucket/key", headers)
+    }
+
+    fn plan_of(target: &str, headers: &[(&str, &str)]) -> Result<Reading, S3Error> {
         let object = ObjectFacts {
             len: 10,
             etag: &ETag::from_text("711470fc377698c393d94aed6305e245").unwrap(),
@@ -159,7 +169,7 @@ mod tests {
             )),
             tags: 2,
         };
-        GetObjectInput::parse(&head("GET", "/bucket/key", headers)).unwrap().plan(&object, NOW)
+        GetObjectInput::parse(&head("GET", target, headers)).unwrap().plan(&object, NOW)
     }
 
     const DESCRIBED: [(&str, &str); 7] = [
@@ -209,6 +219,23 @@ mod tests {
         let error = plan(&[("range", "bytes=100-200")]).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidRange);
         assert!(error.headers.contains(&("content-range", "bytes */10".into())));
+    }
+
+    #[test]
+    fn overrides_hold_for_bytes_and_for_nothing_else() {
+        let target = "/bucket/key?response-cache-control=no-store&response-content-type=text/plain";
+        let same = "\"711470fc377698c393d94aed6305e245\"";
+        for (headers, status, expect) in [
+            (&[][..], 200, [Some("no-store"), Some("text/plain")]),
+            (&[("range", "bytes=1-2")], 206, [Some("no-store"), Some("text/plain")]),
+            (&[("if-none-match", same)], 304, [Some("no-cache"), None]),
+        ] {
+            let answer = plan_of(target, headers).unwrap().answer;
+            let told = ["cache-control", "content-type"].map(|name| answer.header(name));
+            assert_eq!((answer.status, told), (status, expect));
+        }
+        let error = plan_of(target, &[("if-match", "other")]).unwrap_err();
+        assert_eq!((error.code, error.headers.len()), (ErrorCode::PreconditionFailed, 0));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub mod list_parts;
 pub mod list_uploads;
 pub mod listing;
 pub mod object_tagging;
+pub mod overrides;
 pub mod put_object;
 pub mod unbuilt;
 pub mod upload_part;

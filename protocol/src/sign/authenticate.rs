@@ -14,7 +14,7 @@ use super::{
     Signature, TERMINAL, header, mismatch, presigned, streaming_refused,
 };
 use crate::error::S3Error;
-use crate::request::Head;
+use crate::request::{Head, Method};
 use crate::time::Timestamp;
 
 /// Finds out who sent `head`.
@@ -168,6 +168,13 @@ fn mechanism(head: &Head) -> Result<Mechanism<'_>, S3Error> {
 }
 
 fn anonymous(head: &Head) -> S3Error {
+    // S3 "GetObject": whoever does not sign does not choose what a browser is to make of an answer.
+    let reads = matches!(head.method, Method::Get | Method::Head) && head.target.key().is_some();
+    if reads && head.query.pairs().iter().any(|(name, _)| name.starts_with("response-")) {
+        return S3Error::invalid_request(
+            "Request specific response headers cannot be used for anonymous GET requests.",
+        );
+    }
     // Nobody can have signed the chunks of a request that nobody signed.
     match head.headers.get(CONTENT_SHA256) {
         Some(text) if text.starts_with("STREAMING-AWS4-") => streaming_refused(),

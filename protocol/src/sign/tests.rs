@@ -340,6 +340,13 @@ fn other_ways_of_signing_are_refused() {
         }
     }
     assert_eq!(refused(&get(unsigned.clone())).message, "Access Denied");
+    let query = Some("response-expires=0");
+    for (path, code) in
+        [("/bucket/k", ErrorCode::InvalidRequest), ("/bucket", ErrorCode::AccessDenied)]
+    {
+        let head = Head::new(Method::Get, path, query, unsigned.clone(), &[]).unwrap();
+        assert_eq!(refused(&head).code, code, "{path}");
+    }
     assert_eq!(
         refused(&get(replaced(&unsigned, "authorization", Some("")))).message,
         "Access Denied"
