@@ -10,6 +10,8 @@ mod canonical;
 pub mod chunk;
 mod header;
 mod presigned;
+#[cfg(test)]
+mod properties;
 #[expect(clippy::module_inception, reason = "the client's half of signing is called what it does")]
 pub mod sign;
 #[cfg(test)]
