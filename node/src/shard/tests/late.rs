@@ -197,3 +197,40 @@ fn a_late_answer_is_given_while_the_node_drains() {
     });
     assert!(matches!(drained, super::Drained::Finished), "{drained:?}");
 }
+
+#[test]
+fn who_waits_for_a_late_answer_is_not_slow() {
+    let node = Node::start(1, |config: &mut Config| {
+        config.http.keepalive_after = NOW;
+        config.http.keepalive_interval = Duration::from_millis(20);
+        config.http.write_timeout = Duration::from_millis(80);
+        config.http.min_rate = 1 << 20;
+    });
+    let mut client = node.connect();
+    client.send("PUT /bkt/late HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
+    client.ahead();
+    // Several times as long as a client may take that is waited for.
+    for _ in 0..20 {
+        assert_eq!(client.chunk(), " ");
+    }
+    node.go.send(()).expect("it waits");
+    assert_eq!(client.chunks_to_the_end().trim_start(), "<Done/>");
+}
+
+#[test]
+fn a_late_answer_that_takes_too_long_is_cut() {
+    let node = Node::start(1, |config: &mut Config| {
+        config.http.keepalive_after = NOW;
+        config.http.keepalive_interval = Duration::from_millis(20);
+        config.http.request_timeout = Duration::from_millis(200);
+    });
+    let mut client = node.connect();
+    client.send("PUT /bkt/late HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
+    node.arrived.recv().expect("it waits");
+    client.ahead();
+    node.arrived.recv_timeout(Duration::from_secs(20)).expect("it is dropped");
+    // No end that could be taken for a whole answer.
+    let rest = String::from_utf8(client.rest()).expect("text");
+    assert!(rest.contains("1\r\n \r\n") && !rest.contains("0\r\n\r\n"), "{rest}");
+    assert!(node.lines().contains(" cut=true"), "{}", node.lines());
+}
