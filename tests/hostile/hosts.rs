@@ -4,7 +4,7 @@ use tenon_tests::client::{Call, complete_upload, copy_part, create_upload};
 use tenon_tests::http::{Connection, Reply};
 use tenon_tests::node::{DOMAIN, Node};
 
-use crate::presigned::{presign, wire};
+use crate::presigned::wire;
 use crate::{TEN, TEN_BYTES, Victim, expected};
 
 fn victim() -> Victim {
@@ -15,7 +15,7 @@ impl Victim {
     /// A presigned `call` (signed as it goes over the wire) to this host.
     fn at(&self, host: &str, call: &Call) -> Reply {
         let mut connection = Connection::open(self.s3.address).expect("the node listens");
-        let wire = wire(host, call, &presign(&self.s3, host, call));
+        let wire = wire(host, call, &self.s3.presign(host, call));
         connection.send(&wire).expect("the node takes bytes");
         connection.receive(call.method == "HEAD").expect("the node answers")
     }
@@ -70,7 +70,7 @@ fn a_request_goes_to_one_host() {
     let mut victim = victim();
     let call = Call::new("GET", "/ten");
     let (host, other) = ("hostile.s3.test", "another.s3.test");
-    let query = presign(&victim.s3, host, &call);
+    let query = victim.s3.presign(host, &call);
     let get = |target: &str, hosts: &[&str]| {
         let hosts: String = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
         format!("GET {target}?{query} HTTP/1.1\r\n{hosts}\r\n").into_bytes()

@@ -1,36 +1,12 @@
 //! Room: URLs that carry their signature: what their bearer can do, and what he cannot.
 
-use protocol::request::Headers;
 use protocol::sign::PayloadMode;
-use protocol::sign::sign::{Signer, Unsigned};
 use protocol::time::Timestamp;
 
-use tenon_tests::client::{Call, S3, complete_upload, copy_part, create_upload, now};
+use tenon_tests::client::{Call, complete_upload, copy_part, create_upload, now};
 use tenon_tests::http::{Connection, Reply};
 
 use crate::{TARGET, TEN, TEN_BYTES, Victim, expected};
-
-const LIFE_S: u64 = 60;
-
-/// The query of a URL for `call` as it stands, with its headers and this host signed.
-pub(crate) fn presign(s3: &S3, host: &str, call: &Call) -> String {
-    let mut headers = Headers::new();
-    headers.insert("host", host);
-    call.headers.iter().for_each(|(name, value)| headers.insert(name.as_str(), value.as_str()));
-    let signer = Signer {
-        credential: &s3.credential,
-        region: &s3.region,
-        now: call.now.unwrap_or_else(now),
-    };
-    let unsigned = Unsigned {
-        method: call.method,
-        path: &call.path,
-        query: &call.query,
-        headers: &headers,
-        payload: call.payload.unwrap_or(PayloadMode::Unsigned),
-    };
-    signer.presign(&unsigned, LIFE_S)
-}
 
 /// What somebody sends who has the URL and is told the headers.
 pub(crate) fn wire(host: &str, call: &Call, query: &str) -> Vec<u8> {
@@ -48,7 +24,7 @@ impl Victim {
     }
 
     fn presigned(&self, call: &Call) -> Vec<u8> {
-        wire(&self.host(), call, &presign(&self.s3, &self.host(), call))
+        wire(&self.host(), call, &self.s3.presign(&self.host(), call))
     }
 
     fn bear(&self, call: &Call) -> Reply {
@@ -100,7 +76,7 @@ fn a_url_is_enough_for_every_operation() {
     let put = Call::new("PUT", "/hostile/vouched").payload(digest);
     victim.must_bear(&put.clone().body(TEN_BYTES), 200);
     let wrong = wire(&victim.host(), &put.clone().body("0123456780"), "");
-    let query = presign(&victim.s3, &victim.host(), &put);
+    let query = victim.s3.presign(&victim.host(), &put);
     let wrong = String::from_utf8(wrong).expect("text").replacen('?', &format!("?{query}"), 1);
     let mismatch = expected(400, "XAmzContentSHA256Mismatch");
     victim.must_refuse_wire("another body", wrong.as_bytes(), &mismatch);

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use protocol::request::Headers;
-use protocol::sign::PayloadMode;
-use protocol::sign::sign::{Signer, Unsigned};
 use serde_json::Value;
-use tenon_tests::client::{Call, S3, create_bucket, now};
+use tenon_tests::client::{Call, create_bucket};
 use tenon_tests::http::{Connection, Reply};
 use tenon_tests::node::Node;
 
@@ -75,7 +72,7 @@ fn no_line_shows_a_secret() {
     let mut connection = Connection::open(s3.address).expect("the node listens");
     connection.send(wrong.as_bytes()).expect("sent");
     connection.receive(false).expect("answered");
-    let presigned = presigned(&s3);
+    let presigned = s3.presign("seen.s3.test", &Call::new("GET", "/key"));
     let mut connection = Connection::open(s3.address).expect("the node listens");
     let request = format!("GET /key?{presigned} HTTP/1.1\r\nhost: seen.s3.test\r\n\r\n");
     connection.send(request.as_bytes()).expect("sent");
@@ -97,21 +94,6 @@ fn no_line_shows_a_secret() {
         .lines()
         .find(|line| line.contains(" operation=GetObject ") && line.contains(" status=200 "));
     assert!(by_url.is_some_and(|line| line.ends_with(" virtual_host=true")), "{log}");
-}
-
-/// The query of a URL for the key `key` in the bucket that the host names.
-fn presigned(s3: &S3) -> String {
-    let mut headers = Headers::new();
-    headers.insert("host", "seen.s3.test");
-    let signer = Signer { credential: &s3.credential, region: &s3.region, now: now() };
-    let request = Unsigned {
-        method: "GET",
-        path: "/key",
-        query: "",
-        headers: &headers,
-        payload: PayloadMode::Unsigned,
-    };
-    signer.presign(&request, 60)
 }
 
 /// Every way in which the node says no before an operation is asked, and some of those in which one says it.

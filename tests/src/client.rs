@@ -20,6 +20,7 @@ use crate::content::Content;
 use crate::http::{Connection, Reply};
 
 const PIECE_LEN: u64 = 1 << 20;
+const URL_LIFE_S: u64 = 60;
 
 /// A node as a client knows it.
 #[derive(Clone, Debug)]
@@ -129,12 +130,7 @@ impl S3 {
         for (name, value) in &call.headers {
             headers.insert(name.as_str(), value.as_str());
         }
-        let signer = Signer {
-            credential: &self.credential,
-            region: &self.region,
-            now: call.now.unwrap_or_else(now),
-        };
-        let signed = signer.sign(&Unsigned {
+        let signed = self.signer(call).sign(&Unsigned {
             method: call.method,
             path: &call.path,
             query: &call.query,
@@ -155,6 +151,29 @@ impl S3 {
         }
         head.push_str("\r\n");
         (head.into_bytes(), signed)
+    }
+
+    /// The query of a URL for `call` as it stands, with its headers and this host signed, good for a minute.
+    pub fn presign(&self, host: &str, call: &Call) -> String {
+        let mut headers = Headers::new();
+        headers.insert("host", host);
+        call.headers.iter().for_each(|(name, value)| headers.insert(name.as_str(), value.as_str()));
+        let unsigned = Unsigned {
+            method: call.method,
+            path: &call.path,
+            query: &call.query,
+            headers: &headers,
+            payload: call.payload.unwrap_or(PayloadMode::Unsigned),
+        };
+        self.signer(call).presign(&unsigned, URL_LIFE_S)
+    }
+
+    fn signer(&self, call: &Call) -> Signer<'_> {
+        Signer {
+            credential: &self.credential,
+            region: &self.region,
+            now: call.now.unwrap_or_else(now),
+        }
     }
 
     /// All bytes of a signed request.
