@@ -24,6 +24,9 @@ impl Scratch {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let all = all_scratches();
         fs::create_dir_all(&all).expect("the scratch folder can be made");
+        // One at a time, in all processes: between its making and its locking a folder looks like one of the dead.
+        let making = File::create(all.join(LOCK_NAME)).expect("a file can be made");
+        making.lock().expect("locks work here");
         sweep(&all);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = all.join(format!("{name}-{}-{number}", process::id()));
@@ -93,6 +96,20 @@ mod tests {
         assert!(path.is_dir() && other.path().is_dir() && path != other.path());
         drop(scratch);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn nobody_takes_a_folder_in_the_making_for_one_of_the_dead() {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let scratch = Scratch::new("making");
+                        assert!(scratch.path().join(LOCK_NAME).is_file());
+                    }
+                });
+            }
+        });
     }
 
     #[test]
