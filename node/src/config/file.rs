@@ -73,6 +73,9 @@ fn flatten(
             (None, DeValue::Table(inner)) if table::has_table(&key) => {
                 flatten(&format!("{key}."), inner, place, entries)?;
             }
+            (None, _) if table::has_table(&key) => {
+                return refused(format!("{key} is a table: [{key}], then its settings below"));
+            }
             (None, _) if table::is_not_built(&key) => {
                 return refused(format!("{key}: not built yet: leave it out"));
             }
@@ -99,7 +102,7 @@ fn text_of(setting: &Setting, value: &DeValue<'_>) -> Result<OsString, String> {
             });
             Ok(texts.collect::<Result<Vec<_>, _>>()?.join(",").into())
         }
-        other => Err(format!("not of type {}", other.type_str())),
+        other => Err(format!("not of type {}, but like {}", other.type_str(), setting.usual())),
     }
 }
 

@@ -68,7 +68,10 @@ impl Shown {
 
 pub(super) const PATH: Form<Option<PathBuf>> = Form {
     // Any bytes may stand in a path.
-    parse: |given| Ok(Some(PathBuf::from(given))),
+    parse: |given| match PathBuf::from(given) {
+        none if none.as_os_str().is_empty() => Err("an empty path".into()),
+        path => Ok(Some(path)),
+    },
     show: |path| match path {
         Some(path) => Shown::Text(path.display().to_string()),
         None => Shown::Unset,
@@ -247,7 +250,7 @@ pub(super) const FORMAT: Form<LogFormat> = Form {
 /// A secret that is long enough.
 pub(super) fn check_secret(secret: &str) -> Result<&str, String> {
     if secret.len() < SECRET_LEN_MIN {
-        return Err(format!("at least {SECRET_LEN_MIN} characters"));
+        return Err(format!("a secret has at least {SECRET_LEN_MIN} characters"));
     }
     Ok(secret)
 }

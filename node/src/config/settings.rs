@@ -135,9 +135,12 @@ impl Settings {
 
     /// The keys of the settings that differ from those of `other`, but for the level of the log.
     pub fn differing(&mut self, other: &mut Self) -> Vec<&'static str> {
-        let differs = |setting: &&Setting| {
-            setting.key != "log.level"
-                && setting.show(&mut self.draft) != setting.show(&mut other.draft)
+        let secret_differs = self.draft.secret_key != other.draft.secret_key;
+        let differs = |setting: &&Setting| match setting.key {
+            "log.level" => false,
+            // What is shown of it is always the same.
+            SECRET => secret_differs,
+            _ => setting.show(&mut self.draft) != setting.show(&mut other.draft),
         };
         SETTINGS.iter().filter(differs).map(|setting| setting.key).collect()
     }

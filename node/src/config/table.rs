@@ -54,6 +54,17 @@ impl Setting {
         self.value.is_number()
     }
 
+    /// What a value in the file looks like: an example, or the default.
+    pub(super) fn usual(&self) -> String {
+        let default = self.show(&mut Draft::default());
+        let example = match default {
+            Shown::List(_) => Shown::List(vec![self.example.to_owned()]),
+            _ => Shown::Text(self.example.to_owned()),
+        };
+        let usual = if self.example.is_empty() { default } else { example };
+        usual.to_toml().unwrap_or_else(|| "a text".into())
+    }
+
     /// Parses `given` into its place.
     pub(super) fn set(&self, draft: &mut Draft, given: &OsStr) -> Result<(), String> {
         self.value.set(draft, given)

@@ -307,7 +307,10 @@ fn whatever_is_wrong_in_a_file_is_refused_with_its_place() {
             ":2:3: http.body_timout is not a setting; did you mean http.body_timeout?",
         ),
         ("[htpt]\nbody_timeout = \"5s\"", ":1:2: htpt is not a setting"),
-        ("http.body_timeout = 5", ":1:6: http.body_timeout: not of type integer"),
+        ("http.body_timeout = 5", ":1:6: http.body_timeout: not of type integer, but like \"60s\""),
+        ("http = 5", ":1:1: http is a table: [http], then its settings below"),
+        ("domain = 5", "domain: not of type integer, but like [\"s3.example.test\"]"),
+        ("data = ''", ":1:1: data: an empty path"),
         ("http.body_timeout = \"soon\"", "http.body_timeout: \"soon\" is no duration"),
         ("shards = -1", "shards: "),
         ("shards = [1]", "shards: not of type array"),
@@ -391,6 +394,10 @@ fn what_is_in_force_is_told_with_its_origin_and_reads_back() {
     let flags = ServeFlags { config: Some(again.path().into()), ..ServeFlags::default() };
     let mut again = Settings::gather(&flags, environment(&[])).expect("reads back");
     assert_eq!(settings.differing(&mut again), [] as [&str; 0]);
+    let flags = ServeFlags { config: Some(path.into()), shards: Some("5".into()), ..flags };
+    let variables = [&variables[..], &[("TENON_ROOT_SECRET_KEY", "another horse")]].concat();
+    let mut other = Settings::gather(&flags, environment_with(&variables)).expect("good");
+    assert_eq!(settings.differing(&mut other), ["root.secret_key"], "and it is not told");
 }
 
 #[test]
