@@ -69,15 +69,20 @@ impl Readiness {
 
 /// What the admin socket can tell.
 pub struct Admin {
-    /// The node's phase.
-    pub readiness: Arc<Readiness>,
-    /// The node's figures.
-    pub metrics: Arc<Metrics>,
-    /// For how many access lines wait or are lost.
-    pub access: AccessLog,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+    access: AccessLog,
+    /// Those that are being answered. They ask the store, which waits for its disk: were one stuck, they must not
+    /// take all connections and `/healthz` with them.
+    scrapes: Arc<AtomicUsize>,
 }
 
 impl Admin {
+    /// Tells the node's phase, its figures, and how many access lines wait or are lost.
+    pub fn new(readiness: Arc<Readiness>, metrics: Arc<Metrics>, access: AccessLog) -> Self {
+        Self { readiness, metrics, access, scrapes: Arc::default() }
+    }
+
     /// Binds `address` and serves it until the process ends. Gives the address that was bound.
     pub fn start(self, address: SocketAddr) -> std::io::Result<SocketAddr> {
         let listener = TcpListener::bind(address)?;
@@ -122,10 +127,13 @@ impl Admin {
                 let status = if phase == Phase::Serving { "200 OK" } else { UNAVAILABLE };
                 Answer::text(status, format!("{}\n", phase.as_str()))
             }
-            "/metrics" => Answer {
-                status: "200 OK",
-                kind: "text/plain; version=0.0.4; charset=utf-8",
-                body: self.metrics.render(),
+            "/metrics" => match Slot::take(&self.scrapes, SCRAPES_MAX) {
+                Some(_slot) => Answer {
+                    status: "200 OK",
+                    kind: "text/plain; version=0.0.4; charset=utf-8",
+                    body: self.metrics.render(),
+                },
+                None => Answer::text(UNAVAILABLE, "too many scrapes at once\n".into()),
             },
             _ => Answer::text("404 Not Found", "not found\n".into()),
         }
@@ -156,11 +164,8 @@ fn accept(admin: &Arc<Admin>, listener: &TcpListener) {
                 continue;
             }
         };
-        if open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
-            open.fetch_sub(1, Ordering::Relaxed);
-            continue;
-        }
-        let (admin, slot) = (Arc::clone(admin), Slot(Arc::clone(&open)));
+        let Some(slot) = Slot::take(&open, CONNECTIONS_MAX) else { continue };
+        let admin = Arc::clone(admin);
         let spawned = std::thread::Builder::new().name("tenon-admin".into()).spawn(move || {
             // A client that goes away half-way is its own problem.
             let _ = serve(&admin, stream);
@@ -172,8 +177,16 @@ fn accept(admin: &Arc<Admin>, listener: &TcpListener) {
     }
 }
 
-/// One of the admin socket's few connections.
+/// One of the few things that may be done at once.
 struct Slot(Arc<AtomicUsize>);
+
+impl Slot {
+    /// One more, if fewer than `max` are taken.
+    fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        let slot = Self(Arc::clone(taken));
+        (taken.fetch_add(1, Ordering::Relaxed) < max).then_some(slot)
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
@@ -221,6 +234,7 @@ fn read_head(stream: &mut TcpStream) -> std::io::Result<Option<String>> {
 
 const UNAVAILABLE: &str = "503 Service Unavailable";
 const CONNECTIONS_MAX: usize = 16;
+const SCRAPES_MAX: usize = 4;
 const HEAD_LEN_MAX: usize = 8192;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 const SILENCE_MAX: Duration = Duration::from_secs(2);
@@ -242,11 +256,8 @@ mod tests {
     #[test]
     fn readiness_follows_the_phase() {
         let readiness = Arc::new(Readiness::default());
-        let admin = Admin {
-            readiness: Arc::clone(&readiness),
-            metrics: Arc::new(Metrics::new(1)),
-            access: AccessLog::start(std::io::sink(), LogFormat::Text),
-        };
+        let access = AccessLog::start(std::io::sink(), LogFormat::Text);
+        let admin = Admin::new(Arc::clone(&readiness), Arc::new(Metrics::new(1)), access);
         let address = admin.start("127.0.0.1:0".parse().expect("address")).expect("bound");
         let status = |path: &str| {
             let answer = get(address, &format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n"));
@@ -263,5 +274,19 @@ mod tests {
         assert!(get(address, "POST /healthz HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
         let head = get(address, "HEAD /readyz HTTP/1.1\r\n\r\n");
         assert!(head.ends_with("\r\n\r\n") && head.contains("content-length: 9"), "{head}");
+    }
+
+    #[test]
+    fn scrapes_that_are_stuck_leave_room_for_health_checks() {
+        let access = AccessLog::start(std::io::sink(), LogFormat::Text);
+        let admin = Admin::new(Arc::default(), Arc::new(Metrics::new(1)), access);
+        let status = |path| admin.answer("GET", path).status;
+        assert_eq!(status("/metrics"), "200 OK");
+        let take = |_| Slot::take(&admin.scrapes, SCRAPES_MAX).expect("there is room");
+        let stuck: Vec<Slot> = (0..SCRAPES_MAX).map(take).collect();
+        assert_eq!(status("/metrics"), UNAVAILABLE);
+        assert_eq!(status("/healthz"), "200 OK");
+        drop(stuck);
+        assert_eq!(status("/metrics"), "200 OK");
     }
 }

@@ -127,11 +127,7 @@ fn live(flags: ServeFlags, open: Open) -> Result<(), Failure> {
         shards,
     };
     let readiness = Arc::new(Readiness::default());
-    let admin = Admin {
-        readiness: Arc::clone(&readiness),
-        metrics: Arc::clone(&plan.metrics),
-        access: plan.access.clone(),
-    };
+    let admin = Admin::new(Arc::clone(&readiness), Arc::clone(&plan.metrics), plan.access.clone());
     let address = plan.config.admin_listen;
     let admin = admin
         .start(address)
