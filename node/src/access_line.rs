@@ -133,7 +133,7 @@ impl AccessLog {
         self.queue.dropped()
     }
 
-    /// Waits until every record so far has been written, at most a second.
+    /// Waits until every record so far has been written, at most some seconds.
     pub fn flush(&self) {
         self.queue.flush();
     }

@@ -80,7 +80,7 @@ pub fn start_into(out: impl Write + Send + 'static) {
     QUEUE.get_or_init(|| LineQueue::start("log", out));
 }
 
-/// Waits until every line given so far has been written, at most a second.
+/// Waits until every line given so far has been written, at most some seconds.
 pub fn finish() {
     if let Some(queue) = QUEUE.get() {
         queue.flush();
@@ -205,7 +205,7 @@ impl<T: Line> LineQueue<T> {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Waits until every line queued so far has been written, at most a second.
+    /// Waits until every line queued so far has been written, at most some seconds.
     pub fn flush(&self) {
         let (done, wait) = flume::bounded(1);
         if self.sender.send_timeout(Item::Flush(done), FLUSH_WAIT_MAX).is_ok() {
@@ -249,7 +249,8 @@ const QUEUE_LEN_MAX: usize = 16_384;
 const ROUND_LINES_MAX: usize = 1024;
 const TEXT_KEPT_BYTES: usize = 256 * 1024;
 const NAP: Duration = Duration::from_millis(4);
-const FLUSH_WAIT_MAX: Duration = Duration::from_secs(1);
+/// A busy host takes its time, and the last lines say why the node ended.
+const FLUSH_WAIT_MAX: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
