@@ -111,7 +111,7 @@ impl Http {
             match end {
                 End::Dozes => {}
                 End::Over if watch.is_cut() => {
-                    if watch.phase() == Phase::Head && watch.is_in_head() {
+                    if watch.is_late_head() {
                         socket.refuse_late_head();
                     }
                     return;
@@ -119,7 +119,7 @@ impl Http {
                 End::Over => return linger(socket, &watch).await,
             }
         }
-        if watch.is_cut() && watch.phase() == Phase::Head && watch.is_in_head() {
+        if watch.is_late_head() {
             socket.refuse_late_head();
         } else {
             socket.close().await;

@@ -95,6 +95,12 @@ impl Watch {
         self.in_head.get()
     }
 
+    /// Whether the connection is cut because a head did not end in time, and may hear so: nothing of an earlier
+    /// answer is under way, in which the client would read it.
+    pub fn is_late_head(&self) -> bool {
+        self.is_cut() && self.phase() == Phase::Head && self.is_in_head() && self.is_settled()
+    }
+
     /// Whether nothing has come for a while, and nothing is under way: what the next request needs can be made
     /// when it comes.
     pub fn is_dozing(&self) -> bool {
@@ -124,8 +130,9 @@ impl Watch {
     /// Nothing is left to write.
     pub fn flushed(&self) {
         self.written.rest();
-        if self.phase.get() != Phase::Exchange {
-            self.settled.set(true);
+        if self.phase.get() != Phase::Exchange && !self.settled.replace(true) {
+            // Only now does the client owe what comes next.
+            self.phase_since.set(self.ticks.get());
         }
     }
 
@@ -201,6 +208,8 @@ impl Watch {
     fn sweep(&self, now: u64, limits: &Limits) -> Option<Cut> {
         let longer = |limit: u64| now.saturating_sub(self.phase_since.get()) > limit;
         let late = match self.phase.get() {
+            // Who still reads the answer before has the time of a reader.
+            Phase::Head | Phase::Idle if !self.settled.get() => None,
             Phase::Head => longer(limits.head).then_some(Cut::Header),
             Phase::Idle => longer(limits.idle).then_some(Cut::Idle),
             Phase::Linger => longer(limits.linger).then_some(Cut::Linger),

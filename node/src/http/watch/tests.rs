@@ -101,6 +101,7 @@ fn progress_starts_the_wait_anew() {
     }
     assert!(!watch.is_cut() && !watch.is_body_stalled());
     watch.enter(Phase::Idle);
+    watch.flushed();
     pass(&watchman, 70);
     watch.received(true);
     assert_eq!(watch.phase(), Phase::Head);
@@ -164,9 +165,49 @@ fn a_head_that_began_behind_a_request_has_the_time_of_a_head() {
     watch.received(true);
     pass(&watchman, 60);
     watch.over();
+    watch.flushed();
     assert_eq!(watch.phase(), Phase::Head);
     pass(&watchman, 11);
-    assert!(watch.is_cut());
+    assert!(watch.is_late_head());
+}
+
+/// The HTTP library lets go of an answer when it has queued its last bytes, half a mebibyte of them perhaps.
+#[test]
+fn the_end_of_an_answer_has_the_time_of_a_reader() {
+    for pipelined in [false, true] {
+        let watchman = Watchman::new(&config());
+        let Watched { ref watch, .. } = watchman.watch();
+        watch.enter(Phase::Exchange);
+        if pipelined {
+            watch.received(true);
+        }
+        watch.over();
+        for _ in 0..20 {
+            watch.write_blocked();
+            pass(&watchman, 10);
+            watch.sent(20_000);
+        }
+        assert!(!watch.is_cut(), "it reads faster than it must");
+        watch.flushed();
+        // From here on it is late with what comes next, in that one's time.
+        let limit = if pipelined { 10 } else { 75 };
+        pass(&watchman, limit);
+        assert!(!watch.is_cut());
+        pass(&watchman, 1);
+        assert_eq!((watch.is_cut(), watch.is_late_head()), (true, pipelined));
+    }
+}
+
+#[test]
+fn no_refusal_of_a_head_goes_into_the_answer_before_it() {
+    let watchman = Watchman::new(&config());
+    let Watched { ref watch, .. } = watchman.watch();
+    watch.enter(Phase::Exchange);
+    watch.received(true);
+    watch.over();
+    watch.write_blocked();
+    pass(&watchman, 61);
+    assert!(watch.is_cut() && !watch.is_late_head());
 }
 
 #[test]
