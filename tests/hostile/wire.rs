@@ -107,6 +107,7 @@ fn no_requests() -> Vec<Row> {
         row("a target without end", format!("GET /hostile/{target}"), 400, LARGE),
         row("64 KiB in one field", get(format!("x: {target}\r\n\r\n")), 400, LARGE),
         row("64 KiB of fields", get(format!("{}\r\n", fields(6000))), 400, LARGE),
+        row("257 fields", get(format!("{}\r\n", fields(256))), 400, LARGE),
         row("10,000 fields", get(format!("{}\r\n", fields(10_000))), 400, LARGE),
         row("a field without end", get(format!("x: {target}")), 400, LARGE),
         row("nothing but line ends", "\r\n".repeat(10_000), 400, LARGE),
@@ -175,6 +176,22 @@ fn must_turn_away(victim: &mut Victim, row: &Row) {
         assert!(connection.is_closed().expect("it ends"), "after {}", row.what);
     }
     victim.must_serve(row.what);
+}
+
+/// S3 bounds the bytes of the headers and not how many they are.
+#[test]
+fn two_hundred_headers_are_taken() {
+    let mut victim = Victim::new();
+    let names: Vec<String> = (0..200).map(|index| format!("x-amz-meta-{index}")).collect();
+    let put = names
+        .iter()
+        .fold(Call::new("PUT", STORED).body("hello"), |put, name| put.header(name.as_str(), "y"));
+    let reply = victim.call(&put);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let reply = victim.call(&Call::new("GET", STORED));
+    assert_eq!(reply.body, b"hello");
+    assert!(names.iter().all(|name| reply.header(name) == Some("y")), "{:?}", reply.headers);
+    victim.node.stop();
 }
 
 /// Only what the victim began with is stored.

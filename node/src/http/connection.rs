@@ -30,6 +30,7 @@ use protocol::request::Head;
 use super::adapter::{Accepted, Opened, Socket, TURNED_AWAY};
 use super::body::{RequestBody, ResponseBody};
 use super::exchange_record::{Asked, Exchange};
+use super::framing::FIELDS_MAX;
 use super::head::head_of;
 use super::tls::TlsKeys;
 use super::watch::{Phase, Watch, Watched, Watchman};
@@ -140,6 +141,7 @@ impl Http {
             // The watch has finer time-outs, and no timer for each request.
             .header_read_timeout(None)
             .max_header_size(HEAD_LEN_MAX)
+            .max_headers(FIELDS_MAX)
             .max_buf_size(BUFFERED_LEN_MAX)
             .serve_connection(socket, service);
         let mut announced = false;

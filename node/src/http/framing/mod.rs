@@ -285,8 +285,8 @@ pub(super) const REQUEST_LINE_LEN_MAX: usize = 8 * 1024;
 /// S3 allows 8 KiB of names and values, which the head is held to once it is whole; separators and line ends
 /// come on top.
 pub(super) const FIELDS_LEN_MAX: usize = 12 * 1024;
-/// What the library takes.
-const FIELDS_MAX: usize = 100;
+/// S3 bounds the bytes of a head and not its fields: more than this many of common length do not fit in.
+pub(super) const FIELDS_MAX: usize = 256;
 /// A number of so many digits fits in 64 bits.
 const LENGTH_DIGITS_MAX: usize = 19;
 /// No more than fits in 64 bits with room to count in.
