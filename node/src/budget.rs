@@ -4,18 +4,27 @@
 //! if they are free and nobody waits. So a full budget is back-pressure, and no stream waits for a second
 //! buffer while it sits on the first.
 //! Who has waited for some time asks for bytes back ([`Budget::ask_back`]): of the stream that has waited longest
-//! for its own client, which gives them up although it is not done. So clients that are slow starve nobody.
+//! for its own client, which gives them up although it is not done, and gets others in its turn. So clients that are
+//! slow starve nobody. While it comes to that, memory is scarce ([`Budget::is_scarce`]).
 //! Holds: a counter, a queue of waiters and one of holders that could give back. Each kind of stream (uploads, downloads, copy edges) has its own.
 //! Units: bytes.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use crate::metrics::PoolMetrics;
+use crate::seam::Clock;
+
+/// How long somebody waits before asking for bytes back, and longer than an honest client pauses.
+pub const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A bounded amount of buffer memory, shared by the streams of one kind on one shard. Clones share it.
 #[derive(Debug, Clone)]
@@ -35,6 +44,8 @@ struct State {
     idle: VecDeque<Holder>,
     /// How many holders have been asked to give back, of whom none was idle.
     owed: usize,
+    /// Slow clients hold what others wait for.
+    scarce: bool,
     next_ticket: u64,
 }
 
@@ -61,6 +72,7 @@ impl Budget {
             waiting: VecDeque::new(),
             idle: VecDeque::new(),
             owed: 0,
+            scarce: false,
             next_ticket: 0,
         };
         Self { state: Rc::new(RefCell::new(state)), capacity, figures: None }
@@ -121,6 +133,26 @@ impl Budget {
         self.permit(len)
     }
 
+    /// Waits for what `admitted` waits for, and asks for bytes back as often as that takes too long.
+    ///
+    /// Cancel: drops `admitted`.
+    pub async fn asking<T>(&self, clock: &dyn Clock, admitted: impl Future<Output = T>) -> T {
+        let mut admitted = pin!(admitted);
+        loop {
+            match select(admitted.as_mut(), clock.sleep(PATIENCE)).await {
+                Either::Left((admitted, _)) => return admitted,
+                Either::Right(((), _)) => self.ask_back(),
+            }
+        }
+    }
+
+    /// Whether a holder that waited for its client has had to give back what others needed, and that much is not
+    /// free again: who takes bytes takes few at a time.
+    #[must_use]
+    pub fn is_scarce(&self) -> bool {
+        self.state.borrow().scarce
+    }
+
     /// Takes `len` bytes if they are free and nobody waits for them.
     #[must_use]
     pub fn try_take(&self, len: usize) -> Option<Permit> {
@@ -143,6 +175,7 @@ impl Budget {
         if let Some(holder) = state.idle.iter_mut().find(|holder| !holder.asked) {
             holder.asked = true;
             let waker = holder.waker.take();
+            state.scarce = true;
             drop(state);
             if let Some(waker) = waker {
                 waker.wake();
@@ -169,6 +202,7 @@ impl Budget {
     /// Cancel: it waits no more.
     pub async fn asked_back(&self) {
         if self.is_owed() {
+            self.state.borrow_mut().scarce = true;
             return;
         }
         let idle = Idle::of(self.clone());
@@ -187,6 +221,9 @@ impl Budget {
         state.free += len;
         assert!(state.free <= self.capacity, "more bytes were given back than taken");
         self.count(|figures| figures.used.sub(len as u64));
+        if state.waiting.is_empty() && state.free >= self.capacity / 2 {
+            state.scarce = false;
+        }
         state.wake_first();
     }
 }
@@ -382,12 +419,13 @@ mod tests {
         let mut short = pin!(budget.asked_back());
         assert!(poll(long.as_mut()).is_pending() && poll(short.as_mut()).is_pending());
         budget.ask_back();
-        assert!(poll(long.as_mut()).is_pending(), "nobody waits");
+        assert!(poll(long.as_mut()).is_pending() && !budget.is_scarce(), "nobody waits");
 
         let mut waiting = pin!(budget.admit(1));
         assert!(poll(waiting.as_mut()).is_pending());
         budget.ask_back();
         assert!(poll(short.as_mut()).is_pending() && poll(long.as_mut()).is_ready());
+        assert!(budget.is_scarce());
         budget.ask_back();
         assert!(poll(short.as_mut()).is_ready());
         assert!(!budget.is_owed());
@@ -396,8 +434,9 @@ mod tests {
         assert!(budget.is_owed() && !budget.is_owed());
         budget.ask_back();
         drop(held);
+        assert!(budget.is_scarce(), "somebody waits");
         assert!(poll(waiting.as_mut()).is_ready());
-        assert!(!budget.is_owed(), "nobody waits any more");
+        assert!(!budget.is_owed() && !budget.is_scarce(), "nobody waits any more");
     }
 
     #[test]

@@ -86,6 +86,12 @@ pub trait BlockSource {
     /// The next block, or `None` after the last one. After an error the connection is cut, so that the client
     /// sees a short body and never wrong bytes.
     fn next(&mut self) -> Local<'_, Option<Result<Block, StreamError>>>;
+
+    /// Completes when others need the memory that this stream holds, while nobody takes its blocks.
+    fn asked_back(&self) -> Local<'static, ()>;
+
+    /// Gives that memory back, if the caller drops the block that came last: it will be the next one again.
+    fn give_back(&mut self);
 }
 
 /// A body that cannot be finished. The cause has been logged and counted where it was found.

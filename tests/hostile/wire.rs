@@ -9,6 +9,7 @@ use protocol::sign::sign::Framer;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tenon_tests::client::Call;
+use tenon_tests::content::Content;
 use tenon_tests::http::Connection;
 use tenon_tests::node::Node;
 
@@ -370,6 +371,46 @@ fn who_is_slow_is_cut_in_time() {
 fn must_not_be_stored(victim: &Victim) {
     victim.must_not_exist(STORED);
     victim.must_have_no_parts();
+}
+
+/// Who reads slowly holds no more than what is on its way when others wait, and reads every byte in the end.
+#[test]
+fn slow_downloads_starve_nobody() {
+    // 16 MiB of buffers for downloads, which the read-ahead of five streams would fill.
+    let settings = [
+        ("TENON_SHARDS", "1"),
+        ("TENON_MEMORY_BUFFERS", "64MiB"),
+        ("TENON_HTTP_WRITE_TIMEOUT", "1h"),
+    ];
+    let mut victim = Victim::of(Node::start_with("slow-downloads", None, &settings));
+    let content = Content::new(7, 12 << 20);
+    let put = Call::new("PUT", "/hostile/long");
+    let stored = victim.s3.session().expect("the node listens").put(put, &content);
+    assert_eq!(stored.expect("the node answers").status, 200);
+    let get = victim.s3.wire(&Call::new("GET", "/hostile/long"));
+    let mut slow = Vec::new();
+    for _ in 0..25 {
+        let mut connection = Connection::open(victim.s3.address).expect("the node listens");
+        set_socket_recv_buffer_size(connection.socket(), 64 << 10).expect("a buffer can be small");
+        connection.send(&get).expect("the node takes a head");
+        slow.push(connection);
+    }
+    // Each has an answer, whose body it does not read.
+    for connection in &mut slow {
+        assert_eq!(connection.receive_head().expect("the node answers").status, 200);
+    }
+    let mut fast = victim.s3.session().expect("the node listens");
+    let difference = fast.compare("/hostile/long", &content).expect("the node answers");
+    assert_eq!(difference, None);
+    let expected = content.bytes();
+    for connection in &mut slow {
+        let mut body = Vec::new();
+        connection
+            .take_exactly(content.len(), &mut |bytes| body.extend_from_slice(bytes))
+            .expect("the rest comes");
+        assert!(body == expected, "a slow reader got other bytes");
+    }
+    victim.node.stop();
 }
 
 /// Uploads that stand still hold no buffer that another needs, and lose nothing by it.

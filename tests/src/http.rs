@@ -227,7 +227,11 @@ impl Connection {
         String::from_utf8(line.to_vec()).map_err(|error| invalid(&error.to_string()))
     }
 
-    fn take_exactly(&mut self, len: u64, take: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    /// Hands out so many bytes of a body of which the head has been received.
+    ///
+    /// # Errors
+    /// Those of the system, and `UnexpectedEof` if they do not all come.
+    pub fn take_exactly(&mut self, len: u64, take: &mut impl FnMut(&[u8])) -> io::Result<()> {
         let mut left = len;
         while left > 0 {
             let buffer = self.stream.fill_buf()?;

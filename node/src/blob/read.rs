@@ -1,6 +1,8 @@
 //! Room: reading pieces back, block by block, each verified before a byte of it is handed out.
 //!
 //! A range is read in windows of up to 512 KiB on the grid of blocks, a few ahead of the consumer, in order.
+//! While memory is scarce, a window is one block, and a stream whose consumer is slow gives back what it has read
+//! ahead ([`BlockReader::give_back`]), to read it again later.
 //! Holds: per stream, the windows under way; their memory is admitted by a [`Budget`] and stays so until the
 //! consumer drops the last slice of it.
 //! Invariants: what comes out is exactly the bytes asked for; after an error nothing comes out any more.
@@ -20,7 +22,7 @@ use meta::table::{BLOCK_LEN, PAGE_BLOCKS, TablePage};
 use protocol::crc::crc64nvme;
 
 use super::table::{TableCache, TableLoadError};
-use crate::budget::{Budget, Permit};
+use crate::budget::{Budget, PATIENCE, Permit};
 use crate::disk::{ALIGN, Block, Disk, DiskError, READ_LEN_MAX};
 use crate::seam::{Clock, Local};
 
@@ -110,6 +112,10 @@ pub struct BlockReader {
     path: Rc<ReadPath>,
     to_come: VecDeque<Span>,
     windows: FuturesOrdered<Local<'static, Result<Block, ReadError>>>,
+    /// What each of the windows reads.
+    under_way: VecDeque<Span>,
+    /// What the last one that was handed out has read.
+    given: Option<Span>,
 }
 
 impl BlockReader {
@@ -117,7 +123,8 @@ impl BlockReader {
     #[must_use]
     pub fn new(path: Rc<ReadPath>, slices: Vec<PieceSlice>) -> Self {
         let to_come = slices.into_iter().map(Span::of).collect();
-        Self { path, to_come, windows: FuturesOrdered::new() }
+        let windows = FuturesOrdered::new();
+        Self { path, to_come, windows, under_way: VecDeque::new(), given: None }
     }
 
     /// The next bytes; `None` after the last ones, and after an error.
@@ -128,11 +135,35 @@ impl BlockReader {
             Ok(()) => self.windows.next().await?,
             Err(error) => Err(error),
         };
+        self.given = self.under_way.pop_front();
         if next.is_err() {
             self.to_come.clear();
             self.windows.clear();
+            self.under_way.clear();
+            self.given = None;
         }
         Some(next)
+    }
+
+    /// Completes when others need what this stream holds, while its consumer has taken nothing for some time.
+    pub fn asked_back(&self) -> impl Future<Output = ()> + 'static {
+        let path = Rc::clone(&self.path);
+        async move {
+            path.clock.sleep(PATIENCE).await;
+            path.budget.asked_back().await;
+        }
+    }
+
+    /// Gives back what was read ahead, and takes back the block handed out last, which the consumer drops: the
+    /// next one begins with its first byte.
+    pub fn give_back(&mut self) {
+        self.windows.clear();
+        for span in self.under_way.drain(..).rev() {
+            self.to_come.push_front(span);
+        }
+        if let Some(span) = self.given.take() {
+            self.to_come.push_front(span);
+        }
     }
 
     /// Starts as many windows as are allowed: the first waits for its turn, the others must be free.
@@ -143,17 +174,22 @@ impl BlockReader {
             let window: Local<'static, _> = match span {
                 Span::Inline(slice) => {
                     let block = verify_inline(slice);
-                    self.to_come.pop_front();
+                    self.under_way.extend(self.to_come.pop_front());
                     Box::pin(async move { block })
                 }
                 Span::Extent { extent, rest } => {
-                    let window = Window::first_of(&self.path.tables, extent, rest.clone()).await?;
-                    let budget = &self.path.budget;
+                    let ReadPath { budget, tables, clock, .. } = &*self.path;
+                    let blocks_max = if budget.is_scarce() { 1 } else { WINDOW_BLOCKS };
+                    let window = Window::first_of(tables, extent, rest.clone(), blocks_max).await?;
                     let permit = match budget.try_take(window.read_len) {
-                        None if self.windows.is_empty() => budget.admit(window.read_len).await,
+                        None if self.windows.is_empty() => {
+                            budget.asking(&**clock, budget.admit(window.read_len)).await
+                        }
                         None => break,
                         Some(permit) => permit,
                     };
+                    let read = rest.start..window.end();
+                    self.under_way.push_back(Span::Extent { extent: *extent, rest: read });
                     rest.start = window.end();
                     if rest.is_empty() {
                         self.to_come.pop_front();
@@ -245,15 +281,16 @@ struct Expected {
 }
 
 impl Window {
-    /// The window that `rest` of a blob begins with.
+    /// The window that `rest` of a blob begins with, of `blocks_max` blocks at most.
     async fn first_of(
         tables: &TableCache,
         extent: &Extent,
         rest: Range<u64>,
+        blocks_max: u64,
     ) -> Result<Self, ReadError> {
         let blob = extent.blob;
         let first_block = rest.start / BLOCK;
-        let end = rest.end.min((first_block + WINDOW_BLOCKS) * BLOCK);
+        let end = rest.end.min((first_block + blocks_max) * BLOCK);
         let mut blocks = Vec::new();
         let mut page: Option<(u32, Rc<TablePage>)> = None;
         for block in first_block..end.div_ceil(BLOCK) {

@@ -9,12 +9,9 @@
 //! reserved its id.
 
 use std::fmt;
-use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use meta::command::{NewBlob, NewTable};
 use meta::fingerprint::Running;
@@ -34,9 +31,6 @@ pub const RESERVE_AHEAD: u64 = 64 * 1024 * 1024;
 
 /// How many writes of one blob are under way at a time.
 const WRITES_MAX: usize = 4;
-
-/// How long a writer waits for a buffer before it asks for one back: longer than an honest client pauses.
-const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How many bytes are copied and fingerprinted before other tasks get a chance.
 const STEP_LEN: usize = BLOCK_LEN as usize;
@@ -342,13 +336,7 @@ async fn admit(pool: &Rc<BufferPool>, clock: &dyn Clock, len: u64) -> Buffer {
     if let Some(buffer) = pool.try_take(len) {
         return buffer;
     }
-    let mut admitted = pin!(pool.admit(len));
-    loop {
-        match select(admitted.as_mut(), clock.sleep(PATIENCE)).await {
-            Either::Left((buffer, _)) => return buffer,
-            Either::Right(((), _)) => pool.budget().ask_back(),
-        }
-    }
+    pool.budget().asking(clock, pool.admit(len)).await
 }
 
 impl fmt::Debug for BlobWriter {

@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::exchange_record::Exchange;
 use super::late::{LateBody, Sent};
+use super::pump::Pumped;
 use super::watch::Watch;
 use crate::disk::Block;
 use crate::exchange::{BlockSource, BodyError, BodySource, Response, StreamError};
@@ -138,13 +139,10 @@ impl ResponseBody {
         bulk: &dyn Spawn,
         exchange: Rc<Exchange>,
     ) -> Self {
-        let blocks = blocks_of(source);
         let stream: Pin<Box<dyn Stream<Item = _>>> = if len < PUMPED_LEN_MIN {
-            Box::pin(blocks)
+            Box::pin(blocks_of(source))
         } else {
-            let (sender, receiver) = flume::bounded(1);
-            bulk.spawn(Box::pin(pump(Box::pin(blocks), sender)));
-            Box::pin(receiver.into_stream())
+            Box::pin(Pumped::start(source, bulk))
         };
         Self { left: Some(len), content: Content::Stream(stream), exchange }
     }
@@ -189,18 +187,6 @@ fn blocks_of(source: Box<dyn BlockSource>) -> impl Stream<Item = Result<Block, S
         let block = source.next().await?;
         Some((block, source))
     })
-}
-
-async fn pump(
-    mut blocks: Pin<Box<dyn Stream<Item = Result<Block, StreamError>>>>,
-    sender: flume::Sender<Result<Block, StreamError>>,
-) {
-    use futures_util::StreamExt;
-    while let Some(block) = blocks.next().await {
-        if sender.send_async(block).await.is_err() {
-            return;
-        }
-    }
 }
 
 impl Body for ResponseBody {

@@ -13,6 +13,7 @@ mod framing;
 mod head;
 mod late;
 pub mod listen;
+mod pump;
 mod respond;
 pub mod tls;
 pub mod watch;

@@ -123,4 +123,17 @@ impl BlockSource for ObjectStream {
             }))
         })
     }
+
+    fn asked_back(&self) -> Local<'static, ()> {
+        match &self.reader {
+            Some(reader) => Box::pin(reader.asked_back()),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+
+    fn give_back(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.give_back();
+        }
+    }
 }

@@ -129,6 +129,14 @@ fn stream(len: u64, good: u64) -> Response {
                 Some(Ok(Block::from(Bytes::from(bytes))))
             })
         }
+
+        fn asked_back(&self) -> Local<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+
+        fn give_back(&mut self) {
+            unreachable!("nobody asked for it");
+        }
     }
     response(200, ResponseBody::Stream { len, source: Box::new(Blocks { at: 0, len, good }) })
 }
