@@ -102,6 +102,7 @@ fn no_requests() -> Vec<Row> {
         row("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "BadRequest"),
         row("HTTP/3", format!("GET {TEN} HTTP/3.0\r\n\r\n"), 400, "BadRequest"),
         row("a space in the target", "GET /a b HTTP/1.1\r\nhost: a\r\n\r\n", 400, "BadRequest"),
+        row("a fragment", format!("GET {TEN}#b HTTP/1.1\r\nhost: a\r\n\r\n"), 400, "BadRequest"),
         row("a NUL in the target", "GET /a\0b HTTP/1.1\r\nhost: a\r\n\r\n", 400, "BadRequest"),
         row("lines without CR", format!("GET {TEN} HTTP/1.1\nhost: a\n\n"), 400, "BadRequest"),
         row("a long target", format!("GET /hostile/{target} HTTP/1.1\r\n"), 400, LARGE),

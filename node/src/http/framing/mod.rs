@@ -260,6 +260,10 @@ impl HeadFacts {
 }
 
 fn is_http_10(request_line: &[u8]) -> Result<bool, Offence> {
+    // The library drops what follows; whoever passed the request on may have taken it for a part of the path.
+    if request_line.contains(&b'#') {
+        return Err(Offence::Malformed);
+    }
     if request_line.ends_with(b" HTTP/1.1") {
         Ok(false)
     } else if request_line.ends_with(b" HTTP/1.0") {

@@ -88,6 +88,8 @@ fn forms_that_can_be_read_in_two_ways_are_offences() {
         "GET / HTTP/2.0\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "GET / HTTP/1.1 \r\n\r\n",
+        "GET /bucket/a#b HTTP/1.1\r\n\r\n",
+        "GET /bucket/a?b#c HTTP/1.1\r\n\r\n",
         "PUT / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n",
     ] {
         assert_eq!(offence(text), Some(Malformed), "{text:?}");
