@@ -33,17 +33,17 @@ pub(crate) struct OpenUpload {
 /// A request whose answer has not been seen.
 #[derive(Clone, Debug)]
 pub(crate) enum Doubt {
-    /// PutObject.
+    /// PutObject or CopyObject.
     Put {
         /// Of this object,
         path: String,
         /// with these bytes.
         content: Content,
     },
-    /// DeleteObject of this path.
+    /// DeleteObject, or DeleteObjects of so few that they are one command: of all of these or of none.
     Delete {
-        /// The object.
-        path: String,
+        /// The objects.
+        paths: Vec<String>,
     },
     /// CreateMultipartUpload: whether it happened does not show without its answer, the id being unknown.
     Create {
@@ -91,8 +91,8 @@ impl Ledger {
             Doubt::Put { path, content } => {
                 self.objects.insert(path, Object { content, etag: answered });
             }
-            Doubt::Delete { path } => {
-                self.objects.remove(&path);
+            Doubt::Delete { paths } => {
+                self.objects.retain(|path, _| !paths.contains(path));
             }
             Doubt::Create { path } => {
                 let id = answered.expect("whether an upload was made shows by its id only");
@@ -116,7 +116,7 @@ impl Ledger {
     pub(crate) fn object_in_doubt(&self, path: &str) -> Option<Option<&Content>> {
         match self.doubt.as_ref()? {
             Doubt::Put { path: of, content } if of == path => Some(Some(content)),
-            Doubt::Delete { path: of } if of == path => Some(None),
+            Doubt::Delete { paths } if paths.iter().any(|of| of == path) => Some(None),
             Doubt::Complete { upload, content } if self.uploads[*upload].path == path => {
                 Some(Some(content))
             }

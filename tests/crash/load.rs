@@ -7,7 +7,8 @@ use std::io;
 use std::ops::Range;
 
 use tenon_tests::client::{
-    Call, S3, Session, abort_upload, complete_upload, copy_part, create_upload, upload_part,
+    Call, S3, Session, abort_upload, complete_upload, copy_object, copy_part, create_upload,
+    delete_objects, upload_part,
 };
 use tenon_tests::content::Content;
 use tenon_tests::http::Reply;
@@ -115,11 +116,13 @@ impl Worker {
     /// One request. Returns what its answer gave: an ETag, or the id of a new upload.
     fn step(&mut self, session: &mut Session<'_>, sources: &Sources) -> io::Result<Answer> {
         match self.random.within(0..100) {
-            0..25 => self.put(session),
-            25..35 => self.delete(session),
-            35..47 => self.create(session),
-            47..75 => self.copy(session, sources),
-            75..83 => self.upload(session),
+            0..22 => self.put(session),
+            22..29 => self.delete(session),
+            29..34 => self.delete_some(session),
+            34..44 => self.copy_whole(session, sources),
+            44..54 => self.create(session),
+            54..76 => self.copy(session, sources),
+            76..83 => self.upload(session),
             83..94 => self.complete(session),
             _ => self.abort(session),
         }
@@ -149,10 +152,59 @@ impl Worker {
 
     fn delete(&mut self, session: &mut Session<'_>) -> io::Result<Answer> {
         let path = self.path();
-        self.ledger.doubt = Some(Doubt::Delete { path: path.clone() });
+        self.ledger.doubt = Some(Doubt::Delete { paths: vec![path.clone()] });
         let reply = answered(session.call(&Call::new("DELETE", path))?)?;
         assert_eq!(reply.status, 204, "{}", reply.text());
         Ok(None)
+    }
+
+    /// Some of the keys at once, whether they are there or not.
+    fn delete_some(&mut self, session: &mut Session<'_>) -> io::Result<Answer> {
+        let mut paths: Vec<String> = (0..self.random.within(1..5)).map(|_| self.path()).collect();
+        paths.sort();
+        paths.dedup();
+        let keys: Vec<&str> = paths.iter().map(|path| path.trim_start_matches("/crash/")).collect();
+        let quiet = self.random.chance(30);
+        let call = delete_objects("crash", &keys, quiet);
+        let told = if quiet { 0 } else { keys.len() };
+        self.ledger.doubt = Some(Doubt::Delete { paths });
+        let reply = answered(session.call(&call)?)?;
+        let deleted = reply.elements("Deleted").len();
+        assert!(reply.status == 200 && deleted == told, "{}", reply.text());
+        Ok(None)
+    }
+
+    /// An object from a source, from another one of this worker's own, or from itself.
+    fn copy_whole(&mut self, session: &mut Session<'_>, sources: &Sources) -> io::Result<Answer> {
+        let (source, content) = self.source(sources);
+        let path = if self.random.chance(10) && self.ledger.objects.contains_key(&source) {
+            source.clone()
+        } else {
+            self.path()
+        };
+        self.ledger.doubt = Some(Doubt::Put { path: path.clone(), content });
+        let mut call = copy_object(&path, &source);
+        // To copy an object to itself is to change something of it.
+        if path == source || self.random.chance(30) {
+            call = call.header("x-amz-metadata-directive", "REPLACE");
+        }
+        let reply = answered(session.call(&call)?)?;
+        let etag = reply.element("ETag").as_deref().map(bare);
+        assert!(reply.status == 200 && etag.is_some(), "copy of {source}: {}", reply.text());
+        Ok(etag)
+    }
+
+    /// Something that can be copied: of all workers', or of this worker's own.
+    fn source(&mut self, sources: &Sources) -> (String, Content) {
+        let own = self.ledger.objects.iter().filter(|(_, object)| !object.content.is_empty());
+        let own: Vec<(String, Content)> =
+            own.map(|(path, object)| (path.clone(), object.content.clone())).collect();
+        if own.is_empty() || self.random.chance(60) {
+            let (path, content) = self.random.pick(&sources.0);
+            ((*path).to_owned(), content.clone())
+        } else {
+            self.random.pick(&own).clone()
+        }
     }
 
     fn create(&mut self, session: &mut Session<'_>) -> io::Result<Answer> {
@@ -174,15 +226,7 @@ impl Worker {
     /// A range of a source, or of an object of this worker's own; mostly one that may be an inner part.
     fn copy(&mut self, session: &mut Session<'_>, sources: &Sources) -> io::Result<Answer> {
         let Some(upload) = self.pick_upload() else { return self.create(session) };
-        let own = self.ledger.objects.iter().filter(|(_, object)| !object.content.is_empty());
-        let own: Vec<(String, Content)> =
-            own.map(|(path, object)| (path.clone(), object.content.clone())).collect();
-        let (path, whole) = if own.is_empty() || self.random.chance(60) {
-            let (path, content) = self.random.pick(&sources.0);
-            ((*path).to_owned(), content.clone())
-        } else {
-            self.random.pick(&own).clone()
-        };
+        let (path, whole) = self.source(sources);
         let range = self.range(whole.len());
         let number = self.part_number();
         let content = whole.slice(range.clone());
@@ -442,10 +486,10 @@ fn same_parts(
         )
 }
 
-/// An answer by which the request has happened or was refused. One that says that the node has failed leaves it in
-/// doubt, as no answer does.
+/// An answer by which the request has happened or was refused. One that says that the node has failed, if only in the
+/// body of a 200, leaves it in doubt, as no answer does.
 fn answered(reply: Reply) -> io::Result<Reply> {
-    if reply.status < 500 {
+    if reply.status < 500 && (reply.status != 200 || !reply.text().contains("<Error>")) {
         return Ok(reply);
     }
     Err(io::Error::other(format!("{}: {}", reply.status, reply.text())))

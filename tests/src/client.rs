@@ -308,6 +308,25 @@ pub fn copy_part(
     }
 }
 
+/// CopyObject of the object at `source` (with its leading slash).
+pub fn copy_object(path: &str, source: &str) -> Call {
+    Call::new("PUT", path).header("x-amz-copy-source", source)
+}
+
+/// DeleteObjects of these keys.
+pub fn delete_objects(bucket: &str, keys: &[&str], quiet: bool) -> Call {
+    let mut body = format!("<Delete><Quiet>{quiet}</Quiet>");
+    for key in keys {
+        body.push_str(&format!("<Object><Key>{key}</Key></Object>"));
+    }
+    body.push_str("</Delete>");
+    let mut sum = Hasher::new(ChecksumAlgorithm::Crc32);
+    sum.update(body.as_bytes());
+    let sum = sum.finish().to_base64();
+    let call = Call::new("POST", format!("/{bucket}")).query("delete=");
+    call.header(ChecksumAlgorithm::Crc32.header(), sum).body(body)
+}
+
 /// CompleteMultipartUpload of these parts (number, ETag).
 pub fn complete_upload(path: &str, upload_id: &str, parts: &[(u16, String)]) -> Call {
     let mut body = String::from("<CompleteMultipartUpload>");
