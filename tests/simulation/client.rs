@@ -62,12 +62,16 @@ impl Answered {
 
     /// The texts of all XML elements of that name, in order.
     pub(crate) fn elements(&self, name: &str) -> Vec<String> {
-        let text = String::from_utf8_lossy(&self.body);
-        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-        let behind = text.split(&open).skip(1);
-        let values = behind.filter_map(|rest| rest.split_once(&close).map(|(value, _)| value));
-        values.map(|value| value.replace("&quot;", "")).collect()
+        elements(&String::from_utf8_lossy(&self.body), name)
     }
+}
+
+/// The texts of all XML elements of that name in `text`, in order.
+pub(crate) fn elements(text: &str, name: &str) -> Vec<String> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let behind = text.split(&open).skip(1);
+    let values = behind.filter_map(|rest| rest.split_once(&close).map(|(value, _)| value));
+    values.map(|value| value.replace("&quot;", "")).collect()
 }
 
 /// Sends one request to a machine and reads the answer to its end.
@@ -156,7 +160,7 @@ impl Body {
                 usize::try_from(random.within(1..longest + 1)).expect("small").min(rest.len());
             pieces.push_back(rest.split_to(len));
         }
-        let pause_ms = if random.chance(10) { random.within(1..300) } else { 0 };
+        let pause_ms = if random.chance(15) { random.within(1..600) } else { 0 };
         Self { clock, pieces, breaks: sent.cut_after.is_some(), pause_ms }
     }
 }

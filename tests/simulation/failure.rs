@@ -131,6 +131,7 @@ fn simpler(plan: &Plan) -> Vec<Plan> {
     less(plan.broken_bodies > 0, &|plan| plan.broken_bodies = 0);
     less(plan.store_faults > 0, &|plan| plan.store_faults = 0);
     less(plan.disk_faults > 0, &|plan| plan.disk_faults = 0);
+    less(plan.upload_buffers.is_some(), &|plan| plan.upload_buffers = None);
     less(plan.shards > 1, &|plan| plan.shards = 1);
     less(plan.large, &|plan| plan.large = false);
     less(plan.power_cuts > 0 && plan.planted.is_none(), &|plan| plan.power_cuts = 0);

@@ -13,6 +13,7 @@ use meta::memory::MemoryStore;
 use meta::query;
 use node::admission::Admission;
 use node::bell::{self, Ear};
+use node::budget::Permit;
 use node::catalog::{Catalog, CommitStage, ReadStage, ThreadMailbox};
 use node::disk::Disk;
 use node::disk::memory::MemoryDisk;
@@ -50,6 +51,8 @@ pub(crate) struct Life {
     pub(crate) stalled: BTreeMap<TaskId, u64>,
     /// Kept up to date for a collector that shall see no epochs.
     pub(crate) blind_board: Arc<EpochBoard>,
+    /// The buffers that uploads shall not have.
+    _withheld: Vec<Permit>,
     /// Steps until the process is gone, once its store has failed.
     pub(crate) doomed: Option<u64>,
 }
@@ -101,6 +104,7 @@ impl Life {
             })
         });
         let machines: Vec<Rc<Machine>> = machines.collect();
+        let withheld = plan.upload_buffers.map_or_else(Vec::new, |left| withhold(&machines, left));
         let blind = plan.planted == Some(Planted::CollectorIgnoresEpochs);
         let opening = Opening {
             machine: machines[0].clone(),
@@ -126,9 +130,19 @@ impl Life {
             unseen,
             stalled,
             blind_board,
+            _withheld: withheld,
             doomed,
         }
     }
+}
+
+/// Takes the buffers of uploads but for these bytes on each shard.
+fn withhold(machines: &[Rc<Machine>], left: usize) -> Vec<Permit> {
+    let taken = machines.iter().map(|machine| {
+        let budget = machine.put_pool.budget();
+        budget.try_take(budget.capacity().saturating_sub(left)).expect("nobody has asked yet")
+    });
+    taken.collect()
 }
 
 /// What is done before the first request is let in.

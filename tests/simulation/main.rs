@@ -33,6 +33,9 @@ use crate::trace::Seen;
 /// Seeds that are run unless somebody says otherwise.
 const SEEDS: u64 = 5_000;
 
+/// So many seeds must show that the workload gets where it should.
+const SEEDS_TO_JUDGE: u64 = 3_000;
+
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
@@ -44,7 +47,8 @@ fn nothing_is_lost_whatever_happens() {
     let first = number("TENON_TEST_SEED").unwrap_or(0);
     let seeds = number("TENON_TEST_SIM_SEEDS").unwrap_or(SEEDS);
     let next = AtomicU64::new(first);
-    let (steps, seen) = (AtomicU64::new(0), Mutex::new(Seen::new()));
+    let (steps, assembled) = (AtomicU64::new(0), AtomicU64::new(0));
+    let seen = Mutex::new(Seen::new());
     let failures = Mutex::new(Vec::new());
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
@@ -57,6 +61,8 @@ fn nothing_is_lost_whatever_happens() {
                     }
                     let Run { steps: made, failure, seen: things, .. } = run(&Plan::of(seed));
                     steps.fetch_add(made, Ordering::Relaxed);
+                    let several = things.keys().any(|thing| trace::is_of_several_parts(thing));
+                    assembled.fetch_add(u64::from(several), Ordering::Relaxed);
                     let mut seen = seen.lock().expect("no panic");
                     for (thing, times) in things {
                         *seen.entry(thing).or_default() += times;
@@ -76,7 +82,11 @@ fn nothing_is_lost_whatever_happens() {
     for (thing, times) in seen.into_inner().expect("no panic") {
         println!("{times:8} {thing}");
     }
+    let assembled = assembled.into_inner();
     println!("{seeds} seeds from {first} on, {} steps", steps.into_inner());
+    println!("{assembled} seeds made an object of several parts");
+    let enough = assembled * 10 >= seeds;
+    assert!(enough || seeds < SEEDS_TO_JUDGE, "the workload hardly ever gets to objects of parts");
 }
 
 /// What is wrong, and in how many seeds it must have been found.

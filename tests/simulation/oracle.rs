@@ -12,7 +12,7 @@ use md5::{Digest, Md5};
 use protocol::etag::ETag;
 use tenon_tests::content::Content;
 
-use crate::client::Answered;
+use crate::client::{Answered, elements};
 use crate::history::{Begun, History};
 use crate::story::{Cond, KeyEvent, Keys, KeysState, UploadEvent, UploadState, Uploads};
 
@@ -52,7 +52,9 @@ pub(crate) enum Action {
     /// HeadObject.
     Head { key: usize },
     /// DeleteObject.
-    Delete { key: usize },
+    Delete { key: usize, cond: Cond },
+    /// DeleteObjects of keys of one bucket, each under its own condition.
+    DeleteSome { bucket: usize, keys: Vec<(usize, Cond)>, quiet: bool },
     /// ListObjectsV2.
     List { bucket: usize },
     /// CreateBucket of the passing bucket.
@@ -261,7 +263,14 @@ impl Oracle {
                 let begun = self.keys[history].begin(now, None);
                 ticket.others.push((*source, history, begun));
             }
-            Action::Delete { key } => on_key = Some((*key, Some(write(*key, None, Cond::None)))),
+            Action::Delete { key, cond } => on_key = Some((*key, Some(write(*key, None, *cond)))),
+            Action::DeleteSome { keys, .. } => {
+                for (key, cond) in keys {
+                    let (history, _) = place(*key);
+                    let begun = self.keys[history].begin(now, Some(write(*key, None, *cond)));
+                    ticket.others.push((*key, history, begun));
+                }
+            }
             Action::Get { key, .. } | Action::Head { key } | Action::CreateUpload { key } => {
                 on_key = Some((*key, None));
             }
@@ -405,13 +414,16 @@ impl Oracle {
             Action::Copy { .. } => self.copy(action, answer),
             Action::Get { key, range } => self.read(*key, range.as_ref(), answer, excuses),
             Action::Head { key } => self.head(*key, answer),
-            Action::Delete { key } => match answer.status {
+            Action::Delete { key, cond } => match answer.status {
                 204 => {
                     self.likely[*key] = None;
-                    Ok(Verdict::of_key(write(*key, None, Cond::None)))
+                    Ok(Verdict::of_key(write(*key, None, *cond)))
                 }
-                _ => Err("a delete that is not done".into()),
+                _ => lost_condition(*key, *cond, answer),
             },
+            Action::DeleteSome { keys, quiet, .. } => {
+                self.some_deleted(keys, *quiet, answer, excuses)
+            }
             Action::List { bucket } => self.listed(*bucket, answer),
             Action::MakeBucket | Action::DropBucket => self.bucket(action, answer),
             Action::CreateUpload { key } => self.upload_created(*key, answer),
@@ -438,7 +450,7 @@ impl Oracle {
             Action::Put { key, .. }
             | Action::Get { key, .. }
             | Action::Head { key }
-            | Action::Delete { key }
+            | Action::Delete { key, .. }
             | Action::CreateUpload { key } => *key,
             Action::Copy { key, source, .. } => {
                 return KEYS[*key].0 == PASSING || KEYS[*source].0 == PASSING;
@@ -446,7 +458,9 @@ impl Oracle {
             Action::CopyPart { source, upload, .. } => {
                 return KEYS[*source].0 == PASSING || self.in_passing_bucket(*upload);
             }
-            Action::List { bucket } => return *bucket == PASSING,
+            Action::List { bucket } | Action::DeleteSome { bucket, .. } => {
+                return *bucket == PASSING;
+            }
             Action::MakeBucket => return false,
             Action::DropBucket => return true,
             Action::PutPart { upload, .. }
@@ -467,7 +481,7 @@ impl Oracle {
             Action::Copy { .. } | Action::CopyPart { .. } | Action::Complete { .. } => {
                 Verdict::nothing()
             }
-            Action::List { .. } => Verdict {
+            Action::List { .. } | Action::DeleteSome { .. } => Verdict {
                 listed: vec![Meaning::Event(KeyEvent::BucketMissing)],
                 ..Verdict::nothing()
             },
@@ -616,6 +630,45 @@ impl Oracle {
                 }
             };
             listed.push(Meaning::Event(self.seen(key, value)));
+        }
+        Ok(Verdict { listed, ..Verdict::nothing() })
+    }
+
+    fn some_deleted(
+        &mut self,
+        keys: &[(usize, Cond)],
+        quiet: bool,
+        answer: &Answered,
+        excuses: Excuses,
+    ) -> Result<Verdict, String> {
+        if answer.status != 200 {
+            return Err("deletes that are neither done nor refused".into());
+        }
+        let named = |text: &str| elements(text, "Key").pop().unwrap_or_default();
+        let deleted: Vec<String> =
+            answer.elements("Deleted").iter().map(|one| named(one)).collect();
+        let errors = answer.elements("Error");
+        if deleted.len() + errors.len() != if quiet { errors.len() } else { keys.len() } {
+            return Err(format!("another number of keys than {}", keys.len()));
+        }
+        let mut listed = Vec::new();
+        for (key, cond) in keys {
+            let (slot, name) = (place(*key).1, KEYS[*key].1);
+            let error = errors.iter().find(|error| named(error) == name);
+            let code = error.and_then(|error| elements(error, "Code").pop());
+            let is_deleted = quiet || deleted.iter().any(|deleted| deleted == name);
+            listed.push(match (code.as_deref(), *cond) {
+                (None, _) if is_deleted => {
+                    self.likely[*key] = None;
+                    Meaning::Event(write(*key, None, *cond))
+                }
+                (Some("PreconditionFailed"), Cond::Matches(value)) => {
+                    Meaning::Event(KeyEvent::Differs { slot, value })
+                }
+                (Some("NoSuchKey"), Cond::Matches(_)) => Meaning::Event(self.seen(*key, None)),
+                (Some("InternalError"), _) if excuses.faults => Meaning::Unknown,
+                (code, _) => return Err(format!("{name} is neither deleted nor kept: {code:?}")),
+            });
         }
         Ok(Verdict { listed, ..Verdict::nothing() })
     }
@@ -812,7 +865,8 @@ impl Verdict {
     }
 
     fn unknown() -> Self {
-        Self { key: Meaning::Unknown, listed: Vec::new(), upload: Meaning::Unknown }
+        let listed = KEYS.iter().map(|_| Meaning::Unknown).collect();
+        Self { key: Meaning::Unknown, listed, upload: Meaning::Unknown }
     }
 
     fn of_key(event: KeyEvent) -> Self {

@@ -5,6 +5,7 @@
 //! Invariant: a plan is all that a run depends on.
 
 use node::config::{Config, Reserve, Way};
+use node::disk::buffer::BUFFER_LEN;
 use node::disk::{self, DiskWays};
 use protocol::sign::Credential;
 use tenon_tests::random::{Random, mix};
@@ -78,6 +79,8 @@ pub(crate) struct Plan {
     pub(crate) share_max_blob: u64,
     pub(crate) share_min_fraction: f64,
     pub(crate) etag_md5_up_to: u64,
+    /// Bytes of buffers that uploads have on each shard; `None`: what the node gives them.
+    pub(crate) upload_buffers: Option<usize>,
     /// One object is large enough to make several parts of.
     pub(crate) large: bool,
     /// Whether the run ends with a restart.
@@ -92,17 +95,20 @@ impl Plan {
         let random = &mut random;
         let faulty = random.chance(35);
         let small = random.chance(15);
+        // A body of megabytes takes many steps: where there are such, a run is long and not cut short all the time.
+        let large = !small && random.chance(28);
+        let rarely = if large { 10 } else { 1 };
         let md5_limits = [0, 4 << 10, 64 << 10, 5 << 20];
         let share_max = [0, 256 << 10, 64 << 20, 64 << 20];
         Self {
             seed,
-            steps: random.within(200..2500),
+            steps: if large { random.within(3500..6000) } else { random.within(200..2500) },
             shards: 1 + usize::from(random.chance(40)),
             clients: at_most(random, 1, 7),
             requests: at_most(random, 10, 120),
             folder_slots: *random.pick(&[1, 2, 3, 5, 12, 64]),
             weights: Weights {
-                task: *random.pick(&[10, 30, 60]),
+                task: *random.pick(if large { &[60, 120] } else { &[10, 30, 60] }),
                 commit: *random.pick(&[1, 5, 20, 60]),
                 flush: *random.pick(&[1, 5, 20, 60]),
                 read: *random.pick(&[3, 20, 60]),
@@ -110,9 +116,9 @@ impl Plan {
                 request: *random.pick(&[5, 20, 60]),
                 unseen: *random.pick(&[0, 1, 5]),
             },
-            crashes: *random.pick(&[0, 0, 10, 30, 80]),
+            crashes: *random.pick(&[0, 0, 10, 30, 80]) / rarely,
             power_cuts: *random.pick(&[0, 50, 100, 100]),
-            departures: *random.pick(&[0, 0, 50, 300]),
+            departures: *random.pick(&[0, 0, 50, 300]) / rarely,
             stalls: *random.pick(&[0, 30, 100, 300]),
             flips: if random.chance(10) { *random.pick(&[10, 50]) } else { 0 },
             long_bodies: *random.pick(&[5, 20, 70]),
@@ -129,7 +135,8 @@ impl Plan {
             share_max_blob: *random.pick(&share_max),
             share_min_fraction: *random.pick(&[0.0, 0.5, 2.0]),
             etag_md5_up_to: *random.pick(&md5_limits),
-            large: !small && random.chance(25),
+            upload_buffers: *random.pick(&[None, None, Some(BUFFER_LEN), Some(2 * BUFFER_LEN)]),
+            large,
             restart_at_end: random.chance(50),
             planted: None,
         }

@@ -24,6 +24,12 @@ pub(crate) enum Kind {
     Crash,
 }
 
+/// Whether what happened is that an object was made of several parts.
+pub(crate) fn is_of_several_parts(thing: &str) -> bool {
+    let count = thing.strip_prefix("completed of ").and_then(|rest| rest.split(' ').next());
+    count.and_then(|count| count.parse().ok()).is_some_and(|count: u64| count > 1)
+}
+
 /// The trace of a run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trace {

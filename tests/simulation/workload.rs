@@ -6,11 +6,12 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use protocol::checksum::{ChecksumAlgorithm, Hasher};
 use tenon_tests::content::Content;
 use tenon_tests::random::Random;
 
 use crate::client::Sent;
-use crate::oracle::{Action, BUCKETS, KEYS, Oracle, PASSING, Value, md5_of_bytes};
+use crate::oracle::{Action, BUCKETS, KEYS, Oracle, PASSING, Part, Value, md5_of_bytes};
 use crate::plan::Plan;
 use crate::story::Cond;
 
@@ -19,6 +20,9 @@ const LARGE: usize = 4;
 
 /// What an object made of several parts needs of all but the last.
 const PART_LEN_MIN: u64 = 5 << 20;
+
+/// Parts are numbered from 1 to this.
+const LAST_PART: u16 = 3;
 
 const KIB: u64 = 1 << 10;
 
@@ -32,19 +36,25 @@ pub(crate) struct Workload {
     last: usize,
     heat: u64,
     to_delete: Option<usize>,
+    /// How many objects of several parts are still to be made on purpose.
+    to_assemble: u64,
+    /// For so many requests nothing is done about it: what it waits for takes its time.
+    rests: u64,
 }
 
 impl Workload {
     /// The requests of a seed.
-    pub(crate) fn new(mut random: Random) -> Self {
+    pub(crate) fn new(mut random: Random, plan: &Plan) -> Self {
         let mut keys: Vec<usize> = (0..KEYS.len()).collect();
+        keys.retain(|key| !plan.large || *key != LARGE);
         let count = *random.pick(&[1, 2, 3, KEYS.len(), KEYS.len()]);
         while keys.len() > count {
             let at = usize::try_from(random.within(0..keys.len() as u64)).expect("few");
             keys.remove(at);
         }
         let (last, heat) = (keys[0], *random.pick(&[0, 30, 70]));
-        Self { random, next_content: 1, keys, last, heat, to_delete: None }
+        let to_assemble = if plan.large { random.within(1..4) } else { 0 };
+        Self { random, next_content: 1, keys, last, heat, to_delete: None, to_assemble, rests: 0 }
     }
 
     /// The next request; `None` if nothing comes to mind just now.
@@ -52,8 +62,14 @@ impl Workload {
         if self.to_delete.is_some()
             && self.random.chance(50)
             && let Some(key) = self.to_delete.take().filter(|key| oracle.has_room(*key))
+            && !self.needs(key)
         {
-            return Some((Action::Delete { key }, to_key("DELETE", key)));
+            return Some(self.delete(key, Cond::None, oracle));
+        }
+        self.rests = self.rests.saturating_sub(1);
+        if self.to_assemble > 0 && self.rests == 0 && self.random.chance(60) {
+            let next = self.assemble(plan, oracle);
+            return next.filter(|(action, _)| room_for(action, oracle));
         }
         let mut drawn = self.random.within(0..100);
         let known = oracle.likely.iter().flatten().count();
@@ -67,9 +83,14 @@ impl Workload {
                 let key = self.known_key(oracle);
                 (Action::Head { key }, to_key("HEAD", key))
             }
-            30..36 => {
-                let key = self.known_key(oracle);
-                (Action::Delete { key }, to_key("DELETE", key))
+            30..34 => {
+                let key = self.key_to_delete(oracle);
+                let cond = self.delete_condition(key, oracle);
+                self.delete(key, cond, oracle)
+            }
+            34..36 => {
+                let key = self.key_to_delete(oracle);
+                self.delete_some(KEYS[key].0, oracle)
             }
             36..38 => {
                 let bucket = self.below(BUCKETS.len());
@@ -77,12 +98,7 @@ impl Workload {
                 (Action::List { bucket }, Sent { method: "GET", target, ..Sent::default() })
             }
             38..40 => Self::bucket(oracle),
-            40..47 => {
-                let key = self.key(oracle);
-                let mut sent = to_key("POST", key);
-                sent.target.push_str("?uploads");
-                (Action::CreateUpload { key }, sent)
-            }
+            40..47 => Self::create_upload(self.key(oracle)),
             47..54 => self.put_part(plan, oracle)?,
             54..73 => self.copy_part(plan, oracle)?,
             73..80 => self.copy(plan, oracle)?,
@@ -107,7 +123,7 @@ impl Workload {
 
     /// A key, rarely one in a bucket that is not there.
     fn key(&mut self, oracle: &Oracle) -> usize {
-        if !self.random.chance(self.heat) {
+        if self.needs(self.last) || !self.random.chance(self.heat) {
             let count = self.keys.len();
             let at = self.below(count);
             self.last = self.keys[at];
@@ -161,19 +177,93 @@ impl Workload {
         }
     }
 
+    /// Whether there are still parts to be made of this key's object.
+    fn needs(&self, key: usize) -> bool {
+        key == LARGE && self.to_assemble > 0
+    }
+
+    fn key_to_delete(&mut self, oracle: &Oracle) -> usize {
+        let key = self.known_key(oracle);
+        if self.needs(key) { self.key(oracle) } else { key }
+    }
+
+    fn delete_condition(&mut self, key: usize, oracle: &Oracle) -> Cond {
+        match oracle.likely[key] {
+            Some(value) if self.random.chance(20) => Cond::Matches(value),
+            _ => Cond::None,
+        }
+    }
+
+    /// A delete of one key; now and then as a list of one.
+    fn delete(&mut self, key: usize, cond: Cond, oracle: &Oracle) -> (Action, Sent) {
+        if self.random.chance(20) {
+            return self.delete_list(KEYS[key].0, vec![(key, cond)], oracle);
+        }
+        let sent = Sent { headers: conditions(cond, oracle), ..to_key("DELETE", key) };
+        (Action::Delete { key, cond }, sent)
+    }
+
+    /// A delete of some keys of a bucket.
+    fn delete_some(&mut self, bucket: usize, oracle: &Oracle) -> (Action, Sent) {
+        let mut all: Vec<usize> = (0..KEYS.len()).filter(|key| KEYS[*key].0 == bucket).collect();
+        all.retain(|key| !self.needs(*key));
+        let one_at_least = *self.random.pick(&all);
+        all.retain(|key| *key == one_at_least || self.random.chance(60));
+        let keys = all.into_iter().map(|key| (key, self.delete_condition(key, oracle)));
+        let keys = keys.collect();
+        self.delete_list(bucket, keys, oracle)
+    }
+
+    fn delete_list(
+        &mut self,
+        bucket: usize,
+        keys: Vec<(usize, Cond)>,
+        oracle: &Oracle,
+    ) -> (Action, Sent) {
+        let quiet = self.random.chance(30);
+        let mut document = format!("<Delete><Quiet>{quiet}</Quiet>");
+        for (key, cond) in &keys {
+            document.push_str(&format!("<Object><Key>{}</Key>", KEYS[*key].1));
+            if let Cond::Matches(value) = cond {
+                document.push_str(&format!("<ETag>{}</ETag>", oracle.stored(*value).etag));
+            }
+            document.push_str("</Object>");
+        }
+        document.push_str("</Delete>");
+        let mut sum = Hasher::new(ChecksumAlgorithm::Crc32);
+        sum.update(document.as_bytes());
+        let sent = Sent {
+            method: "POST",
+            target: format!("/{}?delete", BUCKETS[bucket]),
+            headers: vec![(ChecksumAlgorithm::Crc32.header(), sum.finish().to_base64())],
+            body: Bytes::from(document),
+            ..Sent::default()
+        };
+        (Action::DeleteSome { bucket, keys, quiet }, sent)
+    }
+
     fn put(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let large = plan.large && oracle.likely[LARGE].is_none_or(|value| is_small(oracle, value));
-        let (key, len) = if large && self.random.chance(60) {
-            (LARGE, PART_LEN_MIN + self.random.within(0..200 * KIB))
-        } else {
-            (self.key(oracle), self.len(plan))
-        };
+        if large && self.to_assemble == 0 && self.random.chance(10) {
+            return Some(self.put_large(oracle));
+        }
+        let (key, len) = (self.key(oracle), self.len(plan));
+        let cond = self.condition(key, oracle);
+        Some(self.put_of(key, len, cond, oracle))
+    }
+
+    /// The object that parts are made of.
+    fn put_large(&mut self, oracle: &mut Oracle) -> (Action, Sent) {
+        let len = PART_LEN_MIN + self.random.within(0..200 * KIB);
+        self.put_of(LARGE, len, Cond::None, oracle)
+    }
+
+    fn put_of(&mut self, key: usize, len: u64, cond: Cond, oracle: &mut Oracle) -> (Action, Sent) {
         let (content, body, etag) = self.content(len);
         // All empty objects are the same, and those that were written twice tell nothing.
         let value = oracle.value(etag, content);
-        let cond = self.condition(key, oracle);
         let sent = Sent { body, headers: conditions(cond, oracle), ..to_key("PUT", key) };
-        Some((Action::Put { key, value, cond }, sent))
+        (Action::Put { key, value, cond }, sent)
     }
 
     fn get(&mut self, oracle: &Oracle) -> (Action, Sent) {
@@ -228,26 +318,83 @@ impl Workload {
         (!open.is_empty()).then(|| *self.random.pick(&open))
     }
 
+    fn create_upload(key: usize) -> (Action, Sent) {
+        let mut sent = to_key("POST", key);
+        sent.target.push_str("?uploads");
+        (Action::CreateUpload { key }, sent)
+    }
+
     fn put_part(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let upload = self.upload(oracle)?;
         let number = self.part_number();
+        Some(self.put_part_to(upload, number, plan, oracle))
+    }
+
+    fn put_part_to(
+        &mut self,
+        upload: usize,
+        number: u16,
+        plan: &Plan,
+        oracle: &mut Oracle,
+    ) -> (Action, Sent) {
         let len = self.len(plan);
         let (content, body, etag) = self.content(len);
         let part = oracle.part(Some(etag), Some(content));
         let sent = Sent { body, ..to_part(oracle, upload, number) };
-        Some((Action::PutPart { upload, number, part }, sent))
+        (Action::PutPart { upload, number, part }, sent)
+    }
+
+    /// What an object of several parts needs next: something to make long parts of, an upload, its long parts, a
+    /// last part, its completion. By chance nobody would get there.
+    fn assemble(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+        if oracle.likely[LARGE].is_none_or(|value| is_small(oracle, value)) {
+            self.rests = 8;
+            return Some(self.put_large(oracle));
+        }
+        let mut open: Vec<usize> = (0..oracle.uploads.len()).collect();
+        open.retain(|upload| oracle.uploads[*upload].open);
+        let Some(upload) = open.into_iter().max_by_key(|upload| long_parts(oracle, *upload)) else {
+            return Some(Self::create_upload(self.key(oracle)));
+        };
+        let long = long_parts(oracle, upload);
+        let last = oracle.uploads[upload].parts.keys().next_back().copied().unwrap_or_default();
+        let number = u16::try_from(long).expect("few parts") + 1;
+        if long == 0 || (number < LAST_PART && self.random.chance(15)) {
+            return self.copy_part_to(upload, number, plan, oracle);
+        }
+        if last < number {
+            let copied = self.random.chance(50);
+            return if copied {
+                self.copy_part_to(upload, LAST_PART, plan, oracle)
+            } else {
+                Some(self.put_part_to(upload, LAST_PART, plan, oracle))
+            };
+        }
+        let completed = self.complete_of(upload, oracle);
+        self.to_assemble -= u64::from(completed.is_some());
+        completed
     }
 
     fn part_number(&mut self) -> u16 {
-        u16::try_from(self.random.within(1..4)).expect("small")
+        u16::try_from(self.random.within(1..u64::from(LAST_PART) + 1)).expect("small")
     }
 
     fn copy_part(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let upload = self.upload(oracle)?;
         let number = self.part_number();
+        self.copy_part_to(upload, number, plan, oracle)
+    }
+
+    fn copy_part_to(
+        &mut self,
+        upload: usize,
+        number: u16,
+        plan: &Plan,
+        oracle: &mut Oracle,
+    ) -> Option<(Action, Sent)> {
         let source = self.source(plan, oracle);
         let likely = oracle.likely[source];
-        let whole_part = plan.large && self.random.chance(50);
+        let whole_part = plan.large && (number < LAST_PART || self.random.chance(20));
         let range = match likely {
             Some(value) if whole_part && !is_small(oracle, value) => {
                 let slack = oracle.stored(value).content.len() - PART_LEN_MIN;
@@ -283,7 +430,8 @@ impl Workload {
     fn copy(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let source = self.source(plan, oracle);
         let pinned = oracle.likely[source]?;
-        let key = if self.random.chance(10) { source } else { self.key(oracle) };
+        let is_self = self.random.chance(10) && !self.needs(source);
+        let key = if is_self { source } else { self.key(oracle) };
         let value = oracle.copied(pinned);
         let cond = self.condition(key, oracle);
         let (bucket, name) = KEYS[source];
@@ -305,10 +453,10 @@ impl Workload {
         if plan.large && self.random.chance(60) {
             return LARGE;
         }
-        let is_long = |key: &usize| {
+        let long_enough = |key: &usize| {
             oracle.likely[*key].is_some_and(|value| oracle.stored(value).content.len() > 256 * KIB)
         };
-        let long: Vec<usize> = (0..KEYS.len()).filter(is_long).collect();
+        let long: Vec<usize> = (0..KEYS.len()).filter(long_enough).collect();
         if long.is_empty() || self.random.chance(50) {
             return self.known_key(oracle);
         }
@@ -317,13 +465,14 @@ impl Workload {
 
     fn complete(&mut self, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let upload = self.upload(oracle)?;
+        self.complete_of(upload, oracle)
+    }
+
+    fn complete_of(&mut self, upload: usize, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let known = &oracle.uploads[upload];
         let key = known.key;
         let mut list: Vec<_> = known.parts.iter().map(|(number, part)| (*number, *part)).collect();
-        let long_enough = |(_, part): &(u16, u32)| {
-            let content = &oracle.parts[*part as usize].content;
-            content.as_ref().is_some_and(|content| content.len() >= PART_LEN_MIN)
-        };
+        let long_enough = |(_, part): &(u16, Part)| is_long(oracle, *part);
         // Only the last part may be short: mostly the list is made so that it fits.
         if self.random.chance(90) {
             let last = list.pop()?;
@@ -371,9 +520,10 @@ fn room_for(action: &Action, oracle: &Oracle) -> bool {
         Action::Put { key, .. }
         | Action::Get { key, .. }
         | Action::Head { key }
-        | Action::Delete { key }
+        | Action::Delete { key, .. }
         | Action::CreateUpload { key } => oracle.has_room(*key),
         Action::Copy { key, source, .. } => oracle.has_room(*key) && oracle.has_room(*source),
+        Action::DeleteSome { keys, .. } => keys.iter().all(|(key, _)| oracle.has_room(*key)),
         Action::List { .. } => (0..KEYS.len()).all(|key| oracle.has_room(key)),
         Action::MakeBucket | Action::DropBucket => oracle.has_room(KEYS.len() - 1),
         Action::CopyPart { upload, source, .. } => {
@@ -384,6 +534,19 @@ fn room_for(action: &Action, oracle: &Oracle) -> bool {
         | Action::Abort { upload }
         | Action::ListParts { upload } => upload_has_room(*upload),
     }
+}
+
+/// Whether a part may be followed by others.
+fn is_long(oracle: &Oracle, part: Part) -> bool {
+    let content = &oracle.parts[part as usize].content;
+    content.as_ref().is_some_and(|content| content.len() >= PART_LEN_MIN)
+}
+
+/// How many parts of an upload, from the first on, may be followed by others.
+fn long_parts(oracle: &Oracle, upload: usize) -> usize {
+    let parts = &oracle.uploads[upload].parts;
+    let numbered = (1..LAST_PART).map(|number| parts.get(&number));
+    numbered.take_while(|part| part.is_some_and(|part| is_long(oracle, *part))).count()
 }
 
 fn is_small(oracle: &Oracle, value: Value) -> bool {

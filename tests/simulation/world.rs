@@ -88,7 +88,7 @@ impl World {
         }
         Self {
             random: seeded(1),
-            workload: Workload::new(seeded(2)),
+            workload: Workload::new(seeded(2), plan),
             disk,
             store,
             known: Known::default(),
@@ -116,7 +116,7 @@ impl World {
         }
         self.come_to_rest()?;
         let metrics = self.life().machines[0].metrics.clone();
-        self.note_rewrites(&metrics);
+        self.note_figures(&metrics);
         self.nothing_is_damaged(&metrics)
     }
 
@@ -276,7 +276,8 @@ impl World {
             return Some(Step::Unseen);
         }
         if total == 0 {
-            return self.clock.is_awaited().then_some(Step::Time);
+            let is_awaited = self.clock.is_awaited() || !life.stalled.is_empty();
+            return is_awaited.then_some(Step::Time);
         }
         let mut drawn = self.random.within(0..total);
         for (weight, step) in choices {
@@ -323,7 +324,10 @@ impl World {
                     let told = self.oracle.quiet();
                     told.map_err(|why| broken("answers_are_true", why))?;
                 }
-                self.clock.advance();
+                if !self.clock.advance() {
+                    // Nobody but those who stand still waits for anything.
+                    self.life().stalled.clear();
+                }
                 self.disk.set_now(self.clock.now());
                 let now = self.clock.elapsed_ms();
                 self.life().stalled.retain(|_, until| *until > now);
@@ -423,7 +427,7 @@ impl World {
         self.disk.crash_after(0);
         let life = self.life.take().expect("the node lives between steps");
         let metrics = life.machines[0].metrics.clone();
-        self.note_rewrites(&metrics);
+        self.note_figures(&metrics);
         self.nothing_is_damaged(&metrics)?;
         life.tasks.drop_all();
         drop(life);
@@ -443,9 +447,13 @@ impl World {
         Ok(())
     }
 
-    /// Counts by which ways sparse blobs were rewritten.
-    fn note_rewrites(&mut self, metrics: &Metrics) {
+    /// Counts by which ways sparse blobs were rewritten, and the lives in which uploads waited for each other.
+    fn note_figures(&mut self, metrics: &Metrics) {
         let text = metrics.render();
+        let waits = "tenon_buffer_waits_total{pool=\"put\"} ";
+        if text.lines().any(|line| line.starts_with(waits) && !line.ends_with(" 0")) {
+            self.trace.note("uploads waited for buffers");
+        }
         for line in text.lines().filter(|line| line.starts_with("tenon_rewritten_bytes_total{")) {
             if !line.ends_with(" 0") {
                 let way = line.split('"').nth(1).unwrap_or_default();
