@@ -166,7 +166,13 @@ pub(crate) fn at_rest(
         let what = format!("{garbage:?}, unreferenced {unreferenced:?}, taken {taken:?}");
         return Err(broken("no_garbage_is_left", what));
     }
-    let sparse = query::sparse(store, None, 10).map_err(failed)?;
+    // What is damaged cannot be moved: that is told, and the blob stays as it is.
+    let is_sound = |blob: &BlobId| {
+        let record = report.blobs.get(blob);
+        record.is_none_or(|record| matches_its_table(store, disk, *blob, record).is_ok())
+    };
+    let mut sparse = query::sparse(store, None, usize::MAX).map_err(failed)?;
+    sparse.retain(|(blob, _)| is_sound(blob));
     if !sparse.is_empty() {
         return Err(broken("no_blob_stays_sparse", format!("{sparse:?}")));
     }
