@@ -31,6 +31,8 @@ pub const PATIENCE: Duration = Duration::from_millis(250);
 pub struct Budget {
     state: Rc<RefCell<State>>,
     capacity: usize,
+    /// Nobody is asked to give back.
+    firm: bool,
     /// Where the node's figures have it, if anybody counts.
     figures: Option<Arc<PoolMetrics>>,
 }
@@ -75,7 +77,16 @@ impl Budget {
             scarce: false,
             next_ticket: 0,
         };
-        Self { state: Rc::new(RefCell::new(state)), capacity, figures: None }
+        Self { state: Rc::new(RefCell::new(state)), capacity, firm: false, figures: None }
+    }
+
+    /// A budget whose holders give nothing back before they are done. For copies: they hold a buffer to write from, and
+    /// then what they read, and one that gave up the first while it holds the second could wait for another copy that
+    /// waits for it.
+    #[must_use]
+    pub fn firm(mut self) -> Self {
+        self.firm = true;
+        self
     }
 
     /// Has what is held, and who waits, counted in `figures` from now on.
@@ -169,7 +180,7 @@ impl Budget {
     /// has waited longest for its client, or the next that [`Self::is_owed`] or waits for its client.
     pub fn ask_back(&self) {
         let mut state = self.state.borrow_mut();
-        if state.waiting.is_empty() {
+        if self.firm || state.waiting.is_empty() {
             return;
         }
         if let Some(holder) = state.idle.iter_mut().find(|holder| !holder.asked) {
@@ -437,6 +448,19 @@ mod tests {
         assert!(budget.is_scarce(), "somebody waits");
         assert!(poll(waiting.as_mut()).is_ready());
         assert!(!budget.is_owed() && !budget.is_scarce(), "nobody waits any more");
+    }
+
+    #[test]
+    fn holders_of_a_firm_budget_are_never_asked() {
+        let budget = Budget::new(4).firm();
+        let held = budget.try_take(4).expect("free");
+        let mut waiting = pin!(budget.admit(4));
+        assert!(poll(waiting.as_mut()).is_pending());
+        budget.ask_back();
+        assert!(!budget.is_owed());
+        assert!(poll(pin!(budget.asked_back())).is_pending());
+        drop(held);
+        assert!(poll(waiting.as_mut()).is_ready());
     }
 
     #[test]
