@@ -74,14 +74,7 @@ impl RocksStore {
         make_folder(path)
             .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
         or_without_torn_tail(path, |recovery| {
-            let cache = Cache::new_lru_cache(cache_bytes);
-            let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
-                cache_bytes / 2,
-                // A stall would wait for ever for a flush that a full disk has ended. The number of write
-                // buffers bounds them too, and there a failed flush is seen.
-                false,
-                cache.clone(),
-            );
+            let (cache, buffers) = memory(cache_bytes);
             let spaces = Space::ALL.map(|space| {
                 ColumnFamilyDescriptor::new(space.name(), space_options(space, &cache, cache_bytes))
             });
@@ -135,12 +128,7 @@ impl RocksStore {
             return Err(StoreError::Corrupt(format!("the log {file} is damaged at byte {at}")));
         }
         or_without_torn_tail(path, |recovery| {
-            let cache = Cache::new_lru_cache(cache_bytes);
-            let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
-                cache_bytes / 2,
-                false,
-                cache.clone(),
-            );
+            let (cache, buffers) = memory(cache_bytes);
             let mut options = store_options(&buffers, cache_bytes);
             options.set_wal_recovery_mode(recovery);
             options.create_if_missing(false);
@@ -389,6 +377,19 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// The memory of a store: its cache, and the write buffers, which count in it.
+fn memory(cache_bytes: usize) -> (Cache, WriteBufferManager) {
+    let cache = Cache::new_lru_cache(cache_bytes);
+    let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
+        cache_bytes / 2,
+        // A stall would wait for ever for a flush that a full disk has ended. The number of write
+        // buffers bounds them too, and there a failed flush is seen.
+        false,
+        cache.clone(),
+    );
+    (cache, buffers)
 }
 
 /// Settings of the whole database.
