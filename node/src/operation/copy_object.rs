@@ -18,8 +18,7 @@ use protocol::name::ObjectKey;
 use protocol::operation::copy_object::{self, CopyObjectInput, SourceFacts};
 use protocol::range::ByteRange;
 
-use super::source::{self, Source};
-use super::upload_part_copy::COPY_WAY_HEADER;
+use super::source::{self, COPY_WAY_HEADER, Source};
 use super::{Call, Done, Outcome, ingest, put_object, subject};
 use crate::epoch::EpochGuard;
 use crate::machine::Machine;

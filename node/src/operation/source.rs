@@ -21,6 +21,10 @@ use crate::copy::{self, Copied, Digested};
 use crate::epoch::EpochGuard;
 use crate::machine::Machine;
 
+/// A header of our own: the ways that the copy took, e.g. `share` or `inline+reflink`; empty for no bytes. An answer
+/// that was sent ahead of the copy cannot have it.
+pub(super) const COPY_WAY_HEADER: &str = "x-tenon-copy-way";
+
 /// The object that is copied, if the conditions hold for it.
 pub(super) async fn find(
     machine: &Machine,

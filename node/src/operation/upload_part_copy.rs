@@ -15,15 +15,11 @@ use protocol::etag::ETag;
 use protocol::name::{ObjectKey, UploadId};
 use protocol::operation::upload_part_copy::{self, CopiedPart, UploadPartCopyInput};
 
-use super::source::{self, Source};
+use super::source::{self, COPY_WAY_HEADER, Source};
 use super::{Call, Done, Outcome, ingest, subject, upload_part};
 use crate::copy;
 use crate::epoch::EpochGuard;
 use crate::machine::Machine;
-
-/// A header of our own: the ways that the copy took, e.g. `share` or `inline+reflink`; empty for no bytes. An answer
-/// that was sent ahead of the copy cannot have it.
-pub(super) const COPY_WAY_HEADER: &str = "x-tenon-copy-way";
 
 pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let epoch = call.machine.epochs.enter();
