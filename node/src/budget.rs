@@ -4,9 +4,11 @@
 //! if they are free and nobody waits. So a full budget is back-pressure, and no stream waits for a second
 //! buffer while it sits on the first.
 //! Who has waited for some time asks for bytes back ([`Budget::ask_back`]): of the stream that has waited longest
-//! for its own client, which gives them up although it is not done, and gets others in its turn. So clients that are
-//! slow starve nobody. While it comes to that, memory is scarce ([`Budget::is_scarce`]).
-//! Holds: a counter, a queue of waiters and one of holders that could give back. Each kind of stream (uploads, downloads, copy edges) has its own.
+//! for its own client, which gives them up although it is not done, and gets others in its turn. So slow uploads
+//! and downloads starve no others. While it comes to that, memory is scarce ([`Budget::is_scarce`]). Copies give
+//! nothing back ([`Budget::firm`]).
+//! Holds: a counter, a queue of waiters and one of holders that could give back. Each kind of stream (uploads,
+//! downloads, what copies read, what they write) has its own, and so have documents.
 //! Units: bytes.
 
 use std::cell::RefCell;
