@@ -25,7 +25,9 @@ use crate::http::listen;
 use crate::metrics::Metrics;
 use crate::seam::Local;
 
+mod drain;
 mod late;
+mod slow_clients;
 
 /// Answers by the key of the request.
 struct Paths {
@@ -540,56 +542,6 @@ fn a_broken_chunk_is_a_body_that_ends_short() {
 }
 
 #[test]
-fn a_request_that_takes_too_long_is_answered_or_cut() {
-    let node = Node::start(1, |config| {
-        config.http.request_timeout = Duration::from_millis(300);
-    });
-    let mut waiting = node.connect();
-    waiting.send("GET /bkt/wait HTTP/1.1\r\nhost: a\r\n\r\n");
-    let answer = waiting.answer(false);
-    assert_identified(&answer);
-    assert!(answer.text().contains("<Code>RequestTimeout</Code>"), "{}", answer.text());
-    assert_eq!(answer.header("connection"), Some("close"));
-    assert!(waiting.rest().is_empty());
-    // So does a body, in the bulk queue, that never ends.
-    let mut dripping = node.connect();
-    dripping.send("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n12345");
-    let answer = dripping.answer(false);
-    assert!(answer.text().contains("<Code>RequestTimeout</Code>"), "{}", answer.text());
-    // What has been answered in part can only be cut.
-    let mut reader = node.connect();
-    for _ in 0..8 {
-        reader.send("GET /bkt/long HTTP/1.1\r\nhost: a\r\n\r\n");
-    }
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !node.lines().contains(" cut=true") {
-        assert!(Instant::now() < deadline, "never cut");
-        std::thread::yield_now();
-    }
-    assert!(reader.rest().len() < 8 * usize::try_from(LONG_LEN).expect("fits"));
-}
-
-#[test]
-fn who_drips_below_the_minimum_rate_is_late() {
-    let node = Node::start(1, |config| {
-        config.http.body_timeout = Duration::from_millis(400);
-        config.http.min_rate = 1 << 20;
-    });
-    let mut client = node.connect();
-    client.send("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\n");
-    let mut sender = client.stream.try_clone().expect("cloned");
-    let dripping = std::thread::spawn(move || {
-        // A byte each hundredth of a second never lets the body stand still.
-        while sender.write_all(b"x").is_ok() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    });
-    assert_eq!(client.answer(false).text(), "late");
-    client.stream.shutdown(Shutdown::Both).ok();
-    dripping.join().expect("no panic");
-}
-
-#[test]
 fn a_panic_and_a_broken_answer_are_500() {
     let node = Node::start(1, |_| {});
     let mut client = node.connect();
@@ -600,63 +552,6 @@ fn a_panic_and_a_broken_answer_are_500() {
         assert_identified(&answer);
     }
     assert_eq!(client.get("hello").text(), "hello");
-}
-
-#[test]
-fn slow_heads_and_idle_connections_are_cut() {
-    let node = Node::start(1, |config| {
-        config.http.header_timeout = Duration::from_millis(200);
-        config.http.idle_timeout = Duration::from_millis(900);
-    });
-    let start = Instant::now();
-    let mut silent = node.connect();
-    let mut slow = node.connect();
-    slow.send("GET /bkt/hello HTTP/1.1\r\nho");
-    let mut idle = node.connect();
-    assert_eq!(idle.get("hello").text(), "hello");
-    assert!(silent.rest().is_empty());
-    let answer = slow.answer(false);
-    assert_identified(&answer);
-    assert!(answer.text().contains("<Code>RequestTimeout</Code>"), "{}", answer.text());
-    assert!(slow.rest().is_empty());
-    assert!(start.elapsed() >= Duration::from_millis(200));
-    // Longer than a head may take, but idle: still there.
-    assert_eq!(idle.get("hello").text(), "hello");
-    let answered = Instant::now();
-    assert!(idle.rest().is_empty());
-    assert!(answered.elapsed() >= Duration::from_millis(900));
-}
-
-#[test]
-fn a_body_that_stalls_is_an_error_to_the_operation() {
-    let node = Node::start(1, |config| config.http.body_timeout = Duration::from_millis(200));
-    let mut client = node.connect();
-    client.send("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n12345");
-    assert_eq!(client.answer(false).text(), "late");
-    // And one that ends short.
-    let mut client = node.connect();
-    client.send("PUT /bkt/k HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n12345");
-    client.stream.shutdown(Shutdown::Write).expect("shut down");
-    assert_eq!(client.answer(false).text(), "short");
-    assert!(client.rest().is_empty());
-}
-
-#[test]
-fn a_client_that_does_not_read_is_cut() {
-    let node = Node::start(1, |config| config.http.write_timeout = Duration::from_millis(300));
-    let mut client = node.connect();
-    assert_eq!(client.get("hello").text(), "hello");
-    for _ in 0..8 {
-        client.send("GET /bkt/long HTTP/1.1\r\nhost: a\r\n\r\n");
-    }
-    // The request is over, which only the time-out can bring about: nobody reads.
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while node.metrics.connections_open.get() > 0 {
-        assert!(Instant::now() < deadline, "never cut");
-        std::thread::yield_now();
-    }
-    assert!(client.rest().len() < 8 * usize::try_from(LONG_LEN).expect("fits"));
-    assert!(node.lines().contains(" cut=true"));
 }
 
 #[test]
@@ -690,44 +585,6 @@ fn requests_are_bounded() {
     assert_eq!(waiting.answer(false).text(), "waited");
     assert_eq!(second.get("hello").text(), "hello");
     assert_eq!(node.metrics.requests_refused.get(), 1);
-}
-
-#[test]
-fn draining_finishes_what_is_in_flight() {
-    // One shard: once the idle connection has ended, the busy one has heard of the drain too.
-    let mut node = Node::start(1, |_| {});
-    let mut idle = node.connect();
-    assert_eq!(idle.get("hello").text(), "hello");
-    let mut busy = node.connect();
-    busy.send("GET /bkt/wait HTTP/1.1\r\nhost: a\r\n\r\n");
-    node.arrived.recv().expect("arrived");
-    let (address, go) = (node.address, node.go.clone());
-    let reader = std::thread::spawn(move || {
-        // The idle connection ends at once; then nobody listens any more; the busy one is still answered.
-        assert!(idle.rest().is_empty());
-        let refused = TcpStream::connect(address).expect_err("nobody listens");
-        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
-        go.send(()).expect("waits");
-        let answer = busy.answer(false);
-        assert_eq!(answer.header("connection"), Some("close"));
-        assert!(busy.rest().is_empty());
-        answer.text().to_owned()
-    });
-    assert_eq!(node.drain(), Drained::Finished);
-    assert_eq!(reader.join().expect("no panic"), "waited");
-}
-
-#[test]
-fn draining_ends_even_if_a_request_does_not() {
-    let mut node = Node::start(1, |config| {
-        config.http.drain_timeout = Duration::from_millis(200);
-    });
-    let mut busy = node.connect();
-    busy.send("GET /bkt/wait HTTP/1.1\r\nhost: a\r\n\r\n");
-    node.arrived.recv().expect("arrived");
-    assert_eq!(node.drain(), Drained::Cut);
-    assert!(busy.rest().is_empty());
-    assert!(node.lines().contains(" status=none "));
 }
 
 #[test]
@@ -772,32 +629,6 @@ fn a_shard_whose_handler_cannot_be_made_keeps_the_node_from_starting() {
     });
     let problem = Shards::start(&plan, &factory).map(|_| ()).expect_err("refused");
     assert!(problem.starts_with("no disk for shard "), "{problem}");
-}
-
-/// Serves nothing, and panics when its shard ends.
-struct BreaksAtTheEnd;
-
-impl Handler for BreaksAtTheEnd {
-    fn serve(&self, _request: Request) -> Local<'static, Response> {
-        Box::pin(std::future::ready(response(204, ResponseBody::Empty)))
-    }
-
-    fn close(&self) -> Local<'static, ()> {
-        Box::pin(async { panic!("told to") })
-    }
-}
-
-#[test]
-fn a_shard_that_fails_while_it_drains_is_told_and_not_waited_for() {
-    let factory: Factory =
-        Arc::new(|_seat| Box::pin(async { Ok(Rc::new(BreaksAtTheEnd) as Rc<dyn Handler>) }));
-    let shards = Shards::start(&quiet_plan(2), &factory).expect("started");
-    let never = flume::bounded(0);
-    let began = Instant::now();
-    let drained = shards.drain(Duration::from_secs(3600), &never.1);
-    let problem = drained.expect_err("both have failed");
-    assert!(problem.starts_with("shard ") && problem.ends_with(" panicked"), "{problem}");
-    assert!(began.elapsed() < Duration::from_secs(3600));
 }
 
 #[test]

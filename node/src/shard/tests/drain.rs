@@ -1,0 +1,67 @@
+//! How shards come to their end.
+
+use super::*;
+
+#[test]
+fn draining_finishes_what_is_in_flight() {
+    // One shard: once the idle connection has ended, the busy one has heard of the drain too.
+    let mut node = Node::start(1, |_| {});
+    let mut idle = node.connect();
+    assert_eq!(idle.get("hello").text(), "hello");
+    let mut busy = node.connect();
+    busy.send("GET /bkt/wait HTTP/1.1\r\nhost: a\r\n\r\n");
+    node.arrived.recv().expect("arrived");
+    let (address, go) = (node.address, node.go.clone());
+    let reader = std::thread::spawn(move || {
+        // The idle connection ends at once; then nobody listens any more; the busy one is still answered.
+        assert!(idle.rest().is_empty());
+        let refused = TcpStream::connect(address).expect_err("nobody listens");
+        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+        go.send(()).expect("waits");
+        let answer = busy.answer(false);
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(busy.rest().is_empty());
+        answer.text().to_owned()
+    });
+    assert_eq!(node.drain(), Drained::Finished);
+    assert_eq!(reader.join().expect("no panic"), "waited");
+}
+
+#[test]
+fn draining_ends_even_if_a_request_does_not() {
+    let mut node = Node::start(1, |config| {
+        config.http.drain_timeout = Duration::from_millis(200);
+    });
+    let mut busy = node.connect();
+    busy.send("GET /bkt/wait HTTP/1.1\r\nhost: a\r\n\r\n");
+    node.arrived.recv().expect("arrived");
+    assert_eq!(node.drain(), Drained::Cut);
+    assert!(busy.rest().is_empty());
+    assert!(node.lines().contains(" status=none "));
+}
+
+/// Serves nothing, and panics when its shard ends.
+struct BreaksAtTheEnd;
+
+impl Handler for BreaksAtTheEnd {
+    fn serve(&self, _request: Request) -> Local<'static, Response> {
+        Box::pin(std::future::ready(response(204, ResponseBody::Empty)))
+    }
+
+    fn close(&self) -> Local<'static, ()> {
+        Box::pin(async { panic!("told to") })
+    }
+}
+
+#[test]
+fn a_shard_that_fails_while_it_drains_is_told_and_not_waited_for() {
+    let factory: Factory =
+        Arc::new(|_seat| Box::pin(async { Ok(Rc::new(BreaksAtTheEnd) as Rc<dyn Handler>) }));
+    let shards = Shards::start(&quiet_plan(2), &factory).expect("started");
+    let never = flume::bounded(0);
+    let began = Instant::now();
+    let drained = shards.drain(Duration::from_secs(3600), &never.1);
+    let problem = drained.expect_err("both have failed");
+    assert!(problem.starts_with("shard ") && problem.ends_with(" panicked"), "{problem}");
+    assert!(began.elapsed() < Duration::from_secs(3600));
+}
