@@ -1,3 +1,6 @@
-//! Room: how fast it is. Micro-benches of pure code in `benches`; the load generator will live here.
+//! Room: how fast it is. A load generator that speaks S3 to any endpoint, and micro-benches of pure code in `benches`.
 //!
-//! Must not: be depended on by anything. It speaks S3 to a node and reads `protocol`, nothing else.
+//! Must not: be depended on by anything; know the inside of a node. It speaks S3 and reads `protocol`, nothing else.
+#![forbid(unsafe_code)]
+
+pub mod measurement;
