@@ -16,7 +16,7 @@ use protocol::time::Timestamp;
 use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
 use crate::key::GarbageKey;
-use crate::record::{Owner, Piece};
+use crate::record::{Manifest, Owner, Piece};
 use crate::table::BlockTable;
 
 macro_rules! commands {
@@ -174,8 +174,22 @@ pub struct NewBlob {
     pub table: NewTable,
 }
 
-/// Puts an object in place of what its key names now. An extent of `pieces` names either one of `blobs` or a
-/// blob that exists already (a share).
+/// The bytes of a new object.
+#[derive(Debug, Clone)]
+pub enum NewContent {
+    /// Pieces. An extent names either one of `blobs` or a blob that exists already (a share).
+    Pieces {
+        /// The bytes, in order.
+        pieces: Vec<Piece>,
+        /// The files that were written for it; each is named by at least one piece.
+        blobs: Vec<NewBlob>,
+    },
+    /// The parts of another object, or of a copy of one, that this one shares: nothing of them is written again.
+    /// The caller holds the epoch at which it has read of them.
+    SameParts(Manifest),
+}
+
+/// Puts an object in place of what its key names now.
 /// Reply: [`Reply::ObjectPut`]. Refused: `NoSuchBucket`, `ConditionFailed`, `NoSuchKey`, `TooFragmented`.
 #[derive(Debug, Clone)]
 pub struct PutObject {
@@ -187,10 +201,8 @@ pub struct PutObject {
     pub condition: WriteCond,
     /// The object but for its bytes.
     pub object: NewObject,
-    /// Its bytes, in order.
-    pub pieces: Vec<Piece>,
-    /// The files that were written for it; each is named by at least one piece.
-    pub blobs: Vec<NewBlob>,
+    /// Its bytes.
+    pub content: NewContent,
 }
 
 /// What a delete demands of the object that its key names.

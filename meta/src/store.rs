@@ -22,7 +22,7 @@ pub enum Space {
     Uploads,
     /// Part records, by manifest and part number.
     Parts,
-    /// Pages of part positions, by manifest.
+    /// Pages of part positions, and how many records name them, by manifest.
     Manifests,
     /// Pages of piece lists, and of inline bytes, too long for their record.
     Pieces,

@@ -9,14 +9,14 @@ use protocol::tagging::{Tag, TagSet};
 use protocol::time::Timestamp;
 
 use crate::command::{
-    Command, CreateBucket, CreateUpload, NewBlob, NewObject, NewPart, NewTable, PutObject, PutPart,
-    Refusal, Reply, WriteCond,
+    Command, CreateBucket, CreateUpload, NewBlob, NewContent, NewObject, NewPart, NewTable,
+    PutObject, PutPart, Refusal, Reply, WriteCond,
 };
 use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, ManifestId, Sequence, TableId};
 use crate::invariant;
 use crate::query;
-use crate::record::{Extent, Piece};
+use crate::record::{Extent, ObjectRecord, Piece};
 use crate::round::Round;
 use crate::store::{Store, StoreError};
 use crate::table::{BLOCK_LEN, BlockTable};
@@ -153,8 +153,24 @@ pub(crate) fn put(bucket: BucketId, name: &str, pieces: Vec<Piece>, files: &[Kno
         key: key(name),
         condition: WriteCond::None,
         object: new_object("etag", &pieces),
-        pieces,
-        blobs: files.iter().map(|known| known.file()).collect(),
+        content: NewContent::Pieces {
+            pieces,
+            blobs: files.iter().map(|known| known.file()).collect(),
+        },
+    }
+}
+
+/// Puts a copy of an object that is made of parts.
+pub(crate) fn put_copy(bucket: BucketId, name: &str, original: &ObjectRecord) -> PutObject {
+    let manifest = original.content.manifest().expect("an object made of parts");
+    let mut object = new_object("copy", &[]);
+    (object.len, object.fingerprint) = (original.len, original.fingerprint);
+    PutObject {
+        bucket,
+        key: key(name),
+        condition: WriteCond::None,
+        object,
+        content: NewContent::SameParts(manifest.clone()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::env;
 use std::time::Instant;
 
 use bytes::Bytes;
-use meta::command::{Command, NewObject, PutObject, WriteCond};
+use meta::command::{Command, NewContent, NewObject, PutObject, WriteCond};
 use meta::fingerprint::Fingerprint;
 use meta::id::BucketId;
 use meta::query;
@@ -53,8 +53,10 @@ fn object(bucket: BucketId, number: u64) -> PutObject {
             metadata: ObjectMetadata::default(),
             tags: TagSet::default(),
         },
-        pieces: vec![Piece::Inline { bytes: Bytes::from(bytes), fingerprint }],
-        blobs: Vec::new(),
+        content: NewContent::Pieces {
+            pieces: vec![Piece::Inline { bytes: Bytes::from(bytes), fingerprint }],
+            blobs: Vec::new(),
+        },
     }
 }
 

@@ -13,8 +13,8 @@ use crate::id::{BlobId, BucketId, FolderId, ManifestId, TableId};
 use crate::key::{self, GarbageKey};
 use crate::record::{
     BlobRecord, BucketCounters, BucketRecord, Content, Counters, GarbageRecord, LeaseRecord,
-    ManifestPage, ObjectRecord, Owner, OwnerMark, PartRecord, Piece, PieceList, PiecePage, Record,
-    Since, TableHead, UploadRecord,
+    ManifestNames, ManifestPage, ObjectRecord, Owner, OwnerMark, PartRecord, Piece, PieceList,
+    PiecePage, Record, Since, TableHead, UploadRecord,
 };
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
@@ -58,6 +58,7 @@ pub(super) struct Census {
     pub(super) uploads: Vec<(BucketId, UploadRecord)>,
     pub(super) parts: BTreeMap<(ManifestId, PartNumber), PartRecord>,
     pub(super) manifest_pages: BTreeMap<(ManifestId, u32), ManifestPage>,
+    pub(super) manifest_names: BTreeMap<ManifestId, u64>,
     pub(super) piece_pages: BTreeMap<(ManifestId, u32), PiecePage>,
     pub(super) blobs: BTreeMap<BlobId, BlobRecord>,
     pub(super) tables: BTreeMap<TableId, TableHead>,
@@ -102,7 +103,7 @@ impl Census {
     pub(super) fn piece_lists(&self) -> impl Iterator<Item = &PieceList> {
         let objects = self.objects.values().filter_map(|object| match &object.content {
             Content::Pieces(pieces) => Some(pieces),
-            Content::Parts { .. } => None,
+            Content::Parts(_) | Content::Copied(_) => None,
         });
         objects.chain(self.parts.values().map(|part| &part.pieces))
     }
@@ -141,9 +142,14 @@ impl Census {
                 }
                 self.parts.insert((manifest, part.number), part);
             }
-            Space::Manifests => {
-                self.manifest_pages.insert(page(key)?, read::<ManifestPage>(stored)?);
-            }
+            Space::Manifests => match key::manifest_names_of(key) {
+                Some(manifest) => {
+                    self.manifest_names.insert(manifest, read::<ManifestNames>(stored)?.count);
+                }
+                None => {
+                    self.manifest_pages.insert(page(key)?, read::<ManifestPage>(stored)?);
+                }
+            },
             Space::Pieces => {
                 let mut pieces: PiecePage = read(stored)?;
                 // Else the bytes of all small objects would be in memory.

@@ -72,7 +72,7 @@ pub fn check(store: &dyn Store) -> Result<Vec<Violation>, StoreError> {
 }
 
 fn violations(census: &Census) -> Vec<Violation> {
-    let predicates: [Predicate; 12] = [
+    let predicates: [Predicate; 13] = [
         ("references_are_counted", blobs::references_are_counted),
         ("owners_are_listed", blobs::owners_are_listed),
         ("unreferenced_blobs_are_marked", blobs::unreferenced_blobs_are_marked),
@@ -82,6 +82,7 @@ fn violations(census: &Census) -> Vec<Violation> {
         ("tables_are_whole", blobs::tables_are_whole),
         ("buckets_are_counted", names::buckets_are_counted),
         ("parts_have_an_owner", names::parts_have_an_owner),
+        ("manifests_are_counted", names::manifests_are_counted),
         ("pages_have_an_owner", names::pages_have_an_owner),
         ("contents_add_up", contents::contents_add_up),
         ("numbers_are_below_their_counters", names::numbers_are_below_their_counters),

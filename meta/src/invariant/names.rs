@@ -1,6 +1,7 @@
 //! Room: predicates on who owns what: buckets, uploads, parts, pages; and on numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use protocol::part::PartNumber;
 
@@ -53,11 +54,12 @@ pub(super) fn parts_have_an_owner(census: &Census) -> Vec<String> {
             found.push(format!("upload of manifest {} counts {}", upload.manifest, upload.parts));
         }
     }
-    for object in census.objects.values() {
-        let Content::Parts { manifest, .. } = &object.content else { continue };
-        let pages = census.manifest_pages.range((*manifest, 0)..=(*manifest, u32::MAX));
+    let manifests = census.objects.values().filter_map(|object| object.content.manifest());
+    let manifests: BTreeSet<ManifestId> = manifests.map(|manifest| manifest.id).collect();
+    for manifest in manifests {
+        let pages = census.manifest_pages.range((manifest, 0)..=(manifest, u32::MAX));
         let entries = pages.flat_map(|(_, page)| &page.entries);
-        owned.extend(entries.map(|entry| (*manifest, entry.number)));
+        owned.extend(entries.map(|entry| (manifest, entry.number)));
     }
     for garbage in census.garbage.values() {
         match garbage {
@@ -76,13 +78,49 @@ pub(super) fn parts_have_an_owner(census: &Census) -> Vec<String> {
     found
 }
 
-/// Each page belongs to exactly one record, which counts it, or to garbage.
+/// The records that name a manifest are as many as it counts: objects, an upload, garbage. Too few counted: its parts
+/// go while an object still has them. Too many: they never go. Only one object shows the parts to clients.
+pub(super) fn manifests_are_counted(census: &Census) -> Vec<String> {
+    let mut named: BTreeMap<ManifestId, u64> = BTreeMap::new();
+    let mut name = |manifest| *named.entry(manifest).or_default() += 1;
+    let (mut shown, mut found) = (BTreeSet::new(), Vec::new());
+    for object in census.objects.values() {
+        object.content.manifest().into_iter().for_each(|manifest| name(manifest.id));
+        if let Content::Parts(manifest) = &object.content
+            && !shown.insert(manifest.id)
+        {
+            found.push(format!("several objects were made of manifest {}", manifest.id));
+        }
+    }
+    census.uploads.iter().for_each(|(_, upload)| name(upload.manifest));
+    let mut last = BTreeSet::new();
+    for garbage in census.garbage.values() {
+        if let GarbageRecord::Manifest { manifest, .. } = garbage {
+            name(*manifest);
+            last.insert(*manifest);
+        }
+    }
+    let missing = census.manifest_names.keys().filter(|manifest| !named.contains_key(manifest));
+    found.extend(missing.map(|manifest| format!("manifest {manifest} is counted, not named")));
+    for (manifest, names) in &named {
+        let counted = census.manifest_names.get(manifest).copied().unwrap_or(1);
+        let going = counted == 0 && *names == 1 && last.contains(manifest);
+        if counted != *names && !going {
+            found.push(format!("manifest {manifest} counts {counted} names, there are {names}"));
+        }
+    }
+    found
+}
+
+/// Each page belongs to exactly one record, which counts it, or to garbage; those of a manifest to all that name it.
 pub(super) fn pages_have_an_owner(census: &Census) -> Vec<String> {
     let (mut manifests, mut lists) = (Pages::default(), Pages::default());
     let count = |starts: &[u64]| u32::try_from(starts.len()).unwrap_or(u32::MAX);
+    // That those who name a manifest agree about its pages, other predicates say.
+    let mut shared: BTreeMap<ManifestId, Range<u32>> = BTreeMap::new();
     for object in census.objects.values() {
-        if let Content::Parts { manifest, page_starts, .. } = &object.content {
-            manifests.own(manifest.get(), 0..count(page_starts));
+        if let Some(manifest) = object.content.manifest() {
+            shared.insert(manifest.id, 0..count(&manifest.page_starts));
         }
     }
     for pieces in census.piece_lists() {
@@ -93,7 +131,7 @@ pub(super) fn pages_have_an_owner(census: &Census) -> Vec<String> {
     for garbage in census.garbage.values() {
         match garbage {
             GarbageRecord::Manifest { manifest, next, pages } => {
-                manifests.own(manifest.get(), *next..*pages);
+                shared.entry(*manifest).or_insert(*next..*pages);
             }
             GarbageRecord::List { list, next, pages } => lists.own(list.get(), *next..*pages),
             GarbageRecord::Pieces { .. }
@@ -102,6 +140,7 @@ pub(super) fn pages_have_an_owner(census: &Census) -> Vec<String> {
             | GarbageRecord::Table { .. } => {}
         }
     }
+    shared.into_iter().for_each(|(manifest, pages)| manifests.own(manifest.get(), pages));
     let there = |(id, page): &(ManifestId, u32)| (id.get(), *page);
     let mut found = manifests.compare("manifest", census.manifest_pages.keys().map(there));
     found.extend(lists.compare("list", census.piece_pages.keys().map(there)));

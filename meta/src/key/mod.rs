@@ -137,6 +137,16 @@ pub fn page(manifest: ManifestId, page: u32) -> Vec<u8> {
     [&manifest.get().to_be_bytes()[..], &page.to_be_bytes()].concat()
 }
 
+/// Manifests: how many records name one.
+pub fn manifest_names(manifest: ManifestId) -> Vec<u8> {
+    manifest.get().to_be_bytes().to_vec()
+}
+
+/// The manifest in a key of [`manifest_names`]; `None` for other keys.
+pub fn manifest_names_of(key: &[u8]) -> Option<ManifestId> {
+    Some(ManifestId::new(u64::from_be_bytes(key.try_into().ok()?)))
+}
+
 /// Blobs: one blob.
 pub fn blob(blob: BlobId) -> Vec<u8> {
     blob.get().to_be_bytes().to_vec()

@@ -30,6 +30,7 @@ fn keys_have_these_bytes() {
     );
     assert_eq!(part(manifest, part_number), b"\0\0\0\0\0\0\x03\x04\x07\x08");
     assert_eq!(page(manifest, 9), b"\0\0\0\0\0\0\x03\x04\0\0\0\x09");
+    assert_eq!(manifest_names(manifest), b"\0\0\0\0\0\0\x03\x04");
     assert_eq!(blob(blob_id), b"\0\0\0\0\0\0\x05\x06");
     assert_eq!(table_head(TableId::of(blob_id)), b"\0\0\0\0\0\0\x05\x06");
     assert_eq!(table_page(TableId::of(blob_id), 1), b"\0\0\0\0\0\0\x05\x06\0\0\0\x01");

@@ -8,7 +8,7 @@ use protocol::range::ByteRange;
 use super::{manifest_page, named, part, piece_page};
 use crate::extent::{PieceSlice, slices};
 use crate::id::ManifestId;
-use crate::record::{Content, ManifestEntry, PartRecord, PieceList};
+use crate::record::{Content, Manifest, ManifestEntry, PartRecord, PieceList};
 use crate::store::{Store, StoreError};
 
 /// The pieces that hold `range` of an object's bytes, in order. Their lengths add up to that of the range.
@@ -17,13 +17,13 @@ pub fn resolve(
     content: &Content,
     range: ByteRange,
 ) -> Result<Vec<PieceSlice>, StoreError> {
-    let (manifest, page_starts) = match content {
+    let manifest = match content {
         Content::Pieces(pieces) => return resolve_pieces(store, pieces, range),
-        Content::Parts { manifest, page_starts, .. } => (manifest, page_starts),
+        Content::Parts(manifest) | Content::Copied(manifest) => manifest,
     };
     let mut found = Vec::new();
-    for entry in manifest_entries(store, *manifest, page_starts, range)? {
-        let record = named_part(store, *manifest, &entry)?;
+    for entry in manifest_entries(store, manifest, range)? {
+        let record = named_part(store, manifest.id, &entry)?;
         let within = range.start().max(entry.start)..range.end().min(entry.start + entry.len);
         let within = ByteRange::new(within.start - entry.start, within.end - entry.start)
             .expect("the entry touches the range");
@@ -53,13 +53,12 @@ pub fn resolve_pieces(
 /// The parts of an object that `range` touches, in order.
 pub fn manifest_entries(
     store: &dyn Store,
-    manifest: ManifestId,
-    page_starts: &[u64],
+    manifest: &Manifest,
     range: ByteRange,
 ) -> Result<Vec<ManifestEntry>, StoreError> {
     let mut found = Vec::new();
-    for (page, _) in touched(page_starts, range) {
-        let entries = manifest_page(store, manifest, page)?.entries;
+    for (page, _) in touched(&manifest.page_starts, range) {
+        let entries = manifest_page(store, manifest.id, page)?.entries;
         found.extend(entries.into_iter().filter(|entry| {
             range.start().max(entry.start) < range.end().min(entry.start + entry.len)
         }));
@@ -67,16 +66,16 @@ pub fn manifest_entries(
     Ok(found)
 }
 
-/// The part of an object that is exactly `range`: what is known of it (its MD5 above all) is known of the range.
+/// The part of an object, or of what it is a copy of, that is exactly `range`: what is known of it (its MD5 above all) is known of the range.
 pub fn exact_part(
     store: &dyn Store,
     content: &Content,
     range: ByteRange,
 ) -> Result<Option<PartRecord>, StoreError> {
-    let Content::Parts { manifest, page_starts, .. } = content else { return Ok(None) };
-    match manifest_entries(store, *manifest, page_starts, range)?.as_slice() {
+    let Some(manifest) = content.manifest() else { return Ok(None) };
+    match manifest_entries(store, manifest, range)?.as_slice() {
         [entry] if entry.start == range.start() && entry.len == range.len() => {
-            named_part(store, *manifest, entry).map(Some)
+            named_part(store, manifest.id, entry).map(Some)
         }
         _ => Ok(None),
     }

@@ -86,7 +86,7 @@ fn pieces_of(store: &dyn Store, owner: &Owner) -> Result<Vec<Piece>, StoreError>
                 read(store, Space::Objects, &key::object(*bucket, key))?;
             match record.map(|record| record.content) {
                 Some(Content::Pieces(pieces)) => Some(pieces),
-                Some(Content::Parts { .. }) | None => None,
+                Some(Content::Parts(_) | Content::Copied(_)) | None => None,
             }
         }
         Owner::Part { manifest, number } => {

@@ -5,7 +5,7 @@ use crate::command::{CompleteUpload, WriteCond};
 use crate::extent::PieceSlice;
 use crate::id::FolderId;
 use crate::memory::MemoryStore;
-use crate::record::{Content, Piece, PieceList};
+use crate::record::{Content, Manifest, Piece, PieceList};
 use crate::testing::{
     Known, MIB, bucket_name, done, etag, inline, key, len_of, make_bucket, make_upload, new_object,
     number, put, put_part, upload_id,
@@ -385,7 +385,7 @@ fn ranges_of_many_parts_are_found_by_position() {
     let store = MemoryStore::new();
     let (bucket, parts) = many_parts(&store);
     let record = object(&store, bucket, &key("key")).expect("a store").expect("an object");
-    let Content::Parts { page_starts, parts: count, .. } = &record.content else {
+    let Content::Parts(Manifest { page_starts, parts: count, .. }) = &record.content else {
         panic!("{record:?}")
     };
     assert_eq!((page_starts.as_slice(), *count), (&[0, 254 * 5, (512 - 4) * 5][..], 600));
@@ -421,7 +421,7 @@ fn a_missing_page_or_part_is_damage() {
     let store = MemoryStore::new();
     let (bucket, _) = many_parts(&store);
     let record = object(&store, bucket, &key("key")).expect("a store").expect("an object");
-    let Content::Parts { manifest, .. } = record.content else { panic!("{record:?}") };
+    let manifest = record.content.manifest().expect("an object made of parts").id;
     let damage = |space, key| {
         let mut batch = crate::store::Batch::new();
         batch.delete(space, key);

@@ -23,7 +23,7 @@ pub enum GarbageRecord {
         /// How many pages it had.
         pages: u32,
     },
-    /// All parts under a manifest, then its pages.
+    /// A name of a manifest; with the last one, all parts under it, then its pages.
     Manifest {
         /// The manifest.
         manifest: ManifestId,

@@ -19,7 +19,9 @@ mod tests;
 pub use blob::{BlobRecord, LeaseRecord, SPARSE_LEN_MIN, TableHead};
 pub use bucket::{BucketCounters, BucketRecord};
 pub use garbage::{GarbageRecord, Since};
-pub use object::{Content, ManifestEntry, ManifestPage, ObjectFacts, ObjectRecord};
+pub use object::{
+    Content, Manifest, ManifestEntry, ManifestNames, ManifestPage, ObjectFacts, ObjectRecord,
+};
 pub use owner::{Owner, OwnerMark};
 pub(crate) use piece::piece_stored_len;
 pub use piece::{Extent, Piece, PieceList, PiecePage};

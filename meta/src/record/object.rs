@@ -47,14 +47,73 @@ pub enum Content {
     /// It was put as one.
     Pieces(PieceList),
     /// It was made of parts.
-    Parts {
-        /// Where its parts and the pages over them are.
-        manifest: ManifestId,
-        /// How many parts it has.
-        parts: u32,
-        /// Where each page of the manifest begins, ascending from 0.
-        page_starts: Vec<u64>,
-    },
+    Parts(Manifest),
+    /// It is a copy of an object made of parts, and has the same ones. Clients see one object without parts.
+    /// S3: CopyObject.
+    Copied(Manifest),
+}
+
+impl Content {
+    /// The parts that its bytes lie in, whether clients see them or not.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match self {
+            Self::Parts(manifest) | Self::Copied(manifest) => Some(manifest),
+            Self::Pieces(_) => None,
+        }
+    }
+}
+
+/// The parts of an object, as each object that has them says.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Manifest {
+    /// Where the parts and the pages over them are.
+    pub id: ManifestId,
+    /// How many parts there are.
+    pub parts: u32,
+    /// Where each page begins, ascending from 0.
+    pub page_starts: Vec<u64>,
+}
+
+impl Manifest {
+    fn write(&self, to: &mut Writer) {
+        to.u64(self.id.get());
+        to.u32(self.parts);
+        to.list(&self.page_starts, |to, start| to.u64(*start));
+    }
+
+    fn read(from: &mut Reader) -> Result<Self, DecodeError> {
+        let id = ManifestId::new(from.u64("manifest")?);
+        let parts = from.u32("part count")?;
+        let page_starts = from.list("page starts", |from| from.len("page start"))?;
+        if !page_starts.is_sorted() || page_starts.first() != Some(&0) {
+            return Err(from.malformed("page starts"));
+        }
+        Ok(Self { id, parts, page_starts })
+    }
+
+    /// How many pages it has.
+    pub fn pages(&self) -> u32 {
+        u32::try_from(self.page_starts.len()).expect("pages are counted in 32 bits")
+    }
+}
+
+/// How many stored records name a manifest, garbage that is not released included. Without this record it is one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ManifestNames {
+    /// Several; or none, once the last of them has begun to take the manifest apart.
+    pub count: u64,
+}
+
+impl Record for ManifestNames {
+    const NAME: &'static str = "count of a manifest's names";
+
+    fn write(&self, to: &mut Writer) {
+        to.u64(self.count);
+    }
+
+    fn read(from: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self { count: from.u64("count")? })
+    }
 }
 
 /// What a listing says of an object: the front of its record.
@@ -114,11 +173,13 @@ impl Record for ObjectRecord {
                 to.u8(0);
                 pieces.write(to);
             }
-            Content::Parts { manifest, parts, page_starts } => {
+            Content::Parts(manifest) => {
                 to.u8(1);
-                to.u64(manifest.get());
-                to.u32(*parts);
-                to.list(page_starts, |to, start| to.u64(*start));
+                manifest.write(to);
+            }
+            Content::Copied(manifest) => {
+                to.u8(2);
+                manifest.write(to);
             }
         }
     }
@@ -130,15 +191,8 @@ impl Record for ObjectRecord {
         let tags = read_tags(from)?;
         let content = match from.u8("content")? {
             0 => Content::Pieces(PieceList::read(from)?),
-            1 => {
-                let manifest = ManifestId::new(from.u64("manifest")?);
-                let parts = from.u32("part count")?;
-                let page_starts = from.list("page starts", |from| from.len("page start"))?;
-                if !page_starts.is_sorted() || page_starts.first() != Some(&0) {
-                    return Err(from.malformed("page starts"));
-                }
-                Content::Parts { manifest, parts, page_starts }
-            }
+            1 => Content::Parts(Manifest::read(from)?),
+            2 => Content::Copied(Manifest::read(from)?),
             _ => return Err(from.malformed("content")),
         };
         let ObjectFacts { generation, modified, len, etag, md5, fingerprint, checksum } = facts;

@@ -115,8 +115,12 @@ fn upload() -> UploadRecord {
     }
 }
 
+fn parts() -> Manifest {
+    Manifest { id: ManifestId::new(0x81), parts: 0x82, page_starts: vec![0, 0x83] }
+}
+
 fn parts_content() -> Content {
-    Content::Parts { manifest: ManifestId::new(0x81), parts: 0x82, page_starts: vec![0, 0x83] }
+    Content::Parts(parts())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -164,6 +168,15 @@ fn objects_are_stored_so() {
          616d650500000076616c756501000000010000006b01000000760181000000000000008200000002\
          00000000000000000000008300000000000000",
     );
+    golden(
+        &object(Content::Copied(parts())),
+        "0151000000000000005200000000000000190000000000000006000000657461672d320153535353\
+         5353535353535353535353530102030405060708090000000a000000010231323334020102000000\
+         01000000000000004142424242424242424242424242424242010a000000746578742f706c61696e\
+         0101000000610101000000620101000000630101000000640101000000650001000000040000006e\
+         616d650500000076616c756501000000010000006b01000000760281000000000000008200000002\
+         00000000000000000000008300000000000000",
+    );
 }
 
 #[test]
@@ -203,6 +216,7 @@ fn pages_are_stored_so() {
         "01020000000100000000000000000005000000000000001027050000000000000000000000000000\
          00",
     );
+    golden(&ManifestNames { count: 3 }, "010300000000000000");
     golden(
         &PiecePage { pieces: vec![Piece::Extent(extent())] },
         "01010000000011000000000000001200000000000000130000000000000014000000000000001500\
@@ -310,7 +324,7 @@ fn impossible_values_are_refused() {
         assert!(PartRecord::decode(part(list).encode()).is_err());
     }
     for page_starts in [vec![], vec![1], vec![0, 2, 1]] {
-        let content = Content::Parts { manifest: ManifestId::new(1), parts: 3, page_starts };
+        let content = Content::Parts(Manifest { id: ManifestId::new(1), parts: 3, page_starts });
         assert!(ObjectRecord::decode(object(content).encode()).is_err());
     }
     let counters = Counters { folder: u64::MAX, ..Counters::default() };

@@ -14,8 +14,8 @@ use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
 use crate::key::{self, GarbageKey};
 use crate::record::{
     BlobRecord, BucketCounters, BucketRecord, Content, Counters, GarbageRecord, LeaseRecord,
-    ManifestPage, NUMBER_MAX, ObjectRecord, Owner, OwnerMark, PartRecord, Piece, PieceList,
-    PiecePage, Record, Since, TableHead, UploadRecord,
+    ManifestNames, ManifestPage, NUMBER_MAX, ObjectRecord, Owner, OwnerMark, PartRecord, Piece,
+    PieceList, PiecePage, Record, Since, TableHead, UploadRecord,
 };
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
@@ -35,6 +35,7 @@ pub(super) struct Census {
     pub(super) uploads: BTreeMap<UploadPlace, UploadRecord>,
     pub(super) parts: BTreeMap<(ManifestId, PartNumber), PartRecord>,
     pub(super) manifest_pages: BTreeMap<(ManifestId, u32), ManifestPage>,
+    pub(super) manifest_names: BTreeMap<ManifestId, u64>,
     pub(super) piece_pages: BTreeMap<(ManifestId, u32), PiecePage>,
     pub(super) blobs: BTreeMap<BlobId, BlobRecord>,
     pub(super) tables: BTreeMap<TableId, TableHead>,
@@ -108,9 +109,13 @@ impl Census {
                 self.uploads.insert(place, upload);
             }
             Space::Parts => self.enter_part(key, stored)?,
-            Space::Manifests => {
-                self.manifest_pages.insert(page(key)?, read(stored)?);
-            }
+            Space::Manifests => match key::manifest_names_of(key) {
+                Some(manifest) => {
+                    counted([manifest.get()])?;
+                    self.manifest_names.insert(manifest, read::<ManifestNames>(stored)?.count);
+                }
+                None => drop(self.manifest_pages.insert(page(key)?, read(stored)?)),
+            },
             Space::Pieces => {
                 let (list, page) = page(key)?;
                 let mut pieces: PiecePage = read(stored)?;
@@ -167,7 +172,7 @@ impl Census {
         let name = name.ok_or_else(malformed)?;
         let mut object: ObjectRecord = read(stored)?;
         let parts = match &object.content {
-            Content::Parts { manifest, .. } => Some(*manifest),
+            Content::Parts(manifest) | Content::Copied(manifest) => Some(manifest.id),
             Content::Pieces(list) => list_of(list),
         };
         counted([bucket.get(), object.generation.get()])?;

@@ -4,6 +4,7 @@
 //! Invariants: what is kept names only bytes that are there; nothing that is kept is kept twice.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use protocol::name::ObjectKey;
 use protocol::part::PartNumber;
@@ -15,13 +16,15 @@ use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, ManifestId, TableId};
 use crate::key::GarbageKey;
 use crate::record::{
-    BlobRecord, Content, Extent, GarbageRecord, ObjectRecord, Owner, PartRecord, Piece, PieceList,
-    TableHead,
+    BlobRecord, Content, Extent, GarbageRecord, Manifest, ObjectRecord, Owner, PartRecord, Piece,
+    PieceList, TableHead,
 };
 use crate::table::{BLOCK_LEN, PAGE_BLOCKS};
 
 /// How many bytes a full page of a block table speaks of.
 pub(super) const TABLE_PAGE_LEN: u64 = PAGE_BLOCKS as u64 * BLOCK_LEN as u64;
+
+const TAKEN: &str = "another object or upload has its parts";
 
 /// Files end on this grid, and records count whole units of it.
 const GRID: u64 = 4096;
@@ -41,6 +44,10 @@ pub(super) struct Judged {
     pub(super) parts: BTreeSet<(ManifestId, PartNumber)>,
     pub(super) manifest_pages: BTreeSet<(ManifestId, u32)>,
     pub(super) piece_pages: BTreeSet<(ManifestId, u32)>,
+    /// How many of the records that are kept name each manifest.
+    pub(super) names: BTreeMap<ManifestId, u64>,
+    /// Manifests that nothing but garbage names.
+    pub(super) going: BTreeSet<ManifestId>,
     pub(super) owners: BTreeSet<(BlobId, Owner)>,
     /// What garbage is left, by place.
     pub(super) garbage: BTreeMap<GarbageKey, GarbageRecord>,
@@ -54,15 +61,36 @@ pub(super) struct Judge<'a> {
     census: &'a Census,
     files: &'a Files,
     judged: Judged,
-    /// Manifests that an object or upload holds.
-    held: BTreeSet<ManifestId>,
+    /// Manifests that objects hold, as all of these objects say.
+    held: BTreeMap<ManifestId, &'a Manifest>,
+    /// Those of them that an object shows to clients.
+    shown: BTreeSet<ManifestId>,
+    /// Manifests that an upload holds.
+    open: BTreeSet<ManifestId>,
+    /// What was found out about manifests: many objects may have the same one.
+    looked_at: BTreeMap<&'a Manifest, Rc<Result<Whole, String>>>,
+}
+
+/// The parts of a manifest that can be served whole.
+struct Whole {
+    numbers: Vec<PartNumber>,
+    /// What they add up to.
+    sum: (u64, Fingerprint),
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn judge(census: &'a Census, files: &'a Files) -> Judged {
         let (tables, unfit_pages) = tables(census);
         let judged = Judged { tables, unfit_pages, ..Judged::default() };
-        let mut judge = Self { census, files, judged, held: BTreeSet::new() };
+        let mut judge = Self {
+            census,
+            files,
+            judged,
+            held: BTreeMap::new(),
+            shown: BTreeSet::new(),
+            open: BTreeSet::new(),
+            looked_at: BTreeMap::new(),
+        };
         judge.find_blobs();
         for (place, object) in &census.objects {
             if let Err(why) = judge.object(place, object) {
@@ -118,7 +146,7 @@ impl<'a> Judge<'a> {
         };
         let objects = self.census.objects.values().filter_map(|object| match &object.content {
             Content::Pieces(pieces) => Some(pieces),
-            Content::Parts { .. } => None,
+            Content::Parts(_) | Content::Copied(_) => None,
         });
         let parts = self.census.parts.values().map(|part| &part.pieces);
         let pages = self.census.piece_pages.values().flat_map(|page| &page.pieces);
@@ -128,7 +156,7 @@ impl<'a> Judge<'a> {
     fn object(
         &mut self,
         place: &(BucketId, ObjectKey),
-        object: &ObjectRecord,
+        object: &'a ObjectRecord,
     ) -> Result<(), String> {
         let said = (object.len, object.fingerprint);
         let differs = || "its bytes do not add up to what its record says".to_owned();
@@ -140,27 +168,41 @@ impl<'a> Judge<'a> {
                 }
                 self.keep(&owner, pieces);
             }
-            Content::Parts { manifest, parts, page_starts } => {
-                let (numbers, sum) = self.manifest(*manifest, *parts, page_starts)?;
-                if sum != said {
+            Content::Parts(manifest) | Content::Copied(manifest) => {
+                let shows = matches!(object.content, Content::Parts(_));
+                let differs_from = |held: &&Manifest| *held != manifest;
+                if self.held.get(&manifest.id).is_some_and(differs_from)
+                    || (shows && self.shown.contains(&manifest.id))
+                {
+                    return Err(TAKEN.to_owned());
+                }
+                let looked_at = self.look_at(manifest);
+                let Whole { numbers, sum } = (*looked_at).as_ref().map_err(Clone::clone)?;
+                if *sum != said {
                     return Err(differs());
                 }
-                self.keep_manifest(*manifest, &numbers, page_starts.len());
+                self.keep_manifest(manifest, numbers);
+                if shows {
+                    self.shown.insert(manifest.id);
+                }
             }
         }
         Ok(())
     }
 
-    /// The parts of an object that can be served whole, and what they add up to.
-    fn manifest(
-        &mut self,
-        manifest: ManifestId,
-        count: u32,
-        page_starts: &[u64],
-    ) -> Result<(Vec<PartNumber>, (u64, Fingerprint)), String> {
-        if self.held.contains(&manifest) {
-            return Err("another object or upload has its parts".to_owned());
+    /// Looks at the parts of an object, unless that was done.
+    fn look_at(&mut self, manifest: &'a Manifest) -> Rc<Result<Whole, String>> {
+        if let Some(known) = self.looked_at.get(manifest) {
+            return known.clone();
         }
+        let found = Rc::new(self.manifest(manifest));
+        self.looked_at.insert(manifest, found.clone());
+        found
+    }
+
+    /// The parts of an object, if all of them can be served whole.
+    fn manifest(&mut self, manifest: &Manifest) -> Result<Whole, String> {
+        let Manifest { id: manifest, parts: count, ref page_starts } = *manifest;
         let (mut numbers, mut len, mut fingerprint) = (Vec::new(), 0, Fingerprint::EMPTY);
         let mut lost = None;
         for (page, start) in (0..).zip(page_starts) {
@@ -188,7 +230,7 @@ impl<'a> Judge<'a> {
         match lost {
             Some(why) => Err(why),
             None if numbers.len() != count as usize => Err("it has another number of parts".into()),
-            None => Ok((numbers, (len, fingerprint))),
+            None => Ok(Whole { numbers, sum: (len, fingerprint) }),
         }
     }
 
@@ -308,12 +350,19 @@ impl<'a> Judge<'a> {
         found
     }
 
-    fn keep_manifest(&mut self, manifest: ManifestId, numbers: &[PartNumber], pages: usize) {
-        self.held.insert(manifest);
-        for number in numbers {
-            self.keep_part(manifest, *number);
+    fn keep_manifest(&mut self, manifest: &'a Manifest, numbers: &[PartNumber]) {
+        self.name_manifest(manifest.id);
+        if self.held.insert(manifest.id, manifest).is_some() {
+            return;
         }
-        self.judged.manifest_pages.extend((0..).take(pages).map(|page| (manifest, page)));
+        for number in numbers {
+            self.keep_part(manifest.id, *number);
+        }
+        self.judged.manifest_pages.extend((0..manifest.pages()).map(|page| (manifest.id, page)));
+    }
+
+    fn name_manifest(&mut self, manifest: ManifestId) {
+        *self.judged.names.entry(manifest).or_default() += 1;
     }
 
     fn keep_part(&mut self, manifest: ManifestId, number: PartNumber) {
@@ -360,11 +409,11 @@ impl<'a> Judge<'a> {
         let census = self.census;
         for (place, upload) in &census.uploads {
             let manifest = upload.manifest;
-            if !self.held.insert(manifest) {
-                let why = "another object or upload has its parts".to_owned();
-                self.judged.lost_uploads.insert(place.clone(), why);
+            if self.held.contains_key(&manifest) || !self.open.insert(manifest) {
+                self.judged.lost_uploads.insert(place.clone(), TAKEN.to_owned());
                 continue;
             }
+            self.name_manifest(manifest);
             for (number, part) in census.parts_of(manifest) {
                 match self.part(manifest, number, part) {
                     Ok(()) => self.keep_part(manifest, number),
@@ -393,9 +442,15 @@ impl<'a> Judge<'a> {
                 Some(garbage.clone())
             }
             GarbageRecord::Manifest { manifest, next, pages } => {
-                if self.held.contains(manifest) {
+                if self.open.contains(manifest) {
                     return None;
                 }
+                self.name_manifest(*manifest);
+                if self.held.contains_key(manifest) {
+                    // That of an object which had the same parts: it will find that others still have them.
+                    return Some(garbage.clone());
+                }
+                self.judged.going.insert(*manifest);
                 self.garbage_parts(*manifest, census.parts_of(*manifest).map(|(number, _)| number));
                 let there = |page| census.manifest_pages.contains_key(&(*manifest, page));
                 let next = if (*next..*pages).all(there) { *next } else { *pages };
@@ -405,7 +460,7 @@ impl<'a> Judge<'a> {
             }
             GarbageRecord::Parts { manifest, numbers } => {
                 let taken = |n: &PartNumber| self.judged.parts.contains(&(*manifest, *n));
-                let held = self.held.contains(manifest);
+                let held = self.held.contains_key(manifest) || self.open.contains(manifest);
                 let free = numbers.iter().copied().filter(|n| !(held && taken(n)));
                 let left: Vec<PartNumber> = free.collect();
                 self.garbage_parts(*manifest, left.iter().copied());

@@ -16,8 +16,8 @@ use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, ManifestId, Sequence, TableId};
 use crate::key;
 use crate::record::{
-    BlobRecord, BucketCounters, BucketRecord, Content, Counters, LeaseRecord, NUMBER_MAX,
-    OwnerMark, PieceList, Record, Since, SpaceTotals, TableHead, UploadRecord,
+    BlobRecord, BucketCounters, BucketRecord, Content, Counters, LeaseRecord, ManifestNames,
+    NUMBER_MAX, OwnerMark, PieceList, Record, Since, SpaceTotals, TableHead, UploadRecord,
 };
 use crate::store::{Space, Store, StoreError};
 use crate::table::TablePage;
@@ -47,6 +47,7 @@ pub(super) fn plan(
     draft.rebuild_marks(counters.last_sequence());
     draft.rebuild_owners();
     draft.rebuild_garbage();
+    draft.rebuild_names();
     draft.rebuild_buckets();
     draft.rebuild_uploads(store)?;
     draft.rebuild_leases();
@@ -164,8 +165,14 @@ impl Draft<'_> {
 
     fn label_manifests(&mut self) {
         for ((bucket, key), object) in &self.census.objects {
-            if let Content::Parts { manifest, .. } = &object.content {
-                self.labels.insert(*manifest, (self.object_name(*bucket, key), false));
+            let label = || (self.object_name(*bucket, key), false);
+            match &object.content {
+                Content::Parts(manifest) => drop(self.labels.insert(manifest.id, label())),
+                Content::Copied(manifest) => {
+                    let label = label();
+                    self.labels.entry(manifest.id).or_insert(label);
+                }
+                Content::Pieces(_) => {}
             }
         }
         for ((bucket, key, id), upload) in &self.census.uploads {
@@ -359,6 +366,33 @@ impl Draft<'_> {
         }
     }
 
+    fn rebuild_names(&mut self) {
+        let (census, judged) = (self.census, self.judged);
+        let all: BTreeSet<ManifestId> =
+            census.manifest_names.keys().chain(judged.names.keys()).copied().collect();
+        for manifest in all {
+            let stored = census.manifest_names.get(&manifest).copied();
+            let names = judged.names.get(&manifest).copied().unwrap_or_default();
+            // Garbage may have begun to take apart what it alone names.
+            let right = match names {
+                0 => None,
+                1 => stored.filter(|count| *count == 0 && judged.going.contains(&manifest)),
+                names => Some(names),
+            };
+            if right == stored {
+                continue;
+            }
+            let (at, what) = (key::manifest_names(manifest), format!("names of {manifest}"));
+            match right {
+                Some(count) => {
+                    let value = ManifestNames { count }.encode();
+                    self.set(Space::Manifests, at, value, || what);
+                }
+                None => self.clear(Space::Manifests, at, what),
+            }
+        }
+    }
+
     fn rebuild_buckets(&mut self) {
         let (census, judged) = (self.census, self.judged);
         let mut counts: BTreeMap<BucketId, BucketCounters> =
@@ -436,7 +470,7 @@ impl Draft<'_> {
         let pages = census.manifest_pages.keys().chain(census.piece_pages.keys());
         let lists = objects.values().filter_map(|object| match &object.content {
             Content::Pieces(PieceList::Long { list, .. }) => Some(list),
-            Content::Pieces(PieceList::Short(_)) | Content::Parts { .. } => None,
+            Content::Pieces(PieceList::Short(_)) | Content::Parts(_) | Content::Copied(_) => None,
         });
         let manifests = manifests.chain(pages.map(|(id, _)| id)).chain(lists);
         raise(&mut counters.manifest, &mut manifests.map(|manifest| manifest.get()));

@@ -15,11 +15,11 @@ use crate::invariant;
 use crate::key;
 use crate::memory::{Fate, MemoryStore};
 use crate::query;
-use crate::record::{Content, Counters, Record};
+use crate::record::{Content, Counters, ManifestNames, Record};
 use crate::store::Visit;
 use crate::testing::{
     Known, MIB, begin, bucket_name, create_upload, done, inline, key as object_key, last,
-    make_bucket, make_upload, new_object, number, put, put_part, upload_id,
+    make_bucket, make_upload, new_object, number, put, put_copy, put_part, upload_id,
 };
 
 /// A store with something of every kind, and the files that belong to it.
@@ -29,7 +29,7 @@ struct World {
     bucket: BucketId,
 }
 
-const OBJECTS: [&str; 7] = ["blob", "clone", "long", "pages", "parts", "record", "share"];
+const OBJECTS: [&str; 8] = ["blob", "clone", "copy", "long", "pages", "parts", "record", "share"];
 
 /// A world of its own; all are made from one.
 fn fresh() -> World {
@@ -95,6 +95,12 @@ fn make_object_of_parts(store: &MemoryStore, bucket: BucketId) {
             unlisted: vec![number(3)],
         },
     );
+    let made = query::object(store, bucket, &object_key("parts"));
+    let made = made.expect("a store").expect("an object");
+    done(store, put_copy(bucket, "copy", &made));
+    done(store, put_copy(bucket, "gone", &made));
+    let key = object_key("gone");
+    done(store, DeleteObject { bucket, key, condition: DeleteCond::None });
 }
 
 /// Deleted objects of every kind, an aborted upload, a deleted bucket, blobs on their way out.
@@ -260,7 +266,9 @@ fn every_record_may_be_damaged_or_missing() {
                 | Space::Blobs
                 | Space::Garbage
                 | Space::Owners => 0,
-                Space::Objects | Space::Parts | Space::Manifests | Space::Pieces => 1,
+                Space::Objects | Space::Pieces => 1,
+                // An object and its copy.
+                Space::Parts | Space::Manifests => 2,
                 Space::Tables => 3,
             };
             assert!(lost.len() <= allowed, "{space:?} {at:?}: {lost:?}");
@@ -288,7 +296,7 @@ fn damage_to_files_costs_what_reads_them() {
         (missing, 4097, &["clone"], &[]),
         (missing, 4098, &["long"], &[]),
         (cut, 4098, &["long"], &[]),
-        (missing, 4099, &["parts"], &[]),
+        (missing, 4099, &["copy", "parts"], &[]),
         (missing, 4101, &[], &["part 1 of upload"]),
         (missing, 4102, &[], &[]),
         (missing, 4103, &[], &[]),
@@ -353,6 +361,55 @@ fn counts_marks_and_totals_are_made_anew() {
 }
 
 #[test]
+fn names_of_manifests_are_counted_anew() {
+    let manifest_of = |world: &World, name: &str| {
+        let object = query::object(&world.store, world.bucket, &object_key(name));
+        let object = object.expect("a store").expect("an object");
+        object.content.manifest().expect("parts").clone()
+    };
+    let counted = |world: &World, manifest: ManifestId| {
+        let stored = world.store.get(Space::Manifests, &key::manifest_names(manifest));
+        stored.expect("a store").map(|stored| ManifestNames::decode(stored).expect("a count").count)
+    };
+    for count in [None, Some(0), Some(1), Some(2), Some(9)] {
+        let mut world = fresh();
+        let manifest = manifest_of(&world, "parts");
+        assert_eq!(manifest, manifest_of(&world, "copy"));
+        // The object, its copy, and what is left of another one.
+        assert_eq!(counted(&world, manifest.id), Some(3));
+        let wrong = count.map(|count| ManifestNames { count }.encode());
+        set(&world.store, Space::Manifests, key::manifest_names(manifest.id).into(), wrong);
+        assert_eq!(repair(&mut world), Vec::<String>::new(), "{count:?}");
+        // The garbage has gone since.
+        assert_eq!(counted(&world, manifest.id), Some(2));
+        assert_eq!(objects(&world), OBJECTS);
+    }
+    // One that an upload alone names, and one that nobody does.
+    for manifest in [1, 900] {
+        let mut world = fresh();
+        let at = key::manifest_names(ManifestId::new(manifest));
+        let wrong = ManifestNames { count: 2 }.encode();
+        set(&world.store, Space::Manifests, at.into(), Some(wrong));
+        assert_eq!(repair(&mut world), Vec::<String>::new());
+        assert_eq!(counted(&world, ManifestId::new(manifest)), None);
+    }
+}
+
+/// Only one object can have been made of an upload's parts.
+#[test]
+fn of_two_objects_that_show_the_same_parts_one_stays() {
+    let mut world = fresh();
+    let copy = query::object(&world.store, world.bucket, &object_key("copy"));
+    let mut copy = copy.expect("a store").expect("an object");
+    copy.content = Content::Parts(copy.content.manifest().expect("parts").clone());
+    let at = key::object(world.bucket, &object_key("copy"));
+    set(&world.store, Space::Objects, at.into(), Some(copy.encode()));
+    assert_eq!(repair(&mut world), ["object bucket/parts"]);
+    assert_eq!(objects(&world), without(&["parts"]));
+    settle(&mut world);
+}
+
+#[test]
 fn a_bucket_whose_name_is_lost_keeps_its_objects() {
     let name_of = |world: &World| {
         let buckets = query::buckets(&world.store, "", None, 10).expect("buckets");
@@ -411,14 +468,16 @@ fn what_a_damaged_store_touches_is_told() {
         told
     };
     let first = |world: &World, space: Space| {
-        let found = records(&world.store).into_iter().find(|(other, _)| *other == space);
-        found.expect("a record").1
+        // Nothing that is read needs the count of a manifest's names.
+        let read = |key: &Bytes| space != Space::Manifests || key::manifest_names_of(key).is_none();
+        let mut all = records(&world.store).into_iter();
+        all.find(|(other, key)| *other == space && read(key)).expect("a record").1
     };
     assert_eq!(told(&fresh()), Vec::<String>::new());
     for (space, lost) in [
         (Space::Objects, &["blob"][..]),
-        (Space::Parts, &["parts"]),
-        (Space::Manifests, &["parts"]),
+        (Space::Parts, &["copy", "parts"]),
+        (Space::Manifests, &["copy", "parts"]),
         (Space::Pieces, &["pages"]),
         (Space::Blobs, &["blob", "share"]),
     ] {

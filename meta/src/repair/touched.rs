@@ -69,8 +69,8 @@ fn objects_from(
 fn read(store: &dyn Store, object: &ObjectRecord) -> Result<(), StoreError> {
     match &object.content {
         Content::Pieces(list) => read_list(store, list),
-        Content::Parts { manifest, page_starts, .. } => {
-            (0..).zip(page_starts).try_for_each(|(page, _)| read_parts(store, *manifest, page))
+        Content::Parts(manifest) | Content::Copied(manifest) => {
+            (0..manifest.pages()).try_for_each(|page| read_parts(store, manifest.id, page))
         }
     }
 }

@@ -89,9 +89,10 @@ impl Round<'_> {
     pub(super) fn discard_content(&mut self, owner: &Owner, content: &Content) {
         match content {
             Content::Pieces(pieces) => self.discard_pieces(owner, pieces),
-            Content::Parts { manifest, page_starts, .. } => {
-                let pages = u32::try_from(page_starts.len()).expect("pages are counted in 32 bits");
-                self.discard(&GarbageRecord::Manifest { manifest: *manifest, next: 0, pages });
+            // Others may share the parts: the release of the record will see.
+            Content::Parts(manifest) | Content::Copied(manifest) => {
+                let (manifest, pages) = (manifest.id, manifest.pages());
+                self.discard(&GarbageRecord::Manifest { manifest, next: 0, pages });
             }
         }
     }

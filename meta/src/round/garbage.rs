@@ -196,6 +196,30 @@ impl Round<'_> {
         &mut self,
         release: &mut Release,
         manifest: ManifestId,
+        next: u32,
+        pages: u32,
+    ) -> Result<Option<GarbageRecord>, StoreError> {
+        let names = self.manifest_names(manifest)?;
+        if names > 1 {
+            release.step();
+            self.lower_manifest(manifest, names)?;
+            return Ok(None);
+        }
+        let rest = self.take_apart(release, manifest, next, pages)?;
+        match (names, &rest) {
+            // From here on nobody may share what is left.
+            (1, Some(_)) => self.lower_manifest(manifest, names)?,
+            (0, None) => self.remove(Space::Manifests, key::manifest_names(manifest)),
+            _ => {}
+        }
+        Ok(rest)
+    }
+
+    /// Releases all parts under a manifest that nothing else names, then its pages.
+    fn take_apart(
+        &mut self,
+        release: &mut Release,
+        manifest: ManifestId,
         mut next: u32,
         pages: u32,
     ) -> Result<Option<GarbageRecord>, StoreError> {

@@ -9,6 +9,7 @@
 mod blob;
 mod bucket;
 mod garbage;
+mod manifest;
 mod object;
 mod overlay;
 mod rewrite;

@@ -3,8 +3,8 @@
 use super::bucket::{less, more};
 use super::{Round, Stop};
 use crate::command::{
-    DELETE_KEYS_MAX, DeleteCond, DeleteObject, DeleteObjects, DeleteTags, NewObject, NotDeleted,
-    PutObject, PutTags, Refusal, Reply, WriteCond,
+    DELETE_KEYS_MAX, DeleteCond, DeleteObject, DeleteObjects, DeleteTags, NewContent, NewObject,
+    NotDeleted, PutObject, PutTags, Refusal, Reply, WriteCond,
 };
 use crate::id::{BucketId, Generation};
 use crate::key;
@@ -15,14 +15,22 @@ use protocol::tagging::TagSet;
 
 impl Round<'_> {
     pub(super) fn put_object(&mut self, command: PutObject) -> Result<Reply, Stop> {
-        let PutObject { bucket, key, condition, object, pieces, blobs } = command;
+        let PutObject { bucket, key, condition, object, content } = command;
         self.bucket_counters(bucket)?;
         let old = self.read(Space::Objects, &key::object(bucket, &key))?;
         check(&condition, old.as_ref())?;
         let owner = Owner::Object { bucket, key: key.clone() };
         // First what goes: the new pieces may name the same blobs, and the owner is the same.
         self.vacate(&owner, bucket, old.as_ref())?;
-        let content = Content::Pieces(self.adopt(&owner, pieces, blobs, object.len)?);
+        let content = match content {
+            NewContent::Pieces { pieces, blobs } => {
+                Content::Pieces(self.adopt(&owner, pieces, blobs, object.len)?)
+            }
+            NewContent::SameParts(manifest) => {
+                self.share_manifest(&manifest)?;
+                Content::Copied(manifest)
+            }
+        };
         Ok(self.write_object(bucket, &key, object, content, None))
     }
 

@@ -11,7 +11,7 @@ use crate::command::{
 use crate::id::ManifestId;
 use crate::key;
 use crate::record::{
-    Content, GarbageRecord, ManifestEntry, ManifestPage, ObjectRecord, Owner, PartRecord,
+    Content, GarbageRecord, Manifest, ManifestEntry, ManifestPage, ObjectRecord, Owner, PartRecord,
     UploadRecord,
 };
 use crate::store::{Space, StoreError};
@@ -160,7 +160,7 @@ impl Round<'_> {
             self.write(Space::Manifests, key::page(manifest, page), &ManifestPage { entries });
         }
         let parts = u32::try_from(listed.len()).expect("an upload has at most 10,000 parts");
-        Ok(Content::Parts { manifest, parts, page_starts })
+        Ok(Content::Parts(Manifest { id: manifest, parts, page_starts }))
     }
 }
 

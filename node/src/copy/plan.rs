@@ -93,6 +93,12 @@ impl Rules {
         ways
     }
 
+    /// Whether an object that is made of parts is copied by naming its parts once more, which holds no more space back
+    /// than the object does.
+    pub fn shares_parts(&self) -> bool {
+        self.usable().next() == Some(Way::Share)
+    }
+
     /// The ways that make a new blob, best first.
     pub fn ways_for_blocks(&self) -> impl Iterator<Item = Way> {
         self.usable().filter(|way| *way != Way::Share)

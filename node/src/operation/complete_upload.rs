@@ -9,7 +9,7 @@ use std::sync::Arc;
 use meta::command::{CompleteUpload, NewObject, Refusal};
 use meta::fingerprint::Fingerprint;
 use meta::query;
-use meta::record::{BucketRecord, Content, PartFacts, UploadRecord};
+use meta::record::{BucketRecord, Content, Manifest, PartFacts, UploadRecord};
 use protocol::answer::Answer;
 use protocol::checksum::Checksum;
 use protocol::error::{ErrorCode, S3Error};
@@ -212,7 +212,7 @@ impl Completion {
             let Some(object) = object.filter(|object| object.upload == Some(upload_id)) else {
                 return Ok(None);
             };
-            let Content::Parts { manifest, page_starts, .. } = &object.content else {
+            let Content::Parts(Manifest { id: manifest, page_starts, .. }) = &object.content else {
                 return Ok(None);
             };
             let mut numbers = Vec::new();

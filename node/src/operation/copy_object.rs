@@ -1,4 +1,5 @@
-//! Room: CopyObject: an object is copied whole, without moving bytes where it can.
+//! Room: CopyObject: an object is copied whole, without moving bytes where it can. One that is made of parts is copied by
+//! naming its parts once more, in one command and O(1) in the parts.
 //!
 //! Durable steps: the files that the copy made (none where it shares) and their folders are synced; one command
 //! raises the references, names the new blobs, puts the object and lets go of what it replaces, which may be its own
@@ -8,10 +9,11 @@
 
 use std::rc::Rc;
 
-use meta::command::{NewObject, PutObject};
+use meta::command::{NewContent, NewObject, PutObject};
+use meta::fingerprint::Fingerprint;
 use meta::id::BucketId;
 use protocol::answer::Answer;
-use protocol::checksum::Checksum;
+use protocol::checksum::{Checksum, ChecksumAlgorithm};
 use protocol::error::S3Error;
 use protocol::etag::ETag;
 use protocol::name::ObjectKey;
@@ -20,8 +22,12 @@ use protocol::range::ByteRange;
 
 use super::source::{self, COPY_WAY_HEADER, Source};
 use super::{Call, Done, Outcome, ingest, put_object, subject};
+use crate::config::Way;
+use crate::copy::Digested;
 use crate::epoch::EpochGuard;
 use crate::machine::Machine;
+use crate::metrics::{CopiedBytes, MovedBytes};
+use crate::new_files::NewFiles;
 
 pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let epoch = call.machine.epochs.enter();
@@ -66,16 +72,17 @@ impl CopyToBe {
         let Self { bucket, key, input } = self;
         let original = &source.object;
         let algorithm = input.algorithm_of_copy(original.checksum.as_ref());
-        let source::Copy { copied, md5, checksum } =
-            source.copy(machine, epoch, Some(algorithm)).await?;
-        let ways = way.insert(copied.ways.join("+")).clone();
+        let Carried { content, files, digested, ways, fingerprint } =
+            carry(machine, source, epoch, algorithm).await?;
+        let Digested { md5, checksum } = digested;
+        let ways = way.insert(ways).clone();
         let checksum = Checksum::full_object(checksum.ok_or_else(S3Error::internal)?);
         let object = NewObject {
             modified: machine.clock.now().truncated_to_second(),
             len: original.len,
             etag: md5.as_ref().map_or_else(|| original.etag.clone(), ETag::from_md5),
             md5,
-            fingerprint: copied.fingerprint,
+            fingerprint,
             checksum: Some(checksum),
             metadata: input.metadata_of_copy(&original.metadata),
             tags: input.tags_of_copy(&original.tags),
@@ -86,12 +93,55 @@ impl CopyToBe {
             key: key.clone(),
             condition: put_object::condition(&input.condition),
             object,
-            pieces: copied.pieces,
-            blobs: copied.blobs,
+            content,
         };
-        match machine.publish(copied.files, command.into()).await {
+        match machine.publish(files, command.into()).await {
             Ok(_) => Ok(answer.with(COPY_WAY_HEADER, ways)),
             Err(error) => Err(put_object::unpublished(error, &input.condition, &key)),
         }
     }
+}
+
+/// The object's bytes as the copy has them, not durable yet.
+struct Carried {
+    content: NewContent,
+    files: NewFiles,
+    digested: Digested,
+    /// The ways that it took.
+    ways: String,
+    fingerprint: Fingerprint,
+}
+
+/// Carries the object over, with the checksum that the copy is to have. The files hold the epoch.
+async fn carry(
+    machine: &Rc<Machine>,
+    source: &Source,
+    epoch: EpochGuard,
+    algorithm: ChecksumAlgorithm,
+) -> Result<Carried, S3Error> {
+    let original = &source.object;
+    let manifest = original.content.manifest().filter(|_| machine.copy_rules.shares_parts());
+    if let Some(manifest) = manifest {
+        // One command, however many parts there are.
+        let mut files = NewFiles::none(machine);
+        files.hold(epoch);
+        let digested = source.digest_whole(machine, algorithm).await?;
+        machine.metrics.copied(Way::Share, CopiedBytes(original.len), MovedBytes(0));
+        return Ok(Carried {
+            content: NewContent::SameParts(manifest.clone()),
+            files,
+            digested,
+            ways: Way::Share.as_str().to_owned(),
+            fingerprint: original.fingerprint,
+        });
+    }
+    let source::Copy { copied, md5, checksum } =
+        source.copy(machine, epoch, Some(algorithm)).await?;
+    Ok(Carried {
+        content: NewContent::Pieces { pieces: copied.pieces, blobs: copied.blobs },
+        files: copied.files,
+        digested: Digested { md5, checksum },
+        ways: copied.ways.join("+"),
+        fingerprint: copied.fingerprint,
+    })
 }

@@ -3,7 +3,7 @@
 //! Durable steps: the blob file (if any) and its folder are synced; one command names the object and lets go of
 //! what it replaces. A crash in between leaves an unnamed file for the sweep, and the old object in place.
 
-use meta::command::{NewObject, PutObject, Refusal, WriteCond};
+use meta::command::{NewContent, NewObject, PutObject, Refusal, WriteCond};
 use meta::id::BucketId;
 use meta::query;
 use protocol::body::{Intake, Want};
@@ -48,8 +48,7 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
             metadata: input.metadata,
             tags: input.tags,
         },
-        pieces: received.pieces,
-        blobs: received.blobs,
+        content: NewContent::Pieces { pieces: received.pieces, blobs: received.blobs },
     };
     match machine.publish(received.files, command.into()).await {
         Ok(_) => Ok(put_object::answer(&etag, Some(&checksum)).into()),

@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use meta::fingerprint::Fingerprint;
 use meta::id::BucketId;
 use meta::query;
 use meta::record::ObjectRecord;
@@ -44,6 +45,18 @@ pub(super) struct Source {
     pub(super) range: ByteRange,
 }
 
+/// What only the bytes of a range can tell.
+struct Missing {
+    md5: bool,
+    checksum: Option<ChecksumAlgorithm>,
+}
+
+impl Missing {
+    fn any(&self) -> bool {
+        self.md5 || self.checksum.is_some()
+    }
+}
+
 /// Its copy, not durable yet.
 pub(super) struct Copy {
     pub(super) copied: Copied,
@@ -69,13 +82,34 @@ impl Source {
         let mut copied = copied.map_err(|error| failure::copy(machine, error))?;
         copied.files.hold(epoch);
         let md5 = self.object.md5.filter(|_| self.is_whole()).or(part_md5);
-        match self.digest(machine, slices, &copied, md5, wanted).await {
+        match self.digest(machine, slices, copied.fingerprint, md5, wanted).await {
             Ok(Digested { md5, checksum }) => Ok(Copy { copied, md5, checksum }),
             Err(error) => {
                 copied.files.abandon();
                 Err(error)
             }
         }
+    }
+
+    /// MD5 and checksum of the whole object, for a copy that has the very same content. Only what is not known is read.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub(super) async fn digest_whole(
+        &self,
+        machine: &Rc<Machine>,
+        wanted: ChecksumAlgorithm,
+    ) -> Result<Digested, S3Error> {
+        let ObjectRecord { fingerprint, md5, .. } = self.object;
+        let one_part = self.object.content.manifest().is_some_and(|manifest| manifest.parts == 1);
+        let known = self.known(fingerprint, md5, Some(wanted));
+        let missing = self.missing(machine, &known, Some(wanted));
+        // The MD5 of a lone part is that of the object.
+        if !missing.any() && (md5.is_some() || !one_part) {
+            return Ok(known);
+        }
+        let (slices, part_md5) = self.resolve(machine).await?;
+        self.digest(machine, slices, fingerprint, md5.or(part_md5), Some(wanted)).await
     }
 
     /// The pieces of the range, and its MD5 where the range is a whole part of the object.
@@ -98,23 +132,45 @@ impl Source {
         &self,
         machine: &Rc<Machine>,
         slices: Vec<SourceSlice>,
-        copied: &Copied,
+        fingerprint: Fingerprint,
         md5: Option<[u8; 16]>,
         wanted: Option<ChecksumAlgorithm>,
     ) -> Result<Digested, S3Error> {
-        let known = wanted.and_then(|algorithm| {
-            copied.fingerprint.checksum(algorithm).or_else(|| self.own_checksum(algorithm))
+        let known = self.known(fingerprint, md5, wanted);
+        let missing = self.missing(machine, &known, wanted);
+        if !missing.any() {
+            return Ok(known);
+        }
+        let slices = slices.into_iter().map(|source| source.slice).collect();
+        let read = Digested::of(machine, slices, missing.md5, missing.checksum).await;
+        let read = read.map_err(|error| failure::read(machine, &error))?;
+        Ok(Digested { md5: known.md5.or(read.md5), checksum: known.checksum.or(read.checksum) })
+    }
+
+    /// What is known of the range without a read.
+    fn known(
+        &self,
+        fingerprint: Fingerprint,
+        md5: Option<[u8; 16]>,
+        wanted: Option<ChecksumAlgorithm>,
+    ) -> Digested {
+        let checksum = wanted.and_then(|algorithm| {
+            fingerprint.checksum(algorithm).or_else(|| self.own_checksum(algorithm))
         });
-        let to_hash = wanted.filter(|_| known.is_none());
-        let to_md5 = md5.is_none() && self.range.len() <= machine.settings.etag_md5_up_to;
-        let read = if to_md5 || to_hash.is_some() {
-            let slices = slices.into_iter().map(|source| source.slice).collect();
-            let read = Digested::of(machine, slices, to_md5, to_hash).await;
-            read.map_err(|error| failure::read(machine, &error))?
-        } else {
-            Digested::default()
-        };
-        Ok(Digested { md5: md5.or(read.md5), checksum: known.or(read.checksum) })
+        Digested { md5, checksum }
+    }
+
+    /// What only a read can tell.
+    fn missing(
+        &self,
+        machine: &Machine,
+        known: &Digested,
+        wanted: Option<ChecksumAlgorithm>,
+    ) -> Missing {
+        Missing {
+            md5: known.md5.is_none() && self.range.len() <= machine.settings.etag_md5_up_to,
+            checksum: wanted.filter(|_| known.checksum.is_none()),
+        }
     }
 
     fn is_whole(&self) -> bool {

@@ -146,10 +146,12 @@ fn what_does_not_add_up_is_an_error() {
     let of = |pieces: Vec<Piece>| put(bucket, "key", pieces, &[known]);
     let mut short = of(vec![known.extent(0, 10)]);
     short.object.len = 11;
-    let mut huge = of(vec![known.whole()]);
-    huge.pieces = vec![known.extent(0, u64::MAX), known.extent(0, u64::MAX)];
-    let mut empty = of(vec![known.whole()]);
-    empty.pieces.push(known.extent(7, 0));
+    let with = |pieces| {
+        let content = NewContent::Pieces { pieces, blobs: vec![known.file()] };
+        PutObject { content, ..of(vec![known.whole()]) }
+    };
+    let huge = with(vec![known.extent(0, u64::MAX), known.extent(0, u64::MAX)]);
+    let empty = with(vec![known.whole(), known.extent(7, 0)]);
     let beyond = of(vec![known.extent(0, 5000)]);
     let prepared = || complete(&store, bucket, "upload", 1, &[1, 2]);
     let mut longer = prepared();

@@ -8,8 +8,8 @@ use protocol::range::ByteRange;
 use super::*;
 use crate::command::{
     AbortUpload, CloseLease, CompleteUpload, CreateBucket, DeleteBucket, DeleteCond, DeleteObject,
-    DeleteObjects, DeleteTags, ForgetGarbage, LeaseFolder, NotDeleted, PutObject, PutTags,
-    ReleaseGarbage, RewriteBlob, TakeBlobs, WriteCond,
+    DeleteObjects, DeleteTags, ForgetGarbage, LeaseFolder, NewContent, NotDeleted, PutObject,
+    PutTags, ReleaseGarbage, RewriteBlob, TakeBlobs, WriteCond,
 };
 use crate::id::{BlobId, BucketId, FolderId};
 use crate::memory::MemoryStore;
@@ -20,9 +20,11 @@ use crate::record::{
 };
 use crate::testing::{
     AT, Known, MIB, assert_sound, begin, bucket_name, create_upload, done, etag, inline, key, last,
-    len_of, make_bucket, make_upload, new_object, number, one, put, put_part, run, tags, upload_id,
+    len_of, make_bucket, make_upload, new_object, number, one, put, put_copy, put_part, run, tags,
+    upload_id,
 };
 
+mod copies;
 mod damage;
 mod model;
 mod rewrite;

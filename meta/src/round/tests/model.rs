@@ -16,7 +16,7 @@ use crate::command::{CreateUpload, NewBlob, RewriteBlob, SettleSparse, Target, W
 use crate::extent::{PieceSlice, merge, slices};
 use crate::id::TableId;
 use crate::query::{ListAsk, ListFrom, ListLine, ListPage};
-use crate::record::Owner;
+use crate::record::{Manifest, Owner};
 use crate::table::BLOCK_LEN;
 use crate::testing::fingerprint_of;
 
@@ -73,19 +73,64 @@ enum Upload {
 enum Op {
     CreateBucket(usize),
     DeleteBucket(usize),
-    Put { bucket: usize, key: usize, cond: Cond, body: Body },
-    Delete { bucket: usize, key: usize },
-    DeleteSome { bucket: usize, keys: Vec<(usize, Cond)> },
-    Tag { bucket: usize, key: usize, stale: bool, set: bool },
-    CreateUpload { bucket: usize, key: usize, id: u8 },
-    PutPart { upload: Upload, part: u16, body: Body },
-    Complete { upload: Upload, mask: u8, stale: bool, cond: Cond },
-    Abort { upload: Upload },
-    Release { which: Index, steps: u32 },
+    Put {
+        bucket: usize,
+        key: usize,
+        cond: Cond,
+        body: Body,
+    },
+    /// A copy of an object that was made of parts, now or before it was deleted.
+    Copy {
+        which: Index,
+        bucket: usize,
+        key: usize,
+        cond: Cond,
+    },
+    Delete {
+        bucket: usize,
+        key: usize,
+    },
+    DeleteSome {
+        bucket: usize,
+        keys: Vec<(usize, Cond)>,
+    },
+    Tag {
+        bucket: usize,
+        key: usize,
+        stale: bool,
+        set: bool,
+    },
+    CreateUpload {
+        bucket: usize,
+        key: usize,
+        id: u8,
+    },
+    PutPart {
+        upload: Upload,
+        part: u16,
+        body: Body,
+    },
+    Complete {
+        upload: Upload,
+        mask: u8,
+        stale: bool,
+        cond: Cond,
+    },
+    Abort {
+        upload: Upload,
+    },
+    Release {
+        which: Index,
+        steps: u32,
+    },
     Take,
     Forget,
     Lease,
-    Rewrite { which: Index, at_once: usize, write: bool },
+    Rewrite {
+        which: Index,
+        at_once: usize,
+        write: bool,
+    },
     Settle,
 }
 
@@ -133,6 +178,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => some_bucket().prop_map(Op::DeleteBucket),
         9 => (place(), cond(), body())
             .prop_map(|((bucket, key), cond, body)| Op::Put { bucket, key, cond, body }),
+        6 => (any::<Index>(), place(), cond())
+            .prop_map(|(which, (bucket, key), cond)| Op::Copy { which, bucket, key, cond }),
         4 => place().prop_map(|(bucket, key)| Op::Delete { bucket, key }),
         2 => (some_bucket(), prop::collection::vec((0..KEYS.len(), cond()), 0..4))
             .prop_map(|(bucket, keys)| Op::DeleteSome { bucket, keys }),
@@ -183,6 +230,8 @@ struct Model {
     buckets: [Bucket; BUCKETS.len()],
     /// Blobs that have a record.
     blobs: BTreeMap<BlobId, Known>,
+    /// Every manifest that an object was made of, and its bytes.
+    manifests: Vec<(Manifest, Vec<Piece>)>,
     /// Blobs that a rewrite has made: whose bytes they hold, and from where on.
     copies: BTreeMap<BlobId, (BlobId, u64)>,
     blobs_made: u64,
@@ -334,6 +383,9 @@ impl Machine<'_> {
             Op::CreateBucket(bucket) => self.create_bucket(round, *bucket),
             Op::DeleteBucket(bucket) => self.delete_bucket(round, *bucket),
             Op::Put { bucket, key, cond, body } => self.put(round, *bucket, *key, *cond, body),
+            Op::Copy { which, bucket, key, cond } => {
+                self.copy(round, which, (*bucket, *key), *cond)
+            }
             Op::Delete { bucket, key } => self.delete(round, *bucket, *key),
             Op::DeleteSome { bucket, keys } => self.delete_some(round, *bucket, keys),
             Op::Tag { bucket, key, stale, set } => self.tag(round, (*bucket, *key), *stale, *set),
@@ -489,6 +541,42 @@ impl Machine<'_> {
         }
     }
 
+    /// What an epoch would keep from being taken apart can be copied: whatever no release has begun on.
+    fn copy(
+        &mut self,
+        round: &mut Round<'_>,
+        which: &Index,
+        (bucket, place): (usize, usize),
+        cond: Cond,
+    ) {
+        if self.model.manifests.is_empty() {
+            return;
+        }
+        let (manifest, pieces) = which.get(&self.model.manifests).clone();
+        let page = round.get(Space::Manifests, &key::page(manifest.id, 0)).expect("a store");
+        if page.is_none() || round.manifest_names(manifest.id).expect("a store") == 0 {
+            return;
+        }
+        let etag = self.model.next_etag();
+        let expected = self.model.live(bucket);
+        let expected = expected.and_then(|()| self.model.check(bucket, place, cond));
+        let mut object = new_object("copy", &pieces);
+        object.etag = etag.clone();
+        let command = PutObject {
+            bucket: self.model.id(bucket),
+            key: key(KEYS[place]),
+            condition: self.model.condition(bucket, place, cond),
+            object,
+            content: NewContent::SameParts(manifest),
+        };
+        let outcome = apply(round, command);
+        assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
+        if let Ok(Reply::ObjectPut { generation }) = outcome {
+            let thing = Thing { generation, etag, tags: TagSet::default(), pieces };
+            self.model.buckets[bucket].objects.insert(place, thing);
+        }
+    }
+
     fn delete(&mut self, round: &mut Round<'_>, bucket: usize, at: usize) {
         let expected = self.model.live(bucket).map(|()| Reply::ObjectDeleted {
             existed: self.model.buckets[bucket].objects.contains_key(&at),
@@ -641,6 +729,11 @@ impl Machine<'_> {
         let outcome = apply(round, command);
         assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
         if let Ok(Reply::ObjectPut { generation }) = outcome {
+            let made: ObjectRecord = round
+                .read_named(Space::Objects, &key::object(self.model.id(bucket), &key(KEYS[place])))
+                .expect("it was put");
+            let manifest = made.content.manifest().expect("it was made of parts");
+            self.model.manifests.push((manifest.clone(), pieces.clone()));
             let slot = &mut self.model.buckets[bucket];
             slot.uploads.remove(&(place, id));
             let thing = Thing { generation, etag, tags: TagSet::default(), pieces };

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use meta::command::{NewObject, PutObject, WriteCond};
+use meta::command::{NewContent, NewObject, PutObject, WriteCond};
 use meta::fingerprint::Fingerprint;
 use meta::invariant;
 use meta::query;
@@ -87,8 +87,7 @@ fn name(node: &TestNode, as_name: &str, pieces: Vec<Piece>) {
             metadata: ObjectMetadata::default(),
             tags: TagSet::default(),
         },
-        pieces,
-        blobs: Vec::new(),
+        content: NewContent::Pieces { pieces, blobs: Vec::new() },
     };
     node.run(node.machine.catalog.commit(command.into())).expect("committed");
 }
