@@ -11,6 +11,7 @@ use node::disk::Unsynced;
 use node::flush::{Flush, FlushError, FlushQueue};
 use node::seam::{Local, Spawn};
 
+use crate::coverage::Phase;
 use crate::executor::Executor;
 use crate::plan::Planted;
 
@@ -26,16 +27,19 @@ pub(crate) struct Waiting {
 pub(crate) struct NotedMailbox {
     pub(crate) mailbox: ThreadMailbox,
     pub(crate) waiting: Rc<Waiting>,
+    pub(crate) tasks: Rc<Executor>,
 }
 
 impl Mailbox for NotedMailbox {
     fn commit(&self, command: Command) -> Local<'static, Result<Reply, CatalogError>> {
         self.waiting.commit.set(true);
+        self.tasks.note(Phase::Committing);
         self.mailbox.commit(command)
     }
 
     fn ask(&self, question: Question) -> Result<(), CatalogError> {
         self.waiting.read.set(true);
+        self.tasks.note(Phase::Asking);
         self.mailbox.ask(question)
     }
 }
@@ -52,10 +56,11 @@ impl Flush for NotedFlush {
     fn flush(&self, files: Vec<Unsynced>) -> Local<'static, Result<(), FlushError>> {
         let (queue, waiting, tasks) =
             (self.queue.clone(), self.waiting.clone(), self.tasks.clone());
-        let planted = self.planted;
+        let (planted, noting) = (self.planted, tasks.clone());
         Box::pin(async move {
             let sent = async move {
                 waiting.flush.set(true);
+                noting.note(Phase::Flushing);
                 queue.flush(files).await
             };
             match planted {

@@ -126,6 +126,9 @@ fn simpler(plan: &Plan) -> Vec<Plan> {
     };
     less(plan.crashes > 0, &|plan| plan.crashes = 0);
     less(plan.departures > 0, &|plan| plan.departures = 0);
+    less(plan.leavers > 0, &|plan| plan.leavers = 0);
+    less(plan.checksums > 0, &|plan| plan.checksums = 0);
+    less(plan.rivals > 0, &|plan| plan.rivals = 0);
     less(plan.flips > 0, &|plan| plan.flips = 0);
     less(plan.stalls > 0, &|plan| plan.stalls = 0);
     less(plan.broken_bodies > 0, &|plan| plan.broken_bodies = 0);

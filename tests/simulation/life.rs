@@ -77,7 +77,8 @@ impl Life {
         let (tasks, waiting) = (Executor::new(), Rc::new(Waiting::default()));
         let settings = Arc::new(plan.config());
         let admission = Admission::new(settings.disk_reserve, metrics.clone());
-        let catalog = Catalog::new(Rc::new(NotedMailbox { mailbox, waiting: waiting.clone() }));
+        let noted = NotedMailbox { mailbox, waiting: waiting.clone(), tasks: tasks.clone() };
+        let catalog = Catalog::new(Rc::new(noted));
         let door = Rc::new(NotedFlush {
             queue,
             waiting: waiting.clone(),

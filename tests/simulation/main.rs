@@ -6,6 +6,7 @@
 
 mod client;
 mod clock;
+mod coverage;
 mod doors;
 mod executor;
 mod failure;
@@ -15,6 +16,7 @@ mod oracle;
 mod plan;
 mod predicates;
 mod story;
+mod sums;
 mod trace;
 mod workload;
 mod world;
@@ -79,7 +81,8 @@ fn nothing_is_lost_whatever_happens() {
     if let Some(failure) = failures.first() {
         panic!("{}", failure.story());
     }
-    for (thing, times) in seen.into_inner().expect("no panic") {
+    let seen = seen.into_inner().expect("no panic");
+    for (thing, times) in &seen {
         println!("{times:8} {thing}");
     }
     let assembled = assembled.into_inner();
@@ -87,6 +90,9 @@ fn nothing_is_lost_whatever_happens() {
     println!("{assembled} seeds made an object of several parts");
     let enough = assembled * 10 >= seeds;
     assert!(enough || seeds < SEEDS_TO_JUDGE, "the workload hardly ever gets to objects of parts");
+    let missing = coverage::missing(&seen);
+    println!("{} interleavings of copies were not seen: {missing:#?}", missing.len());
+    assert!(missing.is_empty() || seeds < SEEDS_TO_JUDGE, "the workload does not get there");
 }
 
 /// What is wrong, and in how many seeds it must have been found.

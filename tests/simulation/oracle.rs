@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use md5::{Digest, Md5};
+use protocol::checksum::ChecksumAlgorithm;
 use protocol::etag::ETag;
 use tenon_tests::content::Content;
 
 use crate::client::{Answered, elements};
 use crate::history::{Begun, History};
 use crate::story::{Cond, KeyEvent, Keys, KeysState, UploadEvent, UploadState, Uploads};
+use crate::sums::{self, Sum};
 
 /// A value of a key: an index of [`Oracle::values`].
 pub(crate) type Value = u32;
@@ -45,8 +47,16 @@ pub(crate) const KEYS: [(usize, &str); 8] = [
 pub(crate) enum Action {
     /// PutObject.
     Put { key: usize, value: Value, cond: Cond },
-    /// CopyObject of this value of the source and no other, which the key then has as `value`.
-    Copy { key: usize, source: usize, pinned: Value, value: Value, cond: Cond },
+    /// CopyObject of this value of the source and no other, which the key then has as `value`; with a checksum by this
+    /// algorithm, or any.
+    Copy {
+        key: usize,
+        source: usize,
+        pinned: Value,
+        value: Value,
+        cond: Cond,
+        sum: Option<ChecksumAlgorithm>,
+    },
     /// GetObject, of all or of a range.
     Get { key: usize, range: Option<Range<u64>> },
     /// HeadObject.
@@ -62,7 +72,7 @@ pub(crate) enum Action {
     /// DeleteBucket of the passing bucket.
     DropBucket,
     /// CreateMultipartUpload.
-    CreateUpload { key: usize },
+    CreateUpload { key: usize, sum: Option<Sum> },
     /// UploadPart.
     PutPart { upload: usize, number: u16, part: Part },
     /// UploadPartCopy; `pinned` is the only value of the source that is wanted.
@@ -106,6 +116,8 @@ pub(crate) struct Upload {
     pub(crate) id: String,
     /// Its key.
     pub(crate) key: usize,
+    /// The checksum that its parts have.
+    pub(crate) sum: Option<Sum>,
     /// The parts that were acknowledged last.
     pub(crate) parts: BTreeMap<u16, Part>,
     /// Nobody has been told yet that it is over.
@@ -271,7 +283,7 @@ impl Oracle {
                     ticket.others.push((*key, history, begun));
                 }
             }
-            Action::Get { key, .. } | Action::Head { key } | Action::CreateUpload { key } => {
+            Action::Get { key, .. } | Action::Head { key } | Action::CreateUpload { key, .. } => {
                 on_key = Some((*key, None));
             }
             Action::CopyPart { source, upload, number, part, .. } => {
@@ -426,7 +438,7 @@ impl Oracle {
             }
             Action::List { bucket } => self.listed(*bucket, answer),
             Action::MakeBucket | Action::DropBucket => self.bucket(action, answer),
-            Action::CreateUpload { key } => self.upload_created(*key, answer),
+            Action::CreateUpload { key, sum } => self.upload_created(*key, *sum, answer),
             Action::PutPart { upload, number, part } => {
                 self.part_put(*upload, *number, *part, answer)
             }
@@ -451,7 +463,7 @@ impl Oracle {
             | Action::Get { key, .. }
             | Action::Head { key }
             | Action::Delete { key, .. }
-            | Action::CreateUpload { key } => *key,
+            | Action::CreateUpload { key, .. } => *key,
             Action::Copy { key, source, .. } => {
                 return KEYS[*key].0 == PASSING || KEYS[*source].0 == PASSING;
             }
@@ -508,7 +520,7 @@ impl Oracle {
     }
 
     fn copy(&mut self, action: &Action, answer: &Answered) -> Result<Verdict, String> {
-        let Action::Copy { key, source, pinned, value, cond } = action else {
+        let Action::Copy { key, source, pinned, value, cond, sum } = action else {
             return Err("no copy".into());
         };
         let slot = place(*source).1;
@@ -522,6 +534,7 @@ impl Oracle {
                 if etag.as_ref() != Some(expected) {
                     return Err(format!("another ETag: {etag:?} for {expected}"));
                 }
+                sums::document_is_true(answer, *sum, &self.stored(*value).content)?;
                 self.likely[*key] = Some(*value);
                 let event = Meaning::Event(write(*key, Some(*value), *cond));
                 Ok(Verdict { key: event, ..of_source(was_read) })
@@ -587,6 +600,7 @@ impl Oracle {
         if answer.header("content-length") != Some(&len) {
             return Err(format!("another length than {len}"));
         }
+        sums::head_is_true(answer, &self.stored(value).content)?;
         Ok(Verdict::of_key(self.seen(key, Some(value))))
     }
 
@@ -685,12 +699,17 @@ impl Oracle {
         Ok(Verdict::of_key(event))
     }
 
-    fn upload_created(&mut self, key: usize, answer: &Answered) -> Result<Verdict, String> {
+    fn upload_created(
+        &mut self,
+        key: usize,
+        sum: Option<Sum>,
+        answer: &Answered,
+    ) -> Result<Verdict, String> {
         if answer.status != 200 {
             return Err("no upload".into());
         }
         let id = answer.elements("UploadId").pop().ok_or("an upload without an id")?;
-        self.uploads.push(Upload { id, key, parts: BTreeMap::new(), open: true });
+        self.uploads.push(Upload { id, key, sum, parts: BTreeMap::new(), open: true });
         let open = UploadState::Open(BTreeMap::new());
         let passing = KEYS[key].0 == PASSING;
         let state = if passing { UploadState::Passing } else { open };
@@ -758,6 +777,10 @@ impl Oracle {
             }
             None => self.sources_of(&etag, range.as_ref()),
         };
+        if let Some((_, content)) = &found {
+            let sum = self.uploads[*upload].sum.map(|(algorithm, _)| algorithm);
+            sums::document_is_true(answer, sum, content)?;
+        }
         // The same range of the same source once more is the same part.
         let same = self.parts.iter().position(|one| one.etag.as_ref() == Some(&etag));
         let part = same.map_or(*part, |same| u32::try_from(same).expect("few parts"));

@@ -60,6 +60,12 @@ pub(crate) struct Plan {
     pub(crate) power_cuts: u64,
     /// In ten thousand steps: a client goes away.
     pub(crate) departures: u64,
+    /// In a hundred copies: the client goes away after a number of polls.
+    pub(crate) leavers: u64,
+    /// In a hundred copies: somebody takes the source, the target or the upload away meanwhile.
+    pub(crate) rivals: u64,
+    /// In a hundred uploads and whole copies: a checksum algorithm is asked for.
+    pub(crate) checksums: u64,
     /// In ten thousand steps: a task stands still for a while, as if its thread or its device did.
     pub(crate) stalls: u64,
     /// In ten thousand steps: a bit of a file turns over at rest.
@@ -119,6 +125,9 @@ impl Plan {
             crashes: *random.pick(&[0, 0, 10, 30, 80]) / rarely,
             power_cuts: *random.pick(&[0, 50, 100, 100]),
             departures: *random.pick(&[0, 0, 50, 300]) / rarely,
+            leavers: *random.pick(&[0, 0, 15, 40]),
+            rivals: *random.pick(&[0, 20, 60, 90]),
+            checksums: *random.pick(&[0, 30, 80]),
             stalls: *random.pick(&[0, 30, 100, 300]),
             flips: if random.chance(10) { *random.pick(&[10, 50]) } else { 0 },
             long_bodies: *random.pick(&[5, 20, 70]),

@@ -6,14 +6,15 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use protocol::checksum::{ChecksumAlgorithm, Hasher};
+use protocol::checksum::ChecksumAlgorithm;
 use tenon_tests::content::Content;
 use tenon_tests::random::Random;
 
 use crate::client::Sent;
-use crate::oracle::{Action, BUCKETS, KEYS, Oracle, PASSING, Part, Value, md5_of_bytes};
+use crate::oracle::{Action, BUCKETS, KEYS, Oracle, PASSING, Part, Upload, Value, md5_of_bytes};
 use crate::plan::Plan;
 use crate::story::Cond;
+use crate::sums;
 
 /// The key of the large object.
 const LARGE: usize = 4;
@@ -26,6 +27,16 @@ const LAST_PART: u16 = 3;
 
 const KIB: u64 = 1 << 10;
 
+/// What may be done to a copy while it is under way.
+#[derive(Debug, Clone, Copy)]
+enum Rival {
+    Delete(usize),
+    Replace(usize),
+    Abort(usize),
+    Complete(usize),
+    Part(usize, u16),
+}
+
 /// Makes requests.
 pub(crate) struct Workload {
     random: Random,
@@ -35,7 +46,8 @@ pub(crate) struct Workload {
     /// The key that was asked for last, and how often in a hundred the next request is for it too.
     last: usize,
     heat: u64,
-    to_delete: Option<usize>,
+    /// What is to be done against copies that were sent.
+    rivals: Vec<Rival>,
     /// How many objects of several parts are still to be made on purpose.
     to_assemble: u64,
     /// For so many requests nothing is done about it: what it waits for takes its time.
@@ -54,17 +66,26 @@ impl Workload {
         }
         let (last, heat) = (keys[0], *random.pick(&[0, 30, 70]));
         let to_assemble = if plan.large { random.within(1..4) } else { 0 };
-        Self { random, next_content: 1, keys, last, heat, to_delete: None, to_assemble, rests: 0 }
+        Self {
+            random,
+            next_content: 1,
+            keys,
+            last,
+            heat,
+            rivals: Vec::new(),
+            to_assemble,
+            rests: 0,
+        }
     }
 
     /// The next request; `None` if nothing comes to mind just now.
     pub(crate) fn next(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
-        if self.to_delete.is_some()
-            && self.random.chance(50)
-            && let Some(key) = self.to_delete.take().filter(|key| oracle.has_room(*key))
-            && !self.needs(key)
-        {
-            return Some(self.delete(key, Cond::None, oracle));
+        if !self.rivals.is_empty() && self.random.chance(50) {
+            let rival = self.rivals.remove(0);
+            let next = self.rival(rival, plan, oracle);
+            if let Some(next) = next.filter(|(action, _)| room_for(action, oracle)) {
+                return Some(next);
+            }
         }
         self.rests = self.rests.saturating_sub(1);
         if self.to_assemble > 0 && self.rests == 0 && self.random.chance(60) {
@@ -81,7 +102,8 @@ impl Workload {
             17..28 => self.get(oracle),
             28..30 => {
                 let key = self.known_key(oracle);
-                (Action::Head { key }, to_key("HEAD", key))
+                let headers = vec![("x-amz-checksum-mode", "ENABLED".to_owned())];
+                (Action::Head { key }, Sent { headers, ..to_key("HEAD", key) })
             }
             30..34 => {
                 let key = self.key_to_delete(oracle);
@@ -98,7 +120,7 @@ impl Workload {
                 (Action::List { bucket }, Sent { method: "GET", target, ..Sent::default() })
             }
             38..40 => Self::bucket(oracle),
-            40..47 => Self::create_upload(self.key(oracle)),
+            40..47 => self.create_upload(plan, oracle),
             47..54 => self.put_part(plan, oracle)?,
             54..73 => self.copy_part(plan, oracle)?,
             73..80 => self.copy(plan, oracle)?,
@@ -112,9 +134,50 @@ impl Workload {
         room_for(&action, oracle).then_some((action, sent))
     }
 
-    /// The next request deletes this key.
+    /// One of the next requests deletes this key.
     pub(crate) fn delete_next(&mut self, key: usize) {
-        self.to_delete = Some(key);
+        self.rivals.insert(0, Rival::Delete(key));
+    }
+
+    fn rival(&mut self, rival: Rival, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+        match rival {
+            Rival::Delete(key) | Rival::Replace(key) if self.needs(key) => None,
+            Rival::Delete(key) => Some(self.delete(key, Cond::None, oracle)),
+            Rival::Replace(key) => {
+                let len = self.len(plan);
+                Some(self.put_of(key, len, Cond::None, oracle))
+            }
+            Rival::Abort(upload) => {
+                Some((Action::Abort { upload }, to_upload("DELETE", oracle, upload)))
+            }
+            Rival::Complete(upload) => self.complete_of(upload, oracle),
+            Rival::Part(upload, number) => Some(self.put_part_to(upload, number, plan, oracle)),
+        }
+    }
+
+    /// Chooses what is done against a part copy.
+    fn rivals_of_part(&mut self, source: usize, upload: usize, number: u16, plan: &Plan) {
+        if !self.random.chance(plan.rivals) {
+            return;
+        }
+        // What is being put together stays.
+        let kinds = if self.to_assemble > 0 { 4 } else { 9 };
+        self.rivals.push(match self.random.within(0..kinds) {
+            0..2 => Rival::Delete(source),
+            2..4 => Rival::Replace(source),
+            4..6 => Rival::Abort(upload),
+            6..8 => Rival::Complete(upload),
+            _ => Rival::Part(upload, number),
+        });
+    }
+
+    /// Chooses what is done against a copy of an object.
+    fn rivals_of_copy(&mut self, source: usize, key: usize, plan: &Plan) {
+        if self.random.chance(plan.rivals) {
+            let all = [Rival::Delete(source), Rival::Replace(source), Rival::Replace(key)];
+            let rival = *self.random.pick(&all);
+            self.rivals.push(rival);
+        }
     }
 
     fn below(&mut self, count: usize) -> usize {
@@ -230,13 +293,13 @@ impl Workload {
             document.push_str("</Object>");
         }
         document.push_str("</Delete>");
-        let mut sum = Hasher::new(ChecksumAlgorithm::Crc32);
-        sum.update(document.as_bytes());
+        let document = Bytes::from(document);
+        let crc = ChecksumAlgorithm::Crc32;
         let sent = Sent {
             method: "POST",
             target: format!("/{}?delete", BUCKETS[bucket]),
-            headers: vec![(ChecksumAlgorithm::Crc32.header(), sum.finish().to_base64())],
-            body: Bytes::from(document),
+            headers: vec![(crc.header(), sums::of_bytes(&document, crc).to_base64())],
+            body: document,
             ..Sent::default()
         };
         (Action::DeleteSome { bucket, keys, quiet }, sent)
@@ -318,15 +381,22 @@ impl Workload {
         (!open.is_empty()).then(|| *self.random.pick(&open))
     }
 
-    fn create_upload(key: usize) -> (Action, Sent) {
+    fn create_upload(&mut self, plan: &Plan, oracle: &Oracle) -> (Action, Sent) {
+        let key = self.key(oracle);
+        let asked = self.random.chance(plan.checksums);
+        let sum = asked.then(|| sums::draw_for_upload(&mut self.random));
         let mut sent = to_key("POST", key);
         sent.target.push_str("?uploads");
-        (Action::CreateUpload { key }, sent)
+        if let Some((algorithm, kind)) = sum {
+            sent.headers.push(("x-amz-checksum-algorithm", algorithm.name().to_owned()));
+            sent.headers.push(("x-amz-checksum-type", kind.as_str().to_owned()));
+        }
+        (Action::CreateUpload { key, sum }, sent)
     }
 
     fn put_part(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let upload = self.upload(oracle)?;
-        let number = self.part_number();
+        let number = self.part_number(upload, oracle);
         Some(self.put_part_to(upload, number, plan, oracle))
     }
 
@@ -340,7 +410,12 @@ impl Workload {
         let len = self.len(plan);
         let (content, body, etag) = self.content(len);
         let part = oracle.part(Some(etag), Some(content));
-        let sent = Sent { body, ..to_part(oracle, upload, number) };
+        let mut sent = to_part(oracle, upload, number);
+        if let Some((algorithm, _)) = oracle.uploads[upload].sum {
+            let value = sums::of_bytes(&body, algorithm).to_base64();
+            sent.headers.push((algorithm.header(), value));
+        }
+        sent.body = body;
         (Action::PutPart { upload, number, part }, sent)
     }
 
@@ -354,7 +429,7 @@ impl Workload {
         let mut open: Vec<usize> = (0..oracle.uploads.len()).collect();
         open.retain(|upload| oracle.uploads[*upload].open);
         let Some(upload) = open.into_iter().max_by_key(|upload| long_parts(oracle, *upload)) else {
-            return Some(Self::create_upload(self.key(oracle)));
+            return Some(self.create_upload(plan, oracle));
         };
         let long = long_parts(oracle, upload);
         let last = oracle.uploads[upload].parts.keys().next_back().copied().unwrap_or_default();
@@ -375,13 +450,17 @@ impl Workload {
         completed
     }
 
-    fn part_number(&mut self) -> u16 {
-        u16::try_from(self.random.within(1..u64::from(LAST_PART) + 1)).expect("small")
+    /// A part number. Where there are checksums, Complete wants them without gaps.
+    fn part_number(&mut self, upload: usize, oracle: &Oracle) -> u16 {
+        let number = self.random.within(1..u64::from(LAST_PART) + 1);
+        let Upload { sum, parts, .. } = &oracle.uploads[upload];
+        let next = sum.map_or(number, |_| parts.len() as u64 + 1);
+        u16::try_from(number.min(next)).expect("small")
     }
 
     fn copy_part(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let upload = self.upload(oracle)?;
-        let number = self.part_number();
+        let number = self.part_number(upload, oracle);
         self.copy_part_to(upload, number, plan, oracle)
     }
 
@@ -422,8 +501,9 @@ impl Workload {
             })
         });
         if self.random.chance(if is_thin { 70 } else { self.heat / 2 }) {
-            self.to_delete = Some(source);
+            self.rivals.push(Rival::Delete(source));
         }
+        self.rivals_of_part(source, upload, number, plan);
         Some((Action::CopyPart { upload, number, source, range, pinned, part }, sent))
     }
 
@@ -442,11 +522,16 @@ impl Workload {
         if key == source || self.random.chance(30) {
             headers.push(("x-amz-metadata-directive", "REPLACE".to_owned()));
         }
-        if key != source && self.random.chance(self.heat / 2) {
-            self.to_delete = Some(source);
+        let sum = self.random.chance(plan.checksums).then(|| sums::draw(&mut self.random));
+        if let Some(algorithm) = sum {
+            headers.push(("x-amz-checksum-algorithm", algorithm.name().to_owned()));
         }
+        if key != source && self.random.chance(self.heat / 2) {
+            self.rivals.push(Rival::Delete(source));
+        }
+        self.rivals_of_copy(source, key, plan);
         let sent = Sent { headers, ..to_key("PUT", key) };
-        Some((Action::Copy { key, source, pinned, value, cond }, sent))
+        Some((Action::Copy { key, source, pinned, value, cond, sum }, sent))
     }
 
     fn source(&mut self, plan: &Plan, oracle: &Oracle) -> usize {
@@ -479,16 +564,27 @@ impl Workload {
             list.retain(long_enough);
             list.push(last);
         }
+        let sum = known.sum;
+        if sum.is_some() {
+            let fits = (1..).zip(&list).take_while(|(at, (number, _))| at == number).count();
+            list.truncate(fits);
+        }
         if list.is_empty() {
             return None;
         }
         let value = oracle.completed(&list)?;
         let mut document = String::from("<CompleteMultipartUpload>");
         for (number, part) in &list {
-            let etag = oracle.parts[*part as usize].etag.clone()?;
-            document.push_str(&format!(
-                "<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
-            ));
+            let part = &oracle.parts[*part as usize];
+            let etag = part.etag.as_ref()?;
+            document
+                .push_str(&format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag>"));
+            if let Some((algorithm, _)) = sum {
+                let (element, content) = (algorithm.element(), part.content.as_ref()?);
+                let value = sums::of(content, algorithm).to_base64();
+                document.push_str(&format!("<{element}>{value}</{element}>"));
+            }
+            document.push_str("</Part>");
         }
         document.push_str("</CompleteMultipartUpload>");
         let cond = self.condition(key, oracle);
@@ -521,7 +617,7 @@ fn room_for(action: &Action, oracle: &Oracle) -> bool {
         | Action::Get { key, .. }
         | Action::Head { key }
         | Action::Delete { key, .. }
-        | Action::CreateUpload { key } => oracle.has_room(*key),
+        | Action::CreateUpload { key, .. } => oracle.has_room(*key),
         Action::Copy { key, source, .. } => oracle.has_room(*key) && oracle.has_room(*source),
         Action::DeleteSome { keys, .. } => keys.iter().all(|(key, _)| oracle.has_room(*key)),
         Action::List { .. } => (0..KEYS.len()).all(|key| oracle.has_room(key)),

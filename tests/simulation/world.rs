@@ -6,6 +6,7 @@
 //! Invariant: nothing that a node does after the moment of a crash reaches disk or store.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use tenon_tests::random::{Random, mix};
 
 use crate::client::{Answered, exchange};
 use crate::clock::VirtualClock;
+use crate::coverage::{self, Kind as CopyKind, Phase, Strike};
 use crate::doors::Waiting;
 use crate::executor::TaskId;
 use crate::life::Life;
@@ -30,6 +32,9 @@ use crate::workload::Workload;
 
 /// Steps in which a node must come to rest once nobody asks for anything any more.
 const STEPS_TO_REST_MAX: u64 = 400_000;
+
+/// A copy whose client is to go away is polled fewer times than this: most copies take no more.
+const POLLS_MAX: u64 = 40;
 
 /// Virtual time in which everything that takes its time must have had it.
 const REST_MS_MAX: u64 = 60_000;
@@ -59,6 +64,11 @@ struct Pending {
     task: TaskId,
     ticket: Ticket,
     answer: Rc<RefCell<Option<Answered>>>,
+    shard: usize,
+    /// How often its task may still be polled before its client goes away.
+    polls_left: Option<u64>,
+    /// What has struck it.
+    strikes: BTreeSet<Strike>,
 }
 
 /// What a step may be.
@@ -172,14 +182,7 @@ impl World {
         if self.random.within(0..10_000) < self.plan.departures && !self.requests.is_empty() {
             self.step += 1;
             let at = self.below(self.requests.len());
-            let gone = self.requests.remove(at);
-            self.trace.note("a client gone");
-            self.trace.step(self.step, Kind::Departure, gone.task.0);
-            self.life().tasks.drop_task(gone.task);
-            self.oracle.lost(&gone.ticket);
-            if self.random.chance(50) {
-                self.ambush(&gone);
-            }
+            self.leave(at);
             return Ok(());
         }
         let may_ask = self.requests_left > 0;
@@ -188,6 +191,47 @@ impl World {
             self.step = self.plan.steps;
         }
         Ok(())
+    }
+
+    /// The client of a request goes away.
+    fn leave(&mut self, at: usize) {
+        let gone = self.requests.remove(at);
+        self.trace.note("a client gone");
+        self.trace.step(self.step, Kind::Departure, gone.task.0);
+        self.note_strike(&gone, Strike::ClientLeft);
+        self.life().tasks.drop_task(gone.task);
+        self.oracle.lost(&gone.ticket);
+        if self.random.chance(50) {
+            self.ambush(&gone);
+        }
+    }
+
+    /// Counts what has struck a copy, and when.
+    fn note_strike(&mut self, copy: &Pending, strike: Strike) {
+        let Some(kind) = CopyKind::of(copy.ticket.action()) else { return };
+        let phase = self.life().tasks.phase(copy.task);
+        self.trace.note(coverage::struck(kind, phase, strike));
+    }
+
+    /// Counts what an action that was done by `shard` means for the copies under way.
+    fn note_done(&mut self, done: &Action, shard: usize) {
+        let mut copies = std::mem::take(&mut self.requests);
+        for copy in &mut copies {
+            let strikes = coverage::strikes(done, copy.ticket.action(), &self.oracle);
+            for strike in &strikes {
+                self.note_strike(copy, *strike);
+                if let Some(kind) =
+                    CopyKind::of(copy.ticket.action()).filter(|_| copy.shard != shard)
+                {
+                    self.trace.note(coverage::struck_from_afar(kind, *strike));
+                }
+            }
+            // A copy that had not begun to look has seen what came of it.
+            if self.life().tasks.phase(copy.task) > Phase::Begun {
+                copy.strikes.extend(strikes);
+            }
+        }
+        self.requests = copies;
     }
 
     /// What a client that has gone leaves behind stands still, and what it worked on is taken away meanwhile.
@@ -303,7 +347,11 @@ impl World {
                 self.trace.step(self.step, Kind::Task, id.0);
                 self.life().tasks.poll(id);
                 self.life().unseen = true;
+                if let Some(call) = self.disk.take_last_call() {
+                    self.life().tasks.note_of(id, Phase::of(call));
+                }
                 self.take_answers()?;
+                self.count_poll(id);
             }
             Step::Commit => self.commit()?,
             Step::Flush => {
@@ -377,6 +425,7 @@ impl World {
         let Some((action, sent)) = self.workload.next(&self.plan, &mut self.oracle) else { return };
         self.requests_left -= 1;
         self.trace.request(self.step, &action);
+        let is_copy = CopyKind::of(&action).is_some();
         let ticket = self.oracle.begin(self.step, action);
         let answer = Rc::new(RefCell::new(None));
         let random = Random::from_seed(self.random.next_u64());
@@ -389,16 +438,36 @@ impl World {
             *slot.borrow_mut() = Some(answered);
         }));
         self.trace.step(self.step, Kind::Request, task.0);
-        self.requests.push(Pending { task, ticket, answer });
+        let leaves = is_copy && self.random.chance(self.plan.leavers);
+        let polls_left = leaves.then(|| self.random.within(1..POLLS_MAX));
+        let strikes = BTreeSet::new();
+        self.requests.push(Pending { task, ticket, answer, shard, polls_left, strikes });
+    }
+
+    /// A client goes away after as many polls as it was given.
+    fn count_poll(&mut self, id: TaskId) {
+        let Some(at) = self.requests.iter().position(|one| one.task == id) else { return };
+        let Some(left) = &mut self.requests[at].polls_left else { return };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.leave(at);
+        }
     }
 
     fn take_answers(&mut self) -> Result<(), Broken> {
         let Some(at) = self.requests.iter().position(|one| one.answer.borrow().is_some()) else {
             return Ok(());
         };
-        let Pending { task, ticket, answer } = self.requests.remove(at);
+        let Pending { task, ticket, answer, shard, strikes, .. } = self.requests.remove(at);
         let answered = answer.borrow_mut().take().expect("just seen");
         self.trace.answer(self.step, task.0, ticket.action(), &answered);
+        let made = matches!(answered.status, 200..300);
+        if made {
+            self.note_done(ticket.action(), shard);
+        }
+        if let Some(kind) = CopyKind::of(ticket.action()) {
+            strikes.iter().for_each(|strike| self.trace.note(coverage::ended(kind, *strike, made)));
+        }
         let excuses = self.excuses();
         let judged = self.oracle.answered(self.step, ticket, &answered, excuses);
         judged.map_err(|why| broken("answers_are_true", why))
@@ -416,13 +485,14 @@ impl World {
         self.step += 1;
         self.trace.step(self.step, Kind::Crash, 0);
         self.trace.note("a crash");
-        for pending in self.requests.drain(..) {
-            self.oracle.lost(&pending.ticket);
-        }
         let (_, cut) = self.crash_armed.take().unwrap_or_else(|| {
             let cut = self.random.chance(self.plan.power_cuts);
             (0, cut)
         });
+        for pending in std::mem::take(&mut self.requests) {
+            self.note_strike(&pending, if cut { Strike::PowerCut } else { Strike::Crashed });
+            self.oracle.lost(&pending.ticket);
+        }
         // From here on no call of the disk does anything, also none that a dropped task makes.
         self.disk.crash_after(0);
         let life = self.life.take().expect("the node lives between steps");

@@ -110,6 +110,11 @@ impl MemoryDisk {
         self.lock().power.is_off()
     }
 
+    /// The call that began last, if one began since this was asked for.
+    pub fn take_last_call(&self) -> Option<Call> {
+        self.lock().last_call.take()
+    }
+
     /// How many steps were taken so far, since the disk was made.
     #[must_use]
     pub fn steps_taken(&self) -> u64 {

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) power: Power,
     pub(super) ways: DiskWays,
     pub(super) now: Timestamp,
+    /// The call that was made last.
+    pub(super) last_call: Option<Call>,
 }
 
 impl State {
@@ -48,6 +50,7 @@ impl State {
             power: Power::default(),
             ways,
             now: Timestamp::from_millis(0),
+            last_call: None,
         }
     }
 
@@ -62,6 +65,9 @@ impl State {
     ) -> Option<Result<T, DiskError>> {
         if !self.power.lasts(life) {
             return None;
+        }
+        if first {
+            self.last_call = Some(call);
         }
         let scripted = if first { self.faults.strike_call(call) } else { Ok(()) };
         let struck = scripted.and_then(|()| self.faults.strike_step(call, &mut self.dice));
