@@ -4,3 +4,5 @@
 #![forbid(unsafe_code)]
 
 pub mod measurement;
+pub mod progress;
+pub mod report;
