@@ -13,6 +13,7 @@ const NAMED_ONLY_IN: [(&str, &[&str]); 3] = [
         "glommio",
         &[
             "node/src/shard/run.rs",
+            "node/src/shard/sleep.rs",
             "node/src/disk/glommio.rs",
             "node/src/disk/buffer.rs",
             "node/src/http/listen.rs",

@@ -14,6 +14,7 @@ use crate::seam::{Clock, Local, Random, Spawn};
 pub mod hand_over;
 pub(crate) mod pulse;
 pub mod run;
+mod sleep;
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ use protocol::time::Timestamp;
 
 use super::hand_over::{ARRIVALS_MAX, Arrival, Loads};
 use super::pulse::Pulse;
+use super::sleep::Sleep;
 use super::{Factory, Seat};
 use crate::access_line::AccessLog;
 use crate::config::Config;
@@ -443,7 +444,7 @@ impl Clock for RealClock {
     }
 
     fn sleep(&self, duration: Duration) -> Local<'static, ()> {
-        Box::pin(glommio::timer::sleep(duration))
+        Box::pin(Sleep::new(duration))
     }
 
     fn pause(&self) -> Local<'static, ()> {
