@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use bench::arguments::Arguments;
+use clap::Parser;
+
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    bench::run::run(&Arguments::parse())
 }

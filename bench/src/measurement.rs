@@ -255,6 +255,15 @@ pub struct Verified {
     pub wrong: u64,
 }
 
+impl Verified {
+    /// Counts what another has seen, too.
+    pub fn add(&mut self, other: Self) {
+        self.samples += other.samples;
+        self.bytes += other.bytes;
+        self.wrong += other.wrong;
+    }
+}
+
 /// `None` where the divisor is nought.
 pub fn ratio(dividend: f64, divisor: f64) -> Option<f64> {
     (divisor > 0.0).then(|| dividend / divisor)

@@ -35,6 +35,17 @@ pub enum Command {
     /// Check the data of a node that does not run: every record against every file
     #[command(after_help = FSCK_HELP)]
     Fsck(FsckFlags),
+    /// Measure this or any other S3 endpoint, by tenon-bench beside this program
+    #[command(disable_help_flag = true)]
+    Bench(BenchFlags),
+}
+
+/// The arguments of `tenon-bench`, which checks them itself.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct BenchFlags {
+    /// What `tenon-bench --help` tells of
+    #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
 }
 
 /// The flags of `tenon serve`, as they were written. What is not said may come from the environment or the file.

@@ -15,7 +15,7 @@ use protocol::sign::Credential;
 
 use crate::log::Level;
 
-pub use self::flags::{Arguments, Command, ServeFlags};
+pub use self::flags::{Arguments, BenchFlags, Command, ServeFlags};
 pub use self::place::{FsckFlags, PlaceFlags, Places};
 pub use self::settings::Settings;
 
