@@ -326,8 +326,9 @@ const UNALIGNED: u64 = 12_345;
 fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number: u64 =
-        number.parse().map_err(|_| format!("{text:?} is not a length such as 64MiB"))?;
+    let number: u64 = number
+        .parse()
+        .map_err(|error| format!("{text:?} is not a length such as 64MiB: {error}"))?;
     let factor: u64 = match unit {
         "" | "B" => 1,
         "KiB" => 1 << 10,
@@ -375,7 +376,7 @@ fn concurrency(text: &str) -> Result<usize, String> {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let text = text.strip_suffix('s').unwrap_or(text);
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
+    let seconds: f64 = text.parse().map_err(|error| format!("a number of seconds: {error}"))?;
     match seconds {
         0.0..=86_400.0 => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("from 0 to 86,400 seconds".to_owned()),

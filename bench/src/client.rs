@@ -27,7 +27,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(code: &str, message: impl ToString) -> Self {
+    pub(crate) fn new(code: &str, message: &(impl ToString + ?Sized)) -> Self {
         Self { code: code.to_owned(), message: message.to_string() }
     }
 }
@@ -90,7 +90,7 @@ impl<'a> Call<'a> {
         Self { method, key, query, headers, body: Body::None, taken: Taken::Kept }
     }
 
-    fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+    fn with(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
@@ -185,8 +185,8 @@ impl Client {
         delimiter: Option<&str>,
         after: Option<&str>,
     ) -> Result<Listing, Failure> {
-        let mut call = Call::new("GET", "").with("list-type", 2).with("prefix", prefix);
-        call = call.with("max-keys", PAGE_KEYS);
+        let mut call = Call::new("GET", "").with("list-type", "2").with("prefix", prefix);
+        call = call.with("max-keys", &PAGE_KEYS);
         if let Some(delimiter) = delimiter {
             call = call.with("delimiter", delimiter);
         }
@@ -299,10 +299,10 @@ impl Client {
         let exchange = self.connection.exchange(&head, &call.body, &call.taken, silent);
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Failure::new("ConnectionBroken", error)),
+            Ok(Err(error)) => Err(Failure::new("ConnectionBroken", &error)),
             Err(elapsed) => {
                 self.connection.close();
-                Err(Failure::new("TimedOut", elapsed))
+                Err(Failure::new("TimedOut", &elapsed))
             }
         }
     }
@@ -346,7 +346,7 @@ impl Client {
         headers.iter().for_each(|(name, value)| line(name, value));
         signed.headers.iter().for_each(|(name, value)| line(name, value.as_bytes()));
         let needs_len = matches!(call.method, "PUT" | "POST");
-        if let Some(len) = call.body.len().or(needs_len.then_some(0)) {
+        if let Some(len) = call.body.len().or_else(|| needs_len.then_some(0)) {
             line("content-length", len.to_string().as_bytes());
         }
         head.extend_from_slice(b"\r\n");
@@ -358,7 +358,7 @@ impl Client {
 pub(crate) const PAGE_KEYS: usize = 1000;
 
 fn part(upload: &Upload, number: u16) -> Call<'_> {
-    Call::new("PUT", &upload.key).with("partNumber", number).with("uploadId", &upload.id)
+    Call::new("PUT", &upload.key).with("partNumber", &number).with("uploadId", &upload.id)
 }
 
 /// The present as signatures have it.

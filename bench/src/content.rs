@@ -27,7 +27,7 @@ impl Pattern {
 
     /// The content of the object called `name`.
     pub(crate) fn content(&self, name: &str) -> Content {
-        let shift = usize::try_from(hash(name) % PATTERN_LEN as u64).unwrap_or_default();
+        let shift = index(hash(name) % PATTERN_LEN as u64);
         Content { pattern: self.0.clone(), shift, period: u64::MAX }
     }
 }
@@ -74,11 +74,16 @@ impl Content {
     /// At least one byte from `offset` on, and no more than `len`.
     fn slice(&self, offset: u64, len: u64) -> Bytes {
         let inside = offset % self.period;
-        let turned = (inside % PATTERN_LEN as u64) as usize;
+        let turned = index(inside % PATTERN_LEN as u64);
         let start = (self.shift + turned) % PATTERN_LEN;
-        let len = len.min(self.period - inside).min(SLICE_LEN_MAX as u64) as usize;
+        let len = index(len.min(self.period - inside).min(SLICE_LEN_MAX as u64));
         self.pattern.slice(start..PATTERN_LEN.min(start + len))
     }
+}
+
+/// A place in the pattern, which is no longer than memory.
+fn index(place: u64) -> usize {
+    usize::try_from(place).expect("a pattern lies in memory")
 }
 
 /// A number that depends on each bit of another (the finaliser of splitmix64).

@@ -69,8 +69,8 @@ impl Device {
     pub(crate) fn below(data: &Path) -> Result<Self, String> {
         let told = |error: io::Error| format!("{}: {error}", data.display());
         let id = fs::metadata(data).map_err(told)?.dev();
-        Self::numbered(id, Some(data.to_path_buf())).map_err(|_| {
-            format!("{}: the kernel counts no block device under this; name it", data.display())
+        Self::numbered(id, Some(data.to_path_buf())).map_err(|error| {
+            format!("{}: the kernel counts no block device below it: {error}", data.display())
         })
     }
 
@@ -81,8 +81,9 @@ impl Device {
     pub(crate) fn at(path: &Path) -> Result<Self, String> {
         let told = |error: io::Error| format!("{}: {error}", path.display());
         let id = fs::metadata(path).map_err(told)?.rdev();
-        Self::numbered(id, None)
-            .map_err(|_| format!("{}: not a block device that the kernel counts", path.display()))
+        Self::numbered(id, None).map_err(|error| {
+            format!("{}: not a block device that the kernel counts: {error}", path.display())
+        })
     }
 
     fn numbered(id: u64, data: Option<PathBuf>) -> io::Result<Self> {

@@ -15,6 +15,7 @@ pub const GIB: f64 = 1_073_741_824.0;
 /// One line of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there is one run for each file")]
 pub enum Line {
     /// The first: how, where and against what was measured.
     Run(Run),

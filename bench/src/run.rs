@@ -242,7 +242,7 @@ fn set_up(common: &Common) -> Result<Stage, Stop> {
         endpoints,
         rounds: common.rounds,
         warmup_s: common.warmup.as_secs_f64(),
-        duration_s: common.requests.is_none().then(|| common.duration.as_secs_f64()),
+        duration_s: common.requests.is_none().then_some(common.duration.as_secs_f64()),
         requests: common.requests,
         seed: common.seed,
         threads: u32::try_from(settings.threads).unwrap_or(u32::MAX),

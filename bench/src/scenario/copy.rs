@@ -103,7 +103,7 @@ impl Copy {
         if self.source_parts > 1 && (part_len < PART_LEN_MIN || self.source_parts > PARTS_MAX) {
             let parts = self.source_parts;
             let message = format!("a source of {} cannot have {parts} parts", size(len));
-            return Err(Failure::new("BadArguments", message));
+            return Err(Failure::new("BadArguments", &message));
         }
         let key = format!("{}source-{len}-{}", site.prefix, self.source_parts);
         let content = self.content(site, &key, part_len);
@@ -115,12 +115,12 @@ impl Copy {
     }
 
     /// Whether the parts of the source are copies of the base.
-    fn from_base(&self, part_len: u64) -> bool {
+    fn is_of_base(&self, part_len: u64) -> bool {
         self.source_parts > 1 && part_len <= BASE_LEN
     }
 
     fn content(&self, site: &Site, key: &str, part_len: u64) -> Content {
-        if self.from_base(part_len) {
+        if self.is_of_base(part_len) {
             return site.pattern.content(&base(site)).repeated(part_len);
         }
         site.pattern.content(key)
@@ -132,11 +132,11 @@ impl Copy {
             return site.ask(async |client| client.put(&key, content, 0..len).await);
         }
         let base = base(site);
-        if self.from_base(part_len) && site.made.insert(base.clone()) {
+        if self.is_of_base(part_len) && site.made.insert(base.clone()) {
             let content = site.pattern.content(&base);
             site.ask(async |client| client.put(&base, content, 0..BASE_LEN).await)?;
         }
-        let base = self.from_base(part_len).then_some(base);
+        let base = self.is_of_base(part_len).then_some(base);
         site.ask(async |client| assemble(client, origin, part_len, base.as_deref()).await)
     }
 

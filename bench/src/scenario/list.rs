@@ -98,7 +98,7 @@ impl Worker for Reader {
             || listing.keys.first() == Some(&key(&self.prefix, self.after));
         if entries != expected || !(right || expected == 0) {
             let message = format!("{entries} entries after {after:?}, not {expected}");
-            return Err(Failure::new("WrongListing", message));
+            return Err(Failure::new("WrongListing", &message));
         }
         Ok(Done { operation: 0, bytes: 0 })
     }

@@ -197,7 +197,7 @@ impl Mixer {
         if len == self.case.size {
             return Ok(len);
         }
-        Err(Failure::new("WrongLength", format!("an object has {len} bytes")))
+        Err(Failure::new("WrongLength", &format!("an object has {len} bytes")))
     }
 }
 

@@ -259,7 +259,7 @@ impl User {
         if len == self.size {
             return Ok(len);
         }
-        Err(Failure::new("WrongLength", format!("{} has {len} bytes", self.next)))
+        Err(Failure::new("WrongLength", &format!("{} has {len} bytes", self.next)))
     }
 }
 
