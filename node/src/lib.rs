@@ -17,6 +17,7 @@ pub mod catalog;
 pub mod collect;
 pub mod config;
 pub mod copy;
+pub mod digest;
 pub mod disk;
 pub mod doctor;
 pub mod epoch;

@@ -19,6 +19,7 @@ use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
 use crate::copy::plan::Rules;
+use crate::digest::{Kernel, Md5Lanes};
 use crate::disk::{BufferPool, Disk};
 use crate::epoch::{EpochBoard, Epochs};
 use crate::flush::{Flush, FlushError};
@@ -49,8 +50,12 @@ pub struct Machine {
     pub clock: Rc<dyn Clock>,
     /// Unpredictable bytes.
     pub random: Rc<dyn Random>,
-    /// Tasks of this shard.
+    /// Tasks of this shard that somebody waits for.
     pub spawn: Rc<dyn Spawn>,
+    /// Tasks of this shard that move or hash many bytes.
+    pub bulk: Rc<dyn Spawn>,
+    /// MD5 of the streams of this shard.
+    pub md5: Rc<Md5Lanes>,
     /// Buffers of uploads.
     pub put_pool: Rc<BufferPool>,
     /// Buffers of byte copies.
@@ -85,8 +90,10 @@ pub struct MachineParts {
     pub clock: Rc<dyn Clock>,
     /// Unpredictable bytes.
     pub random: Rc<dyn Random>,
-    /// Tasks of this shard.
+    /// Tasks of this shard that somebody waits for.
     pub spawn: Rc<dyn Spawn>,
+    /// Tasks of this shard that move or hash many bytes.
+    pub bulk: Rc<dyn Spawn>,
     /// Counters; one for all shards.
     pub metrics: Arc<Metrics>,
     /// The epochs of all shards.
@@ -106,7 +113,7 @@ impl Machine {
     /// If the board has no such shard, or a folder no such number of ids.
     #[must_use]
     pub fn assemble(parts: MachineParts) -> Rc<Self> {
-        let MachineParts { settings, disk, catalog, clock, spawn, .. } = parts;
+        let MachineParts { settings, disk, catalog, clock, spawn, bulk, .. } = parts;
         let share = usize::try_from(settings.memory_buffers).unwrap_or(usize::MAX) / parts.shards;
         let share = share.max(limits::SHARD_BUFFERS_MIN);
         let shard = u32::try_from(parts.shard).expect("fewer shards than a u32 can count");
@@ -132,7 +139,10 @@ impl Machine {
             slots: parts.folder_slots,
             metrics: parts.metrics.clone(),
         });
+        let md5_figures = figures.md5.clone();
         Rc::new(Self {
+            md5: Md5Lanes::new(Kernel::best(), bulk.clone(), clock.clone(), md5_figures),
+            bulk,
             leases: Rc::new(leases),
             admission: parts.admission,
             put_pool: BufferPool::new(budget(share / 8 * 3, Pool::Put)),

@@ -26,6 +26,9 @@ pub trait Clock {
     /// Lets other tasks of this shard run if it is their turn. Awaited between steps of a computation
     /// of at most 64 KiB of digest work each.
     fn pause(&self) -> Local<'static, ()>;
+
+    /// Lets every other task of this shard that is ready go first, whosever turn it is.
+    fn give_way(&self) -> Local<'static, ()>;
 }
 
 /// Unpredictable bytes, for identifiers that must not be guessed.

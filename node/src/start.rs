@@ -261,6 +261,7 @@ impl Parts {
             clock: seat.clock,
             random: seat.random,
             spawn: seat.latency,
+            bulk: seat.bulk,
             metrics: seat.metrics,
             board: self.board,
             shard: seat.index,

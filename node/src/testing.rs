@@ -136,6 +136,7 @@ impl TestNode {
             clock: time.clone(),
             random: Rc::new(Counting(Cell::new(0))),
             spawn: tasks.clone(),
+            bulk: tasks.clone(),
             metrics,
             board: board.clone(),
             shard: 0,
@@ -403,6 +404,10 @@ impl Clock for TestTime {
             context.waker().wake_by_ref();
             Poll::Pending
         }))
+    }
+
+    fn give_way(&self) -> Local<'static, ()> {
+        self.pause()
     }
 }
 

@@ -80,6 +80,10 @@ impl Clock for VirtualClock {
     fn pause(&self) -> Local<'static, ()> {
         Box::pin(give_way())
     }
+
+    fn give_way(&self) -> Local<'static, ()> {
+        self.pause()
+    }
 }
 
 /// One sleeper; it leaves the list when it is dropped.

@@ -97,6 +97,7 @@ impl Life {
                 clock: clock.clone(),
                 random: Rc::new(SeededBytes(RefCell::new(bytes))),
                 spawn: tasks.clone(),
+                bulk: tasks.clone(),
                 metrics: metrics.clone(),
                 board: board.clone(),
                 shard,

@@ -52,6 +52,10 @@ impl Clock for StillClock {
     fn pause(&self) -> Local<'static, ()> {
         Box::pin(give_way())
     }
+
+    fn give_way(&self) -> Local<'static, ()> {
+        self.pause()
+    }
 }
 
 #[derive(Default)]

@@ -162,6 +162,10 @@ mod tests {
         fn pause(&self) -> Local<'static, ()> {
             Box::pin(std::future::ready(()))
         }
+
+        fn give_way(&self) -> Local<'static, ()> {
+            self.pause()
+        }
     }
 
     const AFTER: Duration = Duration::from_secs(5);

@@ -155,3 +155,27 @@ pub struct CacheMetrics {
     /// Things that it holds.
     pub entries: Counter,
 }
+
+/// The MD5s of one shard: bytes hashed, by how many streams were hashed side by side.
+#[derive(Default, Debug)]
+#[repr(align(128))]
+pub struct Md5Metrics {
+    bytes: [Counter; Self::CLASSES.len()],
+}
+
+impl Md5Metrics {
+    /// The largest number of streams of each class, and its label.
+    pub(crate) const CLASSES: [(usize, &str); 5] =
+        [(1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (usize::MAX, "9-16")];
+
+    /// Counts bytes of so many streams that were hashed side by side.
+    pub fn hashed(&self, streams: usize, bytes: usize) {
+        let class = Self::CLASSES.partition_point(|(most, _)| *most < streams);
+        self.bytes[class].add(bytes as u64);
+    }
+
+    /// The bytes of one class.
+    pub(crate) fn bytes(&self, class: usize) -> u64 {
+        self.bytes[class].get()
+    }
+}

@@ -24,7 +24,7 @@ mod tests;
 mod text;
 
 pub use self::copy::{CopiedBytes, MovedBytes};
-pub use self::figure::{Bounds, CacheMetrics, Counter, Histogram, PoolMetrics, Seen};
+pub use self::figure::{Bounds, CacheMetrics, Counter, Histogram, Md5Metrics, PoolMetrics, Seen};
 pub use self::request::{Finished, Pool, ShardMetrics};
 pub use self::store::watch_store;
 pub use self::text::{Family, Labels, Text};

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use protocol::error::ErrorCode;
 use protocol::route::Operation;
 
-use super::figure::{CacheMetrics, Counter, Histogram, PoolMetrics, REQUEST_TIMES, Seen};
+use super::figure::{
+    CacheMetrics, Counter, Histogram, Md5Metrics, PoolMetrics, REQUEST_TIMES, Seen,
+};
 use super::text::Text;
 
 /// The figures of one shard. Aligned, so that no two shards write to the same cache line.
@@ -23,6 +25,8 @@ pub struct ShardMetrics {
     pub pools: [Arc<PoolMetrics>; Pool::ALL.len()],
     /// Its block table pages.
     pub table_cache: Arc<CacheMetrics>,
+    /// Its MD5s.
+    pub md5: Arc<Md5Metrics>,
 }
 
 /// What buffers are for.
@@ -108,6 +112,7 @@ impl ShardMetrics {
             requests_open: Counter::default(),
             pools: Default::default(),
             table_cache: Arc::default(),
+            md5: Arc::default(),
         }
     }
 
@@ -156,6 +161,7 @@ pub(super) fn render(shards: &[ShardMetrics], text: &mut Text) {
     render_shards(shards, text);
     render_pools(shards, text);
     render_cache(shards, text);
+    render_md5(shards, text);
 }
 
 fn operations() -> impl Iterator<Item = (usize, &'static str)> {
@@ -247,6 +253,14 @@ fn render_shards(shards: &[ShardMetrics], text: &mut Text) {
     each(text.gauge("tenon_shard_requests", help), |shard| shard.requests_open.get());
     let help = "Requests finished, by shard.";
     each(text.counter("tenon_shard_requests_total", help), ShardMetrics::requests);
+}
+
+fn render_md5(shards: &[ShardMetrics], text: &mut Text) {
+    let help = "Bytes whose MD5 was made, by how many streams were hashed side by side.";
+    let mut family = text.counter("tenon_md5_bytes_total", help);
+    for (class, (_, streams)) in Md5Metrics::CLASSES.iter().enumerate() {
+        family.sample(&[("streams", streams)], sum(shards, |shard| shard.md5.bytes(class)));
+    }
 }
 
 fn render_pools(shards: &[ShardMetrics], text: &mut Text) {

@@ -8,7 +8,8 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
+use md5::{Digest as _, Md5};
 use meta::command::NewBlob;
 use meta::fingerprint::Fingerprint;
 use meta::record::Piece;
@@ -36,6 +37,7 @@ pub(super) fn admit(machine: &Machine, len: u64) -> Result<(), S3Error> {
 /// A body that has been received whole and found to be what the client declared.
 pub(super) struct Received {
     pub(super) digests: Digests,
+    pub(super) md5: [u8; 16],
     pub(super) fingerprint: Fingerprint,
     pub(super) pieces: Vec<Piece>,
     pub(super) blobs: Vec<NewBlob>,
@@ -55,8 +57,8 @@ pub(super) async fn store(
     let claim = claim.ok_or_else(S3Error::insufficient_storage)?;
     let mut files = NewFiles::none(machine);
     match receive(machine, body, intake, (&mut files, claim)).await {
-        Ok((digests, Stored { fingerprint, pieces, blobs })) => {
-            Ok(Received { digests, fingerprint, pieces, blobs, files })
+        Ok((digests, md5, Stored { fingerprint, pieces, blobs })) => {
+            Ok(Received { digests, md5, fingerprint, pieces, blobs, files })
         }
         Err(error) => {
             files.abandon();
@@ -70,13 +72,14 @@ async fn receive(
     body: &mut dyn BodySource,
     mut intake: Intake,
     (files, claim): (&mut NewFiles, Claim),
-) -> Result<(Digests, Stored), S3Error> {
+) -> Result<(Digests, [u8; 16], Stored), S3Error> {
     let mut sink = match intake.payload_len() {
         Some(len) if len > limits::INLINE_LEN_MAX => {
             Sink::Blob(Box::new(writer(machine, files, len).await?.claiming(claim)))
         }
         _ => Sink::Inline(BytesMut::new()),
     };
+    let mut md5 = machine.md5.stream();
     let mut payload = Vec::new();
     while let Some(wire) = next(body, &mut sink).await? {
         let mut wire = wire.map_err(failure::body)?;
@@ -84,13 +87,15 @@ async fn receive(
             let step = wire.split_to(wire.len().min(limits::DIGEST_STEP_LEN));
             intake.push(step, &mut |piece| payload.push(piece))?;
             for piece in payload.drain(..) {
-                sink.take(piece).await?;
+                // While this stream's disk keeps it waiting, its bytes are hashed beside those of others.
+                join(sink.take(piece.clone()), md5.update(piece)).await.0?;
             }
             machine.clock.pause().await;
         }
     }
-    let digests = intake.finish()?;
-    Ok((digests, sink.finish(files).await?))
+    let md5 = md5.finish();
+    let digests = intake.finish(Some(md5))?;
+    Ok((digests, md5, sink.finish(files).await?))
 }
 
 /// The next bytes of the body. While they do not come, a buffer that others need is given back.
@@ -188,6 +193,7 @@ pub(super) async fn document(
 ) -> Result<Document, S3Error> {
     let mut intake = Intake::document(call.head, call.auth, integrity, len_max)?;
     let len = usize::try_from(intake.payload_len().unwrap_or(len_max)).unwrap_or(usize::MAX);
+    let mut md5 = intake.promises_md5().then(Md5::new);
     let mut document = Document { bytes: Vec::new(), permit: None };
     while let Some(wire) = call.body.next().await {
         let mut wire = wire.map_err(failure::body)?;
@@ -196,11 +202,16 @@ pub(super) async fn document(
                 document.permit = Some(call.machine.documents.admit(len).await);
             }
             let step = wire.split_to(wire.len().min(limits::DIGEST_STEP_LEN));
-            intake.push(step, &mut |piece| document.bytes.extend_from_slice(&piece))?;
+            intake.push(step, &mut |piece| {
+                if let Some(md5) = &mut md5 {
+                    md5.update(&piece);
+                }
+                document.bytes.extend_from_slice(&piece);
+            })?;
             call.machine.clock.pause().await;
         }
     }
-    intake.finish()?;
+    intake.finish(md5.map(|md5| md5.finalize().into()))?;
     Ok(document)
 }
 

@@ -6,7 +6,7 @@
 use meta::command::{NewContent, NewObject, PutObject, Refusal, WriteCond};
 use meta::id::BucketId;
 use meta::query;
-use protocol::body::{Intake, Want};
+use protocol::body::Intake;
 use protocol::checksum::{Checksum, ChecksumAlgorithm};
 use protocol::error::S3Error;
 use protocol::etag::ETag;
@@ -24,16 +24,14 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (bucket_name, key) = subject::object_name(head)?;
     let input = PutObjectInput::parse(head)?;
     // S3: without a checksum from the client, CRC64NVME is stored and answered. It falls out of the fingerprint.
-    let want = Want { md5: true, algorithm: None };
-    let intake = Intake::new(head, auth, want, PUT_LEN_MAX)?;
+    let intake = Intake::new(head, auth, None, PUT_LEN_MAX)?;
     let bucket = subject::bucket(machine, bucket_name, &input.common).await?;
     check_condition(machine, bucket.id, key, &input.condition).await?;
 
     let received = ingest::store(machine, body, intake).await?;
-    let md5 = received.digests.md5.ok_or_else(S3Error::internal)?;
     let computed = || received.fingerprint.checksum(ChecksumAlgorithm::Crc64Nvme);
     let value = received.digests.checksum.or_else(computed).ok_or_else(S3Error::internal)?;
-    let (checksum, etag) = (Checksum::full_object(value), ETag::from_md5(&md5));
+    let (checksum, etag) = (Checksum::full_object(value), ETag::from_md5(&received.md5));
     let command = PutObject {
         bucket: bucket.id,
         key: key.clone(),
@@ -42,7 +40,7 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
             modified: machine.clock.now().truncated_to_second(),
             len: received.digests.len,
             etag: etag.clone(),
-            md5: Some(md5),
+            md5: Some(received.md5),
             fingerprint: received.fingerprint,
             checksum: Some(checksum),
             metadata: input.metadata,

@@ -4,7 +4,7 @@
 //! earlier one of its number. A failed or short body leaves the earlier one as it was.
 
 use meta::command::{NewPart, PutPart, Refusal};
-use protocol::body::{Intake, Want};
+use protocol::body::Intake;
 use protocol::error::S3Error;
 use protocol::etag::ETag;
 use protocol::limits::PART_LEN_MAX;
@@ -19,16 +19,14 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(head)?;
     let input = UploadPartInput::parse(head)?;
     // CRCs fall out of the fingerprint; an intake that the client sends a checksum to computes that one anyway.
-    let probe = Intake::new(head, auth, Want { md5: true, algorithm: None }, PART_LEN_MAX)?;
+    let probe = Intake::new(head, auth, None, PART_LEN_MAX)?;
     let bucket = subject::bucket(machine, name, &input.common).await?;
     let (upload_id, upload) = subject::upload(machine, &bucket, key, &input.upload_id).await?;
     let rule = upload_part::part_checksum(upload.checksum, probe.sent_algorithm())?;
-    let intake =
-        Intake::new(head, auth, Want { md5: true, algorithm: rule.algorithm }, PART_LEN_MAX)?;
+    let intake = Intake::new(head, auth, rule.algorithm, PART_LEN_MAX)?;
 
     let received = ingest::store(machine, body, intake).await?;
-    let md5 = received.digests.md5.ok_or_else(S3Error::internal)?;
-    let (etag, checksum) = (ETag::from_md5(&md5), received.digests.checksum);
+    let (etag, checksum) = (ETag::from_md5(&received.md5), received.digests.checksum);
     let command = PutPart {
         bucket: bucket.id,
         key: key.clone(),
@@ -38,7 +36,7 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Outcome, S3Error> {
             modified: machine.clock.now().truncated_to_second(),
             len: received.digests.len,
             etag: etag.clone(),
-            md5: Some(md5),
+            md5: Some(received.md5),
             fingerprint: received.fingerprint,
             checksum: checksum.filter(|_| rule.stored),
         },

@@ -450,6 +450,10 @@ impl Clock for RealClock {
     fn pause(&self) -> Local<'static, ()> {
         Box::pin(glommio::yield_if_needed())
     }
+
+    fn give_way(&self) -> Local<'static, ()> {
+        Box::pin(async { glommio::executor().yield_task_queue_now().await })
+    }
 }
 
 /// The operating system's generator, read a page at a time; what has been given is wiped.

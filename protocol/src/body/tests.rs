@@ -3,6 +3,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
+use md5::Md5;
 use proptest::prelude::*;
 
 use super::*;
@@ -19,7 +20,7 @@ use PayloadMode::{
     StreamingSigned, StreamingSignedTrailer, StreamingUnsignedTrailer, Unsigned as UnsignedPayload,
 };
 
-const NO_WANT: Want = Want { algorithm: None, md5: false };
+const NO_WANT: Option<ChecksumAlgorithm> = None;
 
 /// A head and its seal, signed with the example credential of the S3 pages.
 fn put(payload: PayloadMode, headers: &[(&str, &str)]) -> (Head, Authenticated) {
@@ -68,10 +69,11 @@ fn run(intake: Intake, wire: &[u8], cuts: &[usize]) -> Outcome {
         }
         from = to;
     }
-    (payload, intake.finish())
+    let md5 = Md5::digest(&payload).into();
+    (payload, intake.finish(Some(md5)))
 }
 
-fn take(head: &(Head, Authenticated), want: Want, wire: &[u8]) -> Outcome {
+fn take(head: &(Head, Authenticated), want: Option<ChecksumAlgorithm>, wire: &[u8]) -> Outcome {
     run(Intake::new(&head.0, &head.1, want, PUT_LEN_MAX).unwrap(), wire, &[])
 }
 
@@ -96,12 +98,11 @@ mod plain {
     #[test]
     fn a_whole_body_gives_its_digests() {
         let head = put(hash_of(b"hello world"), &[("content-length", "11")]);
-        let want = Want { algorithm: Some(Crc64Nvme), md5: true };
+        let want = Some(Crc64Nvme);
         let (payload, verdict) = take(&head, want, b"hello world");
         let digests = verdict.unwrap();
         assert_eq!(payload, b"hello world");
         assert_eq!(digests.len, 11);
-        assert_eq!(to_hex(&digests.md5.unwrap()), "5eb63bbbe01eeed093cb22bb8f5acdc3");
         assert_eq!(digests.checksum.unwrap().to_base64(), "jSnVw/bqjr4=");
     }
 
@@ -109,7 +110,7 @@ mod plain {
     fn nothing_is_computed_that_nobody_wants() {
         let head = put(UnsignedPayload, &[("content-length", "3")]);
         let (_, verdict) = take(&head, NO_WANT, b"abc");
-        assert_eq!(verdict.unwrap(), Digests { len: 3, md5: None, checksum: None });
+        assert_eq!(verdict.unwrap(), Digests { len: 3, checksum: None });
     }
 
     #[test]
@@ -168,8 +169,13 @@ mod promises {
     #[test]
     fn content_md5_must_be_one_and_match() {
         let good = with(&[("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")]);
-        let digests = take(&good, NO_WANT, b"hello").1.unwrap();
-        assert_eq!(to_hex(&digests.md5.unwrap()), "5d41402abc4b2a76b9719d911017c592");
+        assert_eq!(verdict(&good, b"hello").unwrap().len, 5);
+        let intake = || Intake::new(&good.0, &good.1, NO_WANT, PUT_LEN_MAX).unwrap();
+        assert!(intake().promises_md5());
+        let mut unproven = intake();
+        unproven.push(Bytes::from_static(b"hello"), &mut |_| ()).unwrap();
+        let error = unproven.finish(None).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InternalError, "nothing passes unverified");
 
         let error = take(&good, NO_WANT, b"hullo").1.unwrap_err();
         assert_eq!(error.code, ErrorCode::BadDigest);
@@ -196,7 +202,7 @@ mod promises {
                 (algorithm.header(), value),
                 ("x-amz-sdk-checksum-algorithm", algorithm.name()),
             ]);
-            let want = Want { algorithm: Some(Crc64Nvme), md5: false };
+            let want = Some(Crc64Nvme);
             let intake = Intake::new(&head.0, &head.1, want, PUT_LEN_MAX).unwrap();
             assert_eq!(intake.sent_algorithm(), Some(algorithm));
             let (_, verdict) = run(intake, b"hello", &[]);
@@ -359,7 +365,7 @@ mod unsigned_chunks {
             let method = Method::parse(vector.method);
             let head = Head::new(method, vector.path, Some(vector.query), headers, &[]).unwrap();
             let auth = authenticate(&head, "us-east-1", &credential, now).unwrap();
-            let want = Want { algorithm: Some(Crc64Nvme), md5: true };
+            let want = Some(Crc64Nvme);
             let intake = if vector.method == "PUT" {
                 Intake::new(&head, &auth, want, PUT_LEN_MAX).unwrap()
             } else {
@@ -413,7 +419,7 @@ mod unsigned_chunks {
     #[test]
     fn no_trailer_at_all_leaves_the_wanted_checksum() {
         let head = unsigned_put("11", &[]);
-        let want = Want { algorithm: Some(Crc64Nvme), md5: false };
+        let want = Some(Crc64Nvme);
         let (_, verdict) = take(&head, want, b"B\r\nhello world\r\n0\r\n\r\n");
         assert_eq!(verdict.unwrap().checksum.unwrap().to_base64(), "jSnVw/bqjr4=");
     }
@@ -811,13 +817,12 @@ proptest! {
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..40),
     ) {
         let intake = || {
-            let want = Want { algorithm: Some(Crc32c), md5: true };
+            let want = Some(Crc32c);
             Intake::new(&head.0, &head.1, want, PUT_LEN_MAX).unwrap()
         };
         let (payload, verdict) = run(intake(), &wire, &[]);
         if let Ok(digests) = &verdict {
             prop_assert_eq!(digests.len, payload.len() as u64);
-            prop_assert_eq!(digests.md5, Some(Md5::digest(&payload).into()));
         }
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(wire.len() + 1)).collect();
         cuts.sort_unstable();
