@@ -12,13 +12,23 @@ use crate::testing::{Answered, TestNode};
 
 const MIB: usize = 1 << 20;
 
-fn copy(node: &TestNode, source: &str, target: &str, headers: &[(&str, &str)]) -> Answered {
+pub(super) fn copy(
+    node: &TestNode,
+    source: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> Answered {
     let mut all = vec![("x-amz-copy-source", source)];
     all.extend_from_slice(headers);
     node.send("PUT", target, &all, b"")
 }
 
-fn copied(node: &TestNode, source: &str, target: &str, headers: &[(&str, &str)]) -> Answered {
+pub(super) fn copied(
+    node: &TestNode,
+    source: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> Answered {
     let answered = copy(node, source, target, headers);
     assert_eq!((answered.status, answered.element("Code")), (200, None), "{answered:?}");
     answered
@@ -40,7 +50,7 @@ fn checksum(algorithm: ChecksumAlgorithm, content: &[u8]) -> String {
 }
 
 /// An object of parts of these lengths, with these headers of the upload.
-fn multipart(
+pub(super) fn multipart(
     node: &TestNode,
     target: &str,
     lengths: &[usize],

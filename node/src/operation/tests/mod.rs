@@ -8,6 +8,7 @@ mod listings;
 mod objects;
 mod rewrites;
 mod rules;
+mod shared_parts;
 mod space;
 
 use crate::testing::TestNode;

@@ -169,6 +169,24 @@ fn a_whole_copy_whose_client_goes_away_leaves_nothing() {
 }
 
 #[test]
+fn a_copy_of_parts_whose_client_goes_away_leaves_nothing() {
+    at_every_poll(&[Way::Share, Way::Rw], |node| {
+        let upload = node.create_upload("/bkt/source", &[]);
+        let target = format!("/bkt/source?partNumber=1&uploadId={upload}");
+        let put = node.send("PUT", &target, &[], &bytes(1, 100 * KIB));
+        let etag = put.header("etag").expect("an ETag").to_owned();
+        let document = format!(
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>\
+             </CompleteMultipartUpload>"
+        );
+        let target = format!("/bkt/source?uploadId={upload}");
+        assert_eq!(node.send("POST", &target, &[], document.as_bytes()).status, 200);
+        let headers = [("x-amz-copy-source", "bkt/source")];
+        Sent { request: start(node, "PUT", "/bkt/k", &headers, b""), upload: None }
+    });
+}
+
+#[test]
 fn a_complete_whose_client_goes_away_leaves_nothing() {
     at_every_poll(&Way::ALL, |node| {
         let upload = node.create_upload("/bkt/up", &[]);
