@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use meta::command::{CompleteUpload, NewObject, Refusal};
 use meta::fingerprint::Fingerprint;
+use meta::id::{BucketId, ManifestId};
 use meta::query;
 use meta::record::{BucketRecord, Content, Manifest, PartFacts, UploadRecord};
+use meta::store::{Store, StoreError};
 use protocol::answer::Answer;
-use protocol::checksum::Checksum;
+use protocol::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 use protocol::error::{ErrorCode, S3Error};
 use protocol::etag::ETag;
 use protocol::limits::{COMPLETE_BODY_MAX, PART_NUMBER_MAX};
@@ -49,13 +51,10 @@ pub(super) async fn complete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     };
     // S3 looks for the upload before it looks into the document.
     let prepared = match completion.find().await {
-        Ok(found) => {
-            completion.parse().await?;
-            completion.prepare(found).await
-        }
+        Ok(found) => completion.read_and_prepare(found).await,
         Err(error) => {
             // Whatever the document is, there is no upload for it.
-            completion.parse().await.map_err(|_malformed| error.clone())?;
+            completion.read().await.map_err(|_malformed| error.clone())?;
             Err(error)
         }
     };
@@ -96,6 +95,40 @@ struct Prepared {
     unlisted: Vec<PartNumber>,
 }
 
+/// What a reader thread has to know of it.
+struct Upload {
+    bucket: BucketId,
+    key: ObjectKey,
+    input: Arc<CompleteUploadInput>,
+    id: UploadId,
+    manifest: ManifestId,
+    checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+}
+
+impl Upload {
+    /// What the listed parts make as the parts are now, and the parts that are left out.
+    fn decide(&self, store: &dyn Store, listed: &[ListedPart]) -> Result<Decided, StoreError> {
+        let Self { bucket, key, input, id, manifest, checksum } = self;
+        // The round decides about the condition; but S3 looks at it before it looks at the parts.
+        if input.condition != WriteCondition::None {
+            let now = query::object(store, *bucket, key)?.map(|object| object.etag);
+            if let Err(failed) = input.condition.check(key, now.as_ref()) {
+                // It is no verdict on an upload that is over: the object may be its own.
+                let open = query::upload(store, *bucket, key, id)?.is_some();
+                let over = || S3Error::no_such_upload(&input.upload_id);
+                return Ok(Err(if open { failed } else { over() }));
+            }
+        }
+        let parts = query::parts(store, *manifest, None, usize::from(PART_NUMBER_MAX))?;
+        let stored: Vec<StoredPart> = parts.into_iter().map(stored).collect();
+        Ok(complete_upload::decide(input, *checksum, listed, &stored)
+            .map(|completed| (unlisted(&completed, &stored), completed)))
+    }
+}
+
+/// The parts that are left out, and what the others make.
+type Decided = Result<(Vec<PartNumber>, Completed), S3Error>;
+
 impl Completion {
     async fn find(&self) -> Result<Found, S3Error> {
         let epoch = self.machine.epochs.enter();
@@ -105,37 +138,47 @@ impl Completion {
     }
 
     /// Reads the document, on a reader thread: 10,000 parts take tens of milliseconds.
-    async fn parse(&mut self) -> Result<(), S3Error> {
+    async fn read(&mut self) -> Result<(), S3Error> {
         let document = std::mem::take(&mut self.document);
-        let parsed = self.machine.catalog.ask(move |_| Ok(complete_upload::parse_body(&document)));
-        self.listed = parsed.await.map_err(failure::catalog)??.into();
+        let read = self.machine.catalog.ask(move |_| Ok(complete_upload::parse_body(&document)));
+        self.listed = read.await.map_err(failure::catalog)??.into();
         Ok(())
+    }
+
+    /// Reads the document, and what its parts make, in one question.
+    async fn read_and_prepare(&mut self, found: Found) -> Result<Prepared, S3Error> {
+        let (document, upload) = (std::mem::take(&mut self.document), self.upload(&found));
+        let asked = self.machine.catalog.ask(move |store| {
+            let listed: Arc<[ListedPart]> = match complete_upload::parse_body(&document) {
+                Ok(listed) => listed.into(),
+                Err(malformed) => return Ok(Err(malformed)),
+            };
+            let decided = upload.decide(store, &listed)?;
+            Ok(Ok((listed, decided)))
+        });
+        let (listed, decided) = asked.await.map_err(failure::catalog)??;
+        self.listed = listed;
+        let (unlisted, completed) = decided?;
+        Ok(Prepared { found, completed, unlisted })
     }
 
     /// Reads the parts as they are now and decides what they make, on a reader thread.
     async fn prepare(&self, found: Found) -> Result<Prepared, S3Error> {
-        let (bucket, key, input) = (self.bucket.id, self.key.clone(), self.input.clone());
-        let (upload_id, manifest, checksum) =
-            (found.upload_id, found.upload.manifest, found.upload.checksum);
-        let listed = self.listed.clone();
-        let decided = self.machine.catalog.ask(move |store| {
-            // The round decides about the condition; but S3 looks at it before it looks at the parts.
-            if input.condition != WriteCondition::None {
-                let now = query::object(store, bucket, &key)?.map(|object| object.etag);
-                if let Err(failed) = input.condition.check(&key, now.as_ref()) {
-                    // It is no verdict on an upload that is over: the object may be its own.
-                    let open = query::upload(store, bucket, &key, &upload_id)?.is_some();
-                    let over = || S3Error::no_such_upload(&input.upload_id);
-                    return Ok(Err(if open { failed } else { over() }));
-                }
-            }
-            let parts = query::parts(store, manifest, None, usize::from(PART_NUMBER_MAX))?;
-            let stored: Vec<StoredPart> = parts.into_iter().map(stored).collect();
-            Ok(complete_upload::decide(&input, checksum, &listed, &stored)
-                .map(|completed| (unlisted(&completed, &stored), completed)))
-        });
+        let (upload, listed) = (self.upload(&found), self.listed.clone());
+        let decided = self.machine.catalog.ask(move |store| upload.decide(store, &listed));
         let (unlisted, completed) = decided.await.map_err(failure::catalog)??;
         Ok(Prepared { found, completed, unlisted })
+    }
+
+    fn upload(&self, found: &Found) -> Upload {
+        Upload {
+            bucket: self.bucket.id,
+            key: self.key.clone(),
+            input: self.input.clone(),
+            id: found.upload_id,
+            manifest: found.upload.manifest,
+            checksum: found.upload.checksum,
+        }
     }
 
     /// Commits what was prepared, or finds that it has been committed already.

@@ -384,7 +384,7 @@ impl Machine<'_> {
             Op::DeleteBucket(bucket) => self.delete_bucket(round, *bucket),
             Op::Put { bucket, key, cond, body } => self.put(round, *bucket, *key, *cond, body),
             Op::Copy { which, bucket, key, cond } => {
-                self.copy(round, which, (*bucket, *key), *cond)
+                self.copy(round, which, (*bucket, *key), *cond);
             }
             Op::Delete { bucket, key } => self.delete(round, *bucket, *key),
             Op::DeleteSome { bucket, keys } => self.delete_some(round, *bucket, keys),
