@@ -69,8 +69,12 @@ fn measure(common: &Common, cases: &[Case]) -> Result<(), Stop> {
     if !common.keep {
         progress.say("taking away what was stored");
         // What it could not take away is told, and what was measured is kept all the same.
-        for site in &stage.sites {
-            if let Err(failure) = clean(site) {
+        // Both may be one endpoint: a bucket goes when nothing of either is left in it.
+        let objects = stage.sites.iter().map(|site| (site, clean(site)));
+        let cleaned: Vec<_> = objects.collect();
+        let buckets = stage.sites.iter().map(|site| (site, delete_bucket(site)));
+        for (site, done) in cleaned.into_iter().chain(buckets) {
+            if let Err(failure) = done {
                 eprintln!("tenon-bench: {} is not clean: {failure}", site.endpoint.host);
             }
         }
@@ -199,10 +203,11 @@ fn set_up(common: &Common) -> Result<Stage, Stop> {
     let mut sites = Vec::new();
     let mut endpoints = Vec::new();
     let began = now();
-    let prefix = format!("tenon-bench/{}-{}/", began.amz_date(), std::process::id());
+    let run = format!("tenon-bench/{}-{}", began.amz_date(), std::process::id());
     for side in sides(common)? {
-        let mut site =
-            Site::new(side.endpoint, settings(common), prefix.clone(), side.whose.clone());
+        let letter = if sites.is_empty() { "A" } else { "B" };
+        let prefix = format!("{run}-{letter}/");
+        let mut site = Site::new(side.endpoint, settings(common), prefix, side.whose.clone());
         let (made, server) = site
             .ask(async |client| client.make_bucket().await)
             .map_err(|failure| Stop::Broken(format!("{}: {failure}", side.url)))?;
@@ -211,7 +216,6 @@ fn set_up(common: &Common) -> Result<Stage, Stop> {
             .as_deref()
             .and_then(|server| server.split(['/', ' ']).next())
             .unwrap_or_default();
-        let letter = if sites.is_empty() { "A" } else { "B" };
         let name = side
             .name
             .unwrap_or_else(|| if product.is_empty() { letter } else { product }.to_owned());
@@ -410,7 +414,15 @@ fn rounded(figure: f64) -> u64 {
     figure.round() as u64
 }
 
-/// Takes away what the run has left: uploads, objects, and the bucket if it was made.
+/// Takes the bucket away if it was made.
+fn delete_bucket(site: &Site) -> Result<(), Failure> {
+    if site.made_bucket {
+        return site.ask(async |client| client.delete_bucket().await);
+    }
+    Ok(())
+}
+
+/// Takes away what the run has left: uploads and objects.
 fn clean(site: &Site) -> Result<(), Failure> {
     loop {
         let uploads: Vec<Upload> = site.ask(async |client| client.uploads(&site.prefix).await)?;
@@ -428,9 +440,6 @@ fn clean(site: &Site) -> Result<(), Failure> {
         if after.is_none() {
             break;
         }
-    }
-    if site.made_bucket {
-        site.ask(async |client| client.delete_bucket().await)?;
     }
     Ok(())
 }
