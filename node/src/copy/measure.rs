@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use futures_util::future::try_join;
 use meta::extent::{PieceSlice, Unmeasured};
 use meta::fingerprint::Fingerprint;
 use meta::record::{Extent, Piece};
@@ -22,8 +23,8 @@ pub(super) async fn fingerprint(
     let contradiction =
         || ReadError::Contradiction { blob: cut.blob, block: cut.offset / u64::from(BLOCK_LEN) };
     let (start, end) = cut.edges().ok_or_else(contradiction)?;
-    let before_start = before(path, cut, start).await?;
-    let before_end = before(path, cut, end).await?;
+    let (before_start, before_end) =
+        try_join(before(path, cut, start), before(path, cut, end)).await?;
     Ok(table::between(before_start, before_end, cut.len))
 }
 

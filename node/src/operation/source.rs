@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use futures_util::future::try_join;
 use meta::fingerprint::Fingerprint;
 use meta::id::BucketId;
 use meta::query;
@@ -55,6 +56,17 @@ impl Missing {
     fn any(&self) -> bool {
         self.md5 || self.checksum.is_some()
     }
+
+    /// Reads the range for it (S3: the ETag of a copy need not be an MD5; `etag.md5_up_to` says how far it is).
+    async fn read(
+        self,
+        machine: &Rc<Machine>,
+        slices: Vec<SourceSlice>,
+    ) -> Result<Digested, S3Error> {
+        let slices = slices.into_iter().map(|source| source.slice).collect();
+        let read = Digested::of(machine, slices, self.md5, self.checksum).await;
+        read.map_err(|error| failure::read(machine, &error))
+    }
 }
 
 /// Its copy, not durable yet.
@@ -69,6 +81,8 @@ pub(super) struct Copy {
 impl Source {
     /// Copies the range, with the checksum that the copy is to have. The copy holds the epoch.
     ///
+    /// What has to be read for a digest is read while the copy is made: the two share nothing but the source.
+    ///
     /// # Errors
     /// What cannot be read, or written; new files are given up then.
     pub(super) async fn copy(
@@ -78,17 +92,25 @@ impl Source {
         wanted: Option<ChecksumAlgorithm>,
     ) -> Result<Copy, S3Error> {
         let (slices, part_md5) = self.resolve(machine).await?;
-        let copied = copy::copy(machine, slices.clone()).await;
-        let mut copied = copied.map_err(|error| failure::copy(machine, error))?;
-        copied.files.hold(epoch);
         let md5 = self.object.md5.filter(|_| self.is_whole()).or(part_md5);
-        match self.digest(machine, slices, copied.fingerprint, md5, wanted).await {
-            Ok(Digested { md5, checksum }) => Ok(Copy { copied, md5, checksum }),
-            Err(error) => {
-                copied.files.abandon();
-                Err(error)
+        // Whether the fingerprint tells the checksum does not hang on which bytes they are.
+        let missing = self.missing(machine, &self.known(Fingerprint::EMPTY, md5, wanted), wanted);
+        let to_read = missing.any().then(|| slices.clone());
+        let copying = async {
+            let copied = copy::copy(machine, slices).await;
+            copied.map_err(|error| failure::copy(machine, error))
+        };
+        let reading = async {
+            match to_read {
+                Some(slices) => missing.read(machine, slices).await,
+                None => Ok(Digested::default()),
             }
-        }
+        };
+        // Whichever fails first ends both; files that the other has made go with it.
+        let (mut copied, read) = try_join(copying, reading).await?;
+        copied.files.hold(epoch);
+        let known = self.known(copied.fingerprint, md5, wanted);
+        Ok(Copy { copied, md5: known.md5.or(read.md5), checksum: known.checksum.or(read.checksum) })
     }
 
     /// MD5 and checksum of the whole object, for a copy that has the very same content. Only what is not known is read.
@@ -109,7 +131,13 @@ impl Source {
             return Ok(known);
         }
         let (slices, part_md5) = self.resolve(machine).await?;
-        self.digest(machine, slices, fingerprint, md5.or(part_md5), Some(wanted)).await
+        let known = self.known(fingerprint, md5.or(part_md5), Some(wanted));
+        let missing = self.missing(machine, &known, Some(wanted));
+        if !missing.any() {
+            return Ok(known);
+        }
+        let read = missing.read(machine, slices).await?;
+        Ok(Digested { md5: known.md5.or(read.md5), checksum: known.checksum.or(read.checksum) })
     }
 
     /// The pieces of the range, and its MD5 where the range is a whole part of the object.
@@ -124,27 +152,6 @@ impl Source {
             Ok((slices, part.and_then(|part| part.md5)))
         });
         found.await.map_err(failure::catalog)
-    }
-
-    /// MD5 and checksum of the range: what is known, what falls out of the fingerprint, and only where neither does
-    /// the range is read (S3: the ETag of a copy need not be an MD5; `etag.md5_up_to` says how far it is).
-    async fn digest(
-        &self,
-        machine: &Rc<Machine>,
-        slices: Vec<SourceSlice>,
-        fingerprint: Fingerprint,
-        md5: Option<[u8; 16]>,
-        wanted: Option<ChecksumAlgorithm>,
-    ) -> Result<Digested, S3Error> {
-        let known = self.known(fingerprint, md5, wanted);
-        let missing = self.missing(machine, &known, wanted);
-        if !missing.any() {
-            return Ok(known);
-        }
-        let slices = slices.into_iter().map(|source| source.slice).collect();
-        let read = Digested::of(machine, slices, missing.md5, missing.checksum).await;
-        let read = read.map_err(|error| failure::read(machine, &error))?;
-        Ok(Digested { md5: known.md5.or(read.md5), checksum: known.checksum.or(read.checksum) })
     }
 
     /// What is known of the range without a read.
