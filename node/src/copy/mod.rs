@@ -85,26 +85,24 @@ pub fn source_slices(
     range: ByteRange,
 ) -> Result<Vec<SourceSlice>, StoreError> {
     let slices = query::resolve(store, content, range)?.into_iter();
+    // Neighbours often lie in one blob: what was cut and put together again, copies of copies.
+    let mut last = None;
     let with_blob = slices.map(|slice| {
-        let blob_len = match slice.piece.extent() {
-            Some(extent) => len_around(store, extent)?,
-            None => 0,
+        let Some(extent) = slice.piece.extent() else {
+            return Ok(SourceSlice { slice, blob_len: 0 });
         };
+        let blob_len = match last {
+            Some((blob, len)) if blob == extent.blob => len,
+            _ => query::blob(store, extent.blob)?.len,
+        };
+        if extent.offset.checked_add(extent.len).is_none_or(|end| end > blob_len) {
+            let found = format!("an extent does not lie inside blob {}", extent.blob);
+            return Err(StoreError::Corrupt(found));
+        }
+        last = Some((extent.blob, blob_len));
         Ok(SourceSlice { slice, blob_len })
     });
     with_blob.collect()
-}
-
-/// The length of the blob that the extent lies in.
-fn len_around(store: &dyn Store, extent: &Extent) -> Result<u64, StoreError> {
-    let blob = query::blob(store, extent.blob)?;
-    if extent.offset.checked_add(extent.len).is_none_or(|end| end > blob.len) {
-        return Err(StoreError::Corrupt(format!(
-            "an extent does not lie inside blob {}",
-            extent.blob
-        )));
-    }
-    Ok(blob.len)
 }
 
 /// Copies `slices`.
