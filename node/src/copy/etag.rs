@@ -5,16 +5,16 @@
 
 use std::rc::Rc;
 
-use md5::{Digest as _, Md5};
 use meta::extent::PieceSlice;
 use meta::fingerprint::Fingerprint;
 use meta::id::Generation;
 use protocol::checksum::{ChecksumAlgorithm, ChecksumValue, Hasher};
 use protocol::etag::ETag;
 use protocol::range::ByteRange;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use crate::blob::{BlockReader, ReadError};
+use crate::digest::Md5Stream;
 use crate::limits;
 use crate::machine::Machine;
 
@@ -38,25 +38,22 @@ impl Digested {
         md5: bool,
         algorithm: Option<ChecksumAlgorithm>,
     ) -> Result<Self, ReadError> {
-        let mut md5 = md5.then(Md5::new);
+        let mut md5 = md5.then(|| machine.md5.stream());
         let mut checksum = algorithm.map(Hasher::new);
         let mut reader = BlockReader::new(machine.copy_path.clone(), slices);
         while let Some(block) = reader.next().await {
             let block = block?;
-            for step in block.chunks(limits::DIGEST_STEP_LEN) {
-                if let Some(md5) = &mut md5 {
-                    md5.update(step);
-                }
-                if let Some(checksum) = &mut checksum {
+            if let Some(checksum) = &mut checksum {
+                for step in block.chunks(limits::DIGEST_STEP_LEN) {
                     checksum.update(step);
+                    machine.clock.pause().await;
                 }
-                machine.clock.pause().await;
+            }
+            if let Some(md5) = &mut md5 {
+                md5.update(block).await;
             }
         }
-        Ok(Self {
-            md5: md5.map(|md5| md5.finalize().into()),
-            checksum: checksum.map(Hasher::finish),
-        })
+        Ok(Self { md5: md5.map(Md5Stream::finish), checksum: checksum.map(Hasher::finish) })
     }
 }
 
