@@ -70,8 +70,9 @@ impl Md5Stream {
     }
 
     /// How many bytes of `tail` are taken.
-    const fn filled(&self) -> usize {
-        (self.len % BLOCK_LEN as u64) as usize
+    fn filled(&self) -> usize {
+        // The lowest byte tells it: a block is a power of two.
+        usize::from(self.len.to_le_bytes()[0]) % BLOCK_LEN
     }
 
     /// Counts `bytes` and takes what is not in whole blocks, at both ends; gives the range of the whole blocks.
