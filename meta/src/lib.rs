@@ -14,6 +14,7 @@ pub mod invariant;
 pub mod key;
 pub mod log_tail;
 pub mod memory;
+pub mod near;
 pub mod query;
 pub mod record;
 pub mod repair;

@@ -45,12 +45,14 @@ struct Ahead {
     failed: bool,
     next: Option<Fate>,
     chance: Option<Chance>,
+    /// Whether a look finds what it looks for in memory.
+    forgetful: Option<Chance>,
     lie: Option<Lie>,
     /// What a power cut goes back to, where that was planted.
     before_last: Option<Arc<Entries>>,
 }
 
-/// Failures by chance, repeated by their seed.
+/// What comes by chance, repeated by its seed.
 #[derive(Debug)]
 struct Chance {
     one_in: u64,
@@ -87,6 +89,12 @@ impl MemoryStore {
     /// the same choices.
     pub fn set_fault_rate(&self, one_in: u64, seed: u64) {
         self.ahead().chance = (one_in > 0).then_some(Chance { one_in, state: seed });
+    }
+
+    /// Lets one look in `one_in` not find in memory what it looks for, by chance; 0 is none. The same seed makes the
+    /// same choices.
+    pub fn set_forgetful(&self, one_in: u64, seed: u64) {
+        self.ahead().forgetful = (one_in > 0).then_some(Chance { one_in, state: seed });
     }
 
     /// Breaks a promise from now on.
@@ -150,7 +158,9 @@ impl Store for MemoryStore {
     }
 
     fn peek(&self, space: Space, key: &[u8]) -> Result<Peek, StoreError> {
-        self.get(space, key).map(Peek::Known)
+        let value = self.get(space, key)?;
+        let forgotten = self.ahead().forgetful.as_mut().and_then(Chance::roll).is_some();
+        Ok(if forgotten { Peek::Unknown } else { Peek::Known(value) })
     }
 
     fn scan(

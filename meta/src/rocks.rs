@@ -211,14 +211,12 @@ impl RocksStore {
 impl Store for RocksStore {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         self.well()?;
-        self.read(space, key, &ReadOptions::default()).map_err(unreadable)
+        ANYWHERE.with(|options| self.read(space, key, options)).map_err(unreadable)
     }
 
     fn peek(&self, space: Space, key: &[u8]) -> Result<Peek, StoreError> {
         self.well()?;
-        let mut options = ReadOptions::default();
-        options.set_read_tier(ReadTier::BlockCache);
-        match self.read(space, key, &options) {
+        match IN_MEMORY.with(|options| self.read(space, key, options)) {
             Ok(value) => Ok(Peek::Known(value)),
             Err(error) if error.kind() == ErrorKind::Incomplete => Ok(Peek::Unknown),
             Err(error) => Err(unreadable(error)),
@@ -309,6 +307,16 @@ impl Store for RocksStore {
         }));
         figures
     }
+}
+
+thread_local! {
+    // RocksDB makes its own form of them, which one thread may use at a time.
+    static ANYWHERE: ReadOptions = ReadOptions::default();
+    static IN_MEMORY: ReadOptions = {
+        let mut options = ReadOptions::default();
+        options.set_read_tier(ReadTier::BlockCache);
+        options
+    };
 }
 
 /// Properties that each space has: name, meaning, RocksDB's name.

@@ -31,6 +31,10 @@ pub const COMMIT_ROUND_LEN_MAX: usize = 8 * 1024 * 1024;
 /// Questions to the store that may wait for a reader thread; a further one is answered 503 SlowDown.
 pub const READ_QUEUE_MAX: usize = 4096;
 
+/// Look-ups in the store that a question may make on the shard's own thread (each 1 to 6 µs); one that needs more goes
+/// to a reader thread.
+pub const LOOKS_MAX: u32 = 12;
+
 /// Threads that answer questions to the store.
 pub const READER_THREADS: usize = 2;
 

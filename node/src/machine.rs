@@ -214,7 +214,7 @@ impl Machine {
     }
 }
 
-/// Block table pages from the store, on reader threads.
+/// Block table pages from the store.
 struct StoredTables {
     catalog: Catalog,
 }
@@ -222,7 +222,7 @@ struct StoredTables {
 impl TableSource for StoredTables {
     fn load(&self, table: TableId, page: u32) -> Local<'_, Result<TablePage, TableLoadError>> {
         Box::pin(async move {
-            let found = self.catalog.ask(move |store| query::table_page(store, table, page)).await;
+            let found = self.catalog.look(move |store| query::table_page(store, table, page)).await;
             found.map_err(|error| match error {
                 CatalogError::Corrupt(text) => TableLoadError::Corrupt(text),
                 CatalogError::Failed(text) => TableLoadError::Failed(text),

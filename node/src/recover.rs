@@ -157,6 +157,10 @@ mod tests {
             question(self);
             Ok(())
         }
+
+        fn store(&self) -> Option<Arc<dyn Store>> {
+            None
+        }
     }
 
     /// A node with two open leases, in each of whose folders lie a named and an unnamed file.

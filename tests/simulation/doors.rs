@@ -4,8 +4,10 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use meta::command::{Command, Reply};
+use meta::store::Store;
 use node::catalog::{CatalogError, Mailbox, Question, ThreadMailbox};
 use node::disk::Unsynced;
 use node::flush::{Flush, FlushError, FlushQueue};
@@ -41,6 +43,10 @@ impl Mailbox for NotedMailbox {
         self.waiting.read.set(true);
         self.tasks.note(Phase::Asking);
         self.mailbox.ask(question)
+    }
+
+    fn store(&self) -> Option<Arc<dyn Store>> {
+        self.mailbox.store()
     }
 }
 

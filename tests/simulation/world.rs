@@ -91,6 +91,8 @@ impl World {
         disk.set_ways(plan.disk_ways);
         disk.set_fault_rate(plan.disk_faults);
         let store = Arc::new(MemoryStore::new());
+        // Half of the looks are answered on the shard, the others on a reader thread.
+        store.set_forgetful(2, mix(plan.seed) ^ mix(4));
         match plan.planted {
             Some(Planted::Disk(lie)) => disk.plant(lie),
             Some(Planted::Store(lie)) => store.plant(lie),

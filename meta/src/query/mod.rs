@@ -29,7 +29,7 @@ use crate::record::{
     BlobRecord, BucketCounters, BucketRecord, Counters, ManifestPage, ObjectRecord, PartFacts,
     PartRecord, PiecePage, Record, TableHead, UploadRecord,
 };
-use crate::store::{Peek, Space, Store, StoreError, Visit};
+use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
 
 /// The last round that changed something; a new store has had none: 0.
@@ -82,19 +82,6 @@ pub fn object(
     key: &ObjectKey,
 ) -> Result<Option<ObjectRecord>, StoreError> {
     read(store, Space::Objects, &key::object(bucket, key))
-}
-
-/// Like [`object`], from memory alone; `None` if only a read of the disk can tell.
-pub fn peek_object(
-    store: &dyn Store,
-    bucket: BucketId,
-    key: &ObjectKey,
-) -> Result<Option<Option<ObjectRecord>>, StoreError> {
-    match store.peek(Space::Objects, &key::object(bucket, key))? {
-        Peek::Unknown => Ok(None),
-        Peek::Known(None) => Ok(Some(None)),
-        Peek::Known(Some(stored)) => Ok(Some(Some(ObjectRecord::decode(stored)?))),
-    }
 }
 
 /// Reads the records of these keys, so that the round that needs them next finds them in memory: it would hold up

@@ -7,7 +7,7 @@ use crate::id::FolderId;
 use crate::memory::MemoryStore;
 use crate::record::{Content, Manifest, Piece, PieceList};
 use crate::testing::{
-    Known, MIB, bucket_name, done, etag, inline, key, len_of, make_bucket, make_upload, new_object,
+    Known, MIB, bucket_name, done, inline, key, len_of, make_bucket, make_upload, new_object,
     number, put, put_part, upload_id,
 };
 
@@ -134,7 +134,7 @@ impl Store for Counting<'_> {
         self.store.get(space, key)
     }
 
-    fn peek(&self, space: Space, key: &[u8]) -> Result<Peek, StoreError> {
+    fn peek(&self, space: Space, key: &[u8]) -> Result<crate::store::Peek, StoreError> {
         self.store.peek(space, key)
     }
 
@@ -454,15 +454,6 @@ fn ranges_of_a_long_list_are_found_by_position() {
         let found = resolve_pieces(&store, list, range(start, end)).expect("pieces");
         assert_eq!(found, crate::extent::slices(&pieces, 0, range(start, end)));
     }
-}
-
-#[test]
-fn what_memory_knows_of_an_object_is_what_the_store_knows() {
-    let (store, bucket) = with_keys(&["a"]);
-    let known = peek_object(&store, bucket, &key("a")).expect("a store").expect("in memory");
-    assert_eq!(known, object(&store, bucket, &key("a")).expect("a store"));
-    assert_eq!(peek_object(&store, bucket, &key("b")), Ok(Some(None)));
-    assert_eq!(known.expect("an object").etag, etag("etag"));
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl From<DiskError> for CopyError {
     }
 }
 
-/// The pieces of the source that `range` touches, with what the plan needs of their blobs. Asked on a reader thread.
+/// The pieces of the source that `range` touches, with what the plan needs of their blobs.
 ///
 /// # Errors
 /// Of the store; a piece or blob that is missing is damage.

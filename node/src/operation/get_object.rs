@@ -103,7 +103,7 @@ impl ObjectStream {
         let pieces = self
             .machine
             .catalog
-            .ask(move |store| query::resolve(store, &content, window))
+            .look(move |store| query::resolve(store, &content, window))
             .await
             .map_err(failure::catalog)?;
         Ok(BlockReader::new(self.machine.get_path.clone(), pieces))

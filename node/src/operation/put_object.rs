@@ -66,7 +66,7 @@ pub(super) async fn check_condition(
         return Ok(());
     }
     let wanted = key.clone();
-    let now = machine.catalog.ask(move |store| query::object(store, bucket, &wanted)).await;
+    let now = machine.catalog.look(move |store| query::object(store, bucket, &wanted)).await;
     let now = now.map_err(failure::catalog)?.map(|object| object.etag);
     condition.check(key, now.as_ref())
 }

@@ -146,7 +146,7 @@ impl Source {
         machine: &Machine,
     ) -> Result<(Vec<SourceSlice>, Option<[u8; 16]>), S3Error> {
         let (content, range) = (self.object.content.clone(), self.range);
-        let found = machine.catalog.ask(move |store| {
+        let found = machine.catalog.look(move |store| {
             let part = query::exact_part(store, &content, range)?;
             let slices = copy::source_slices(store, &content, range)?;
             Ok((slices, part.and_then(|part| part.md5)))

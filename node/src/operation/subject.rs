@@ -53,7 +53,7 @@ pub(super) async fn source_bucket(
 
 async fn bucket_unchecked(machine: &Machine, name: &BucketName) -> Result<BucketRecord, S3Error> {
     let wanted = name.clone();
-    let found = machine.catalog.ask(move |store| query::bucket(store, &wanted)).await;
+    let found = machine.catalog.look(move |store| query::bucket(store, &wanted)).await;
     found.map_err(failure::catalog)?.ok_or_else(|| S3Error::no_such_bucket(name))
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn upload(
     let upload_id = UploadId::parse(id).ok_or_else(unknown)?;
     let (bucket, key) = (bucket.id, key.clone());
     let found =
-        machine.catalog.ask(move |store| query::upload(store, bucket, &key, &upload_id)).await;
+        machine.catalog.look(move |store| query::upload(store, bucket, &key, &upload_id)).await;
     let record = found.map_err(failure::catalog)?.ok_or_else(unknown)?;
     Ok((upload_id, record))
 }
@@ -80,6 +80,6 @@ pub(super) async fn object(
     key: &ObjectKey,
 ) -> Result<ObjectRecord, S3Error> {
     let wanted = key.clone();
-    let found = machine.catalog.ask(move |store| query::object(store, bucket, &wanted)).await;
+    let found = machine.catalog.look(move |store| query::object(store, bucket, &wanted)).await;
     found.map_err(failure::catalog)?.ok_or_else(|| S3Error::no_such_key(key))
 }
