@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 
-use crate::store::{Batch, Peek, Space, Store, StoreError, Visit};
+use crate::key;
+use crate::store::{Batch, Change, Peek, Space, Store, StoreError, Visit};
 
 /// A [`Store`] in memory, for tests and simulation.
 #[derive(Default, Debug)]
@@ -37,6 +38,17 @@ pub enum Fate {
 pub enum Lie {
     /// A commit is answered before it is synced: a power cut takes the last one away.
     ForgetsAtRestart,
+    /// What counts the names of manifests is never written: the first garbage of many takes their parts apart.
+    LosesManifestNames,
+}
+
+impl Lie {
+    /// Whether the change is dropped.
+    fn drops(self, change: &Change) -> bool {
+        self == Self::LosesManifestNames
+            && change.space == Space::Manifests
+            && key::manifest_names_of(&change.key).is_some()
+    }
 }
 
 /// What the next commits will meet.
@@ -137,11 +149,12 @@ impl MemoryStore {
         Ok(Arc::clone(&self.committed.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    fn apply(&self, batch: Batch) {
+    fn apply(&self, batch: Batch, lie: Option<Lie>) {
         let mut committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
         // A scan that is under way keeps the moment that it looks at.
         let entries = Arc::make_mut(&mut committed);
-        for change in batch {
+        let kept = |change: &Change| lie.is_none_or(|lie| !lie.drops(change));
+        for change in batch.into_iter().filter(kept) {
             let key = (change.space, change.key);
             match change.value {
                 Some(value) => entries.insert(key, value),
@@ -204,7 +217,7 @@ impl Store for MemoryStore {
                 let committed = self.committed.read().unwrap_or_else(PoisonError::into_inner);
                 ahead.before_last = Some(Arc::clone(&committed));
             }
-            self.apply(batch);
+            self.apply(batch, ahead.lie);
         }
         ahead.failed = fate.is_some();
         if ahead.failed { Err(failed()) } else { Ok(()) }

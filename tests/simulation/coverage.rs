@@ -3,8 +3,13 @@
 //! A workload that does not get there any more proves nothing, so over the standard seeds each of them must have
 //! been seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
+use meta::id::ManifestId;
+use meta::key;
+use meta::record::{ManifestNames, Record};
+use meta::store::{Space, Store, StoreError, Visit};
 use node::disk::memory::Call;
 
 use crate::oracle::{Action, Oracle};
@@ -65,14 +70,19 @@ pub(crate) enum Strike {
 pub(crate) enum Kind {
     /// CopyObject.
     Whole,
+    /// CopyObject of an object that was made of parts, or of a copy of one.
+    Parts,
     /// UploadPartCopy.
     Part,
 }
 
 impl Kind {
     /// What kind of copy the action is, if it is one.
-    pub(crate) fn of(action: &Action) -> Option<Self> {
+    pub(crate) fn of(action: &Action, oracle: &Oracle) -> Option<Self> {
         match action {
+            Action::Copy { pinned, .. } if oracle.stored(*pinned).etag.contains('-') => {
+                Some(Self::Parts)
+            }
             Action::Copy { .. } => Some(Self::Whole),
             Action::CopyPart { .. } => Some(Self::Part),
             _ => None,
@@ -140,6 +150,49 @@ pub(crate) fn ended(kind: Kind, strike: Strike, made: bool) -> String {
     format!("{kind:?} copy {end} after {strike:?}")
 }
 
+/// What happens to manifests that several objects have.
+const SHARING: [&str; 4] = [
+    "a manifest came to have 2 names",
+    "a manifest came to have 3 names",
+    "a manifest came to have 1 names",
+    "a crash with shared manifests",
+];
+
+/// The manifests that several records name, or that are being taken apart, and how many do.
+pub(crate) type Names = BTreeMap<ManifestId, u64>;
+
+/// How many records name which manifests, where it is not one.
+///
+/// # Errors
+/// As the store says.
+pub(crate) fn names(store: &dyn Store) -> Result<Names, StoreError> {
+    let mut names = Names::new();
+    store.scan(Space::Manifests, &[], &mut |at, value| {
+        if let Some(manifest) = key::manifest_names_of(at) {
+            let read = ManifestNames::decode(Bytes::copy_from_slice(value));
+            names.insert(manifest, read.map_or(0, |names| names.count));
+        }
+        Visit::Next
+    })?;
+    Ok(names)
+}
+
+/// What has changed from one moment to the next.
+pub(crate) fn renamed(before: &Names, now: &Names) -> Vec<String> {
+    let mut things = Vec::new();
+    for (manifest, count) in now {
+        let had = before.get(manifest).copied().unwrap_or(1);
+        if had != *count && *count > 0 {
+            things.push(format!("a manifest came to have {count} names"));
+        } else if had != *count {
+            things.push("a manifest is being taken apart".to_owned());
+        }
+    }
+    let one = before.iter().filter(|(manifest, count)| **count > 0 && !now.contains_key(*manifest));
+    things.extend(one.map(|_| "a manifest came to have 1 names".to_owned()));
+    things
+}
+
 /// What must have happened but has not.
 pub(crate) fn missing(seen: &Seen) -> Vec<String> {
     let mut required = Vec::new();
@@ -160,12 +213,15 @@ pub(crate) fn missing(seen: &Seen) -> Vec<String> {
         let of_parts = [Strike::UploadAborted, Strike::UploadCompleted, Strike::PartReplaced];
         required.extend(of_parts.map(|strike| struck(Kind::Part, phase, strike)));
     }
+    let all = [Strike::SourceDeleted, Strike::SourceReplaced, Strike::ClientLeft];
+    required.extend(all.map(|strike| struck(Kind::Parts, Phase::Asking, strike)));
     for strike in [Strike::SourceDeleted, Strike::SourceReplaced] {
-        required.push(struck_from_afar(Kind::Whole, strike));
-        required.push(struck_from_afar(Kind::Part, strike));
-        required.push(ended(Kind::Whole, strike, true));
-        required.push(ended(Kind::Part, strike, true));
+        for kind in [Kind::Whole, Kind::Parts, Kind::Part] {
+            required.push(struck_from_afar(kind, strike));
+            required.push(ended(kind, strike, true));
+        }
     }
+    required.extend(SHARING.map(str::to_owned));
     for strike in [Strike::UploadAborted, Strike::UploadCompleted] {
         required.push(struck_from_afar(Kind::Part, strike));
         required.push(ended(Kind::Part, strike, false));

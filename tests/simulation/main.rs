@@ -100,8 +100,7 @@ fn nothing_is_lost_whatever_happens() {
 fn is_caught(planted: Planted, within: u64) {
     node::log::start_into(std::io::sink());
     for seed in 0..within {
-        let plan = Plan { planted: Some(planted), ..Plan::of(seed) };
-        if let Some(failure) = run(&plan).failure {
+        if let Some(failure) = run(&Plan { planted: Some(planted), ..Plan::of(seed) }).failure {
             println!("{planted:?}: seed {seed}: {}", failure.predicate());
             return;
         }
@@ -136,6 +135,11 @@ fn a_record_that_goes_before_the_unlink_is_durable_is_caught() {
 #[test]
 fn a_store_that_forgets_is_caught() {
     is_caught(Planted::Store(store::Lie::ForgetsAtRestart), 50);
+}
+
+#[test]
+fn parts_that_go_although_copies_have_them_are_caught() {
+    is_caught(Planted::Store(store::Lie::LosesManifestNames), 100);
 }
 
 #[test]

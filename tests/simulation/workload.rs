@@ -538,6 +538,13 @@ impl Workload {
         if plan.large && self.random.chance(60) {
             return LARGE;
         }
+        let of_parts = |key: &usize| {
+            oracle.likely[*key].is_some_and(|value| oracle.stored(value).etag.contains('-'))
+        };
+        let of_parts: Vec<usize> = (0..KEYS.len()).filter(of_parts).collect();
+        if !of_parts.is_empty() && self.random.chance(40) {
+            return *self.random.pick(&of_parts);
+        }
         let long_enough = |key: &usize| {
             oracle.likely[*key].is_some_and(|value| oracle.stored(value).content.len() > 256 * KIB)
         };

@@ -20,7 +20,7 @@ use tenon_tests::random::{Random, mix};
 
 use crate::client::{Answered, exchange};
 use crate::clock::VirtualClock;
-use crate::coverage::{self, Kind as CopyKind, Phase, Strike};
+use crate::coverage::{self, Kind as CopyKind, Names, Phase, Strike};
 use crate::doors::Waiting;
 use crate::executor::TaskId;
 use crate::life::Life;
@@ -54,6 +54,8 @@ pub(crate) struct World {
     step: u64,
     /// Files whose bytes have been seen to be right.
     known: Known,
+    /// The manifests that several objects have.
+    names: Names,
     /// Steps until the crash strikes at the latest, and whether the power goes.
     crash_armed: Option<(u64, bool)>,
     pub(crate) trace: Trace,
@@ -104,6 +106,7 @@ impl World {
             disk,
             store,
             known: Known::default(),
+            names: Names::new(),
             crash_armed: None,
             clock: VirtualClock::new(),
             oracle: Oracle::new(plan.etag_md5_up_to),
@@ -210,7 +213,7 @@ impl World {
 
     /// Counts what has struck a copy, and when.
     fn note_strike(&mut self, copy: &Pending, strike: Strike) {
-        let Some(kind) = CopyKind::of(copy.ticket.action()) else { return };
+        let Some(kind) = CopyKind::of(copy.ticket.action(), &self.oracle) else { return };
         let phase = self.life().tasks.phase(copy.task);
         self.trace.note(coverage::struck(kind, phase, strike));
     }
@@ -223,7 +226,7 @@ impl World {
             for strike in &strikes {
                 self.note_strike(copy, *strike);
                 if let Some(kind) =
-                    CopyKind::of(copy.ticket.action()).filter(|_| copy.shard != shard)
+                    CopyKind::of(copy.ticket.action(), &self.oracle).filter(|_| copy.shard != shard)
                 {
                     self.trace.note(coverage::struck_from_afar(kind, *strike));
                 }
@@ -419,6 +422,12 @@ impl World {
         if committed != before {
             self.life().blind_board.publish(committed);
             predicates::always(&*self.store, &self.disk, &mut self.known)?;
+            let names = coverage::names(&*self.store);
+            let names = names.map_err(|error| broken("store", error.to_string()))?;
+            for thing in coverage::renamed(&self.names, &names) {
+                self.trace.note(thing);
+            }
+            self.names = names;
         }
         Ok(())
     }
@@ -427,7 +436,7 @@ impl World {
         let Some((action, sent)) = self.workload.next(&self.plan, &mut self.oracle) else { return };
         self.requests_left -= 1;
         self.trace.request(self.step, &action);
-        let is_copy = CopyKind::of(&action).is_some();
+        let is_copy = CopyKind::of(&action, &self.oracle).is_some();
         let ticket = self.oracle.begin(self.step, action);
         let answer = Rc::new(RefCell::new(None));
         let random = Random::from_seed(self.random.next_u64());
@@ -467,7 +476,7 @@ impl World {
         if made {
             self.note_done(ticket.action(), shard);
         }
-        if let Some(kind) = CopyKind::of(ticket.action()) {
+        if let Some(kind) = CopyKind::of(ticket.action(), &self.oracle) {
             strikes.iter().for_each(|strike| self.trace.note(coverage::ended(kind, *strike, made)));
         }
         let excuses = self.excuses();
@@ -487,6 +496,9 @@ impl World {
         self.step += 1;
         self.trace.step(self.step, Kind::Crash, 0);
         self.trace.note("a crash");
+        if self.names.values().any(|count| *count > 1) {
+            self.trace.note("a crash with shared manifests");
+        }
         let (_, cut) = self.crash_armed.take().unwrap_or_else(|| {
             let cut = self.random.chance(self.plan.power_cuts);
             (0, cut)
