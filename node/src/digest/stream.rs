@@ -24,7 +24,8 @@ impl Md5Stream {
         Self { lanes, state: INITIAL, len: 0, tail: [0; BLOCK_LEN], unsound: false }
     }
 
-    /// Takes the next bytes; completes once they are hashed, together with what other streams bring meanwhile.
+    /// Takes the next bytes; completes once they are hashed, together with what other streams bring meanwhile. Few
+    /// bytes are hashed at once, without a chance for other tasks.
     ///
     /// Cancel: the bytes are let go of at once; the stream is good for nothing then but being dropped.
     ///

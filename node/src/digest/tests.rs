@@ -10,6 +10,7 @@ use md5::{Digest as _, Md5};
 use proptest::prelude::*;
 
 use super::kernel::{BLOCK_LEN, INITIAL};
+use super::lanes::SHORT_LEN;
 use super::*;
 use crate::metrics::Md5Metrics;
 use crate::seam::{Local, Spawn};
@@ -214,7 +215,7 @@ fn streams_that_wait_together_are_hashed_together() {
 fn a_stream_alone_does_not_wait_for_company() {
     let bench = Bench::new(Kernel::best());
     let mut md5 = bench.lanes.stream();
-    let small = content(1, 4096);
+    let small = content(1, 2 * SHORT_LEN);
     {
         let mut update = pin!(md5.update(small.clone()));
         assert_eq!(poll(update.as_mut()), None, "it gives way after its step");
@@ -222,6 +223,50 @@ fn a_stream_alone_does_not_wait_for_company() {
     }
     assert!(bench.tasks.are_over(), "no task was needed");
     assert_eq!(md5.finish(), expected(&small));
+}
+
+#[test]
+fn a_short_piece_does_not_wait_in_the_line() {
+    let bench = Bench::new(Kernel::best());
+    let (mut long, mut short) = (bench.lanes.stream(), bench.lanes.stream());
+    let (much, little) = (content(1, 300 * 1024), content(2, SHORT_LEN));
+    let mut waiting: Local<'_, ()> = Box::pin(long.update(much.clone()));
+    assert_eq!(poll(waiting.as_mut()), None, "it is not alone");
+    assert_eq!(poll(pin!(short.update(little.clone()))), Some(()));
+    assert_eq!(short.finish(), expected(&little));
+    bench.drive(vec![waiting]);
+    assert_eq!(long.finish(), expected(&much));
+}
+
+/// Many more than lanes, each done at another block: every one leaves the line in its turn.
+#[test]
+fn a_long_line_of_ragged_streams_keeps_its_order() {
+    for kernel in Kernel::all_here() {
+        let bench = Bench::new(kernel);
+        let streams: Vec<Bytes> = (0..200)
+            .map(|stream| content(stream, SHORT_LEN + (1 + stream * 37 % 101) * BLOCK_LEN))
+            .collect();
+        let done = RefCell::new(Vec::new());
+        let updates = streams.iter().enumerate().map(|(number, bytes)| {
+            let (mut md5, done) = (bench.lanes.stream(), &done);
+            let update: Local<'_, [u8; 16]> = Box::pin(async move {
+                md5.update(bytes.clone()).await;
+                done.borrow_mut().push(number);
+                md5.finish()
+            });
+            update
+        });
+        let digests = bench.drive(updates.collect());
+        for (digest, bytes) in digests.iter().zip(&streams) {
+            assert_eq!(*digest, expected(bytes), "{kernel:?}");
+        }
+        let done = done.into_inner();
+        let late = |(at, number): (usize, &usize)| at + kernel.lanes() <= *number;
+        assert!(
+            !done.iter().enumerate().any(late),
+            "{kernel:?}: nobody overtakes the line: {done:?}"
+        );
+    }
 }
 
 #[test]
@@ -287,7 +332,7 @@ fn a_stream_whose_update_was_cancelled_has_no_md5() {
     let bench = Bench::new(Kernel::best());
     let mut md5 = bench.lanes.stream();
     {
-        let mut update = pin!(md5.update(content(1, 4096)));
+        let mut update = pin!(md5.update(content(1, 2 * SHORT_LEN)));
         assert_eq!(poll(update.as_mut()), None);
     }
     let _ = md5.finish();
@@ -297,7 +342,7 @@ fn a_stream_whose_update_was_cancelled_has_no_md5() {
 fn the_bytes_of_whoever_goes_away_are_let_go_of_at_once() {
     let bench = Bench::new(Kernel::best());
     let (mut one, _other) = (bench.lanes.stream(), bench.lanes.stream());
-    let owner: Rc<[u8]> = Rc::from(vec![7; 4096]);
+    let owner: Rc<[u8]> = Rc::from(vec![7; 2 * SHORT_LEN]);
     {
         let mut update = pin!(one.update(Rc::clone(&owner)));
         assert_eq!(poll(update.as_mut()), None);
