@@ -3,9 +3,9 @@
 //! Streams wait in a line; a task (there is one as long as somebody waits) hashes the first of them together, as many
 //! as the kernel has lanes, and lets every other task go first before it goes on: whoever has its bytes hashed fetches
 //! the next and is back in line by then. A stream alone is hashed where it is, without the line; so is a short piece.
-//! Invariants: in the line, first come, first hashed; a step takes no longer than [`STEP_BLOCKS`] blocks of the widest kernel; what
-//! waits is bounded by the streams, each with one piece of its bytes. No clock, no chance: the same calls give the
-//! same order.
+//! Invariants: in the line, first come, first hashed; a step takes no longer than [`STEP_BLOCKS`] blocks of the widest
+//! kernel; what waits is bounded by the streams, each with one piece of its bytes. No clock, no chance: the same calls
+//! give the same order.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
