@@ -103,7 +103,7 @@ impl Catalog {
     }
 
     /// Asks the store something short: here and now if memory alone can tell it with few look-ups, which spares two
-    /// threads a wake-up; else as [`Catalog::ask`] does. The question may be asked twice, and must not scan.
+    /// threads a wake-up; else as [`Catalog::ask`] does. The question may be asked twice; one that scans always is.
     ///
     /// # Errors
     /// As [`Catalog::ask`].
@@ -112,8 +112,11 @@ impl Catalog {
         T: Send + 'static,
         Q: Fn(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     {
-        let told =
-            self.mailbox.store().map(|store| Near::ask(&*store, limits::LOOKS_MAX, &question));
+        let near = |store: Arc<dyn Store>| Near::ask(&*store, limits::LOOKS_MAX, &question);
+        let told = self.mailbox.store().map(|store| {
+            // Here a panic would take the whole shard along; with a reader it costs the asker the answer.
+            catch_unwind(AssertUnwindSafe(|| near(store))).unwrap_or(Told::Unknown)
+        });
         match told {
             Some(Told::Known(answer)) => Ok(answer?),
             Some(Told::Unknown) | None => self.ask(question).await,
@@ -466,7 +469,11 @@ mod tests {
         let broken =
             catalog.ask(|_store| -> Result<(), StoreError> { panic!("a broken question") });
         assert!(matches!(block_on(broken), Err(CatalogError::Failed(_))));
+        let broken =
+            catalog.look(|_store| -> Result<(), StoreError> { panic!("a broken question") });
+        assert!(matches!(block_on(broken), Err(CatalogError::Failed(_))));
         assert_eq!(block_on(catalog.ask(|_store| Ok(7))), Ok(7));
+        assert_eq!(block_on(catalog.look(|_store| Ok(7))), Ok(7));
         mailbox.close(1);
         reader.join().expect("the reader has ended in order");
     }

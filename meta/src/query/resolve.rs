@@ -3,13 +3,17 @@
 //! Found by position: binary search over where pages begin, and only the pages and parts that the range touches
 //! are read. Whoever streams a long range asks for a window of it at a time.
 
+use std::cmp::Ordering;
+
+use bytes::Bytes;
 use protocol::range::ByteRange;
 
 use super::{manifest_page, named, part, piece_page};
 use crate::extent::{PieceSlice, slices};
 use crate::id::ManifestId;
-use crate::record::{Content, Manifest, ManifestEntry, PartRecord, PieceList};
-use crate::store::{Store, StoreError};
+use crate::key;
+use crate::record::{Content, Manifest, ManifestEntry, PartRecord, PieceList, Record};
+use crate::store::{Space, Store, StoreError, Visit};
 
 /// The pieces that hold `range` of an object's bytes, in order. Their lengths add up to that of the range.
 pub fn resolve(
@@ -22,13 +26,14 @@ pub fn resolve(
         Content::Parts(manifest) | Content::Copied(manifest) => manifest,
     };
     let mut found = Vec::new();
-    for entry in manifest_entries(store, manifest, range)? {
-        let record = named_part(store, manifest.id, &entry)?;
+    let entries = manifest_entries(store, manifest, range)?;
+    each_part(store, manifest.id, &entries, &mut |entry, record| {
         let within = range.start().max(entry.start)..range.end().min(entry.start + entry.len);
         let within = ByteRange::new(within.start - entry.start, within.end - entry.start)
             .expect("the entry touches the range");
         found.extend(resolve_pieces(store, &record.pieces, within)?);
-    }
+        Ok(())
+    })?;
     covered(found, range)
 }
 
@@ -66,7 +71,8 @@ pub fn manifest_entries(
     Ok(found)
 }
 
-/// The part of an object, or of what it is a copy of, that is exactly `range`: what is known of it (its MD5 above all) is known of the range.
+/// The part of an object, or of what it is a copy of, that is exactly `range`: what is known of it (its MD5 above all)
+/// is known of the range.
 pub fn exact_part(
     store: &dyn Store,
     content: &Content,
@@ -92,12 +98,54 @@ fn touched(starts: &[u64], range: ByteRange) -> impl Iterator<Item = (u32, u64)>
         .map(|(page, start)| (u32::try_from(page).expect("pages are counted in 32 bits"), *start))
 }
 
+/// Visits the parts that `entries` name, in their order. Many are read in one scan: parts lie side by side, and a look-up
+/// of each takes several times as long as the next entry of a scan.
+fn each_part(
+    store: &dyn Store,
+    manifest: ManifestId,
+    entries: &[ManifestEntry],
+    visit: &mut dyn FnMut(&ManifestEntry, PartRecord) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let first = match entries {
+        [first, ..] if entries.len() >= SCANNED_PARTS_MIN => key::part(manifest, first.number),
+        few => {
+            return few
+                .iter()
+                .try_for_each(|entry| visit(entry, named_part(store, manifest, entry)?));
+        }
+    };
+    let (mut left, mut outcome) = (entries.iter(), Ok(()));
+    store.scan(Space::Parts, &first, &mut |at, stored| {
+        let Some(entry) = left.as_slice().first() else { return Visit::Stop };
+        let wanted = key::part(manifest, entry.number);
+        match at.cmp(&wanted) {
+            // The upload had parts that the object was not made of.
+            Ordering::Less => return Visit::SeekTo(wanted),
+            Ordering::Greater => return Visit::Stop,
+            Ordering::Equal => {}
+        }
+        left.next();
+        outcome = PartRecord::decode(Bytes::copy_from_slice(stored))
+            .map_err(StoreError::from)
+            .and_then(|record| visit(entry, fitting(record, entry)?));
+        if outcome.is_ok() && left.len() > 0 { Visit::Next } else { Visit::Stop }
+    })?;
+    outcome?;
+    match left.next() {
+        None => Ok(()),
+        Some(entry) => named(None, "part", entry.number.get()),
+    }
+}
+
 fn named_part(
     store: &dyn Store,
     manifest: ManifestId,
     entry: &ManifestEntry,
 ) -> Result<PartRecord, StoreError> {
-    let record = named(part(store, manifest, entry.number)?, "part", entry.number.get())?;
+    fitting(named(part(store, manifest, entry.number)?, "part", entry.number.get())?, entry)
+}
+
+fn fitting(record: PartRecord, entry: &ManifestEntry) -> Result<PartRecord, StoreError> {
     if record.len == entry.len { Ok(record) } else { Err(uncovered()) }
 }
 
@@ -109,3 +157,6 @@ fn covered(found: Vec<PieceSlice>, range: ByteRange) -> Result<Vec<PieceSlice>, 
 fn uncovered() -> StoreError {
     StoreError::Corrupt("an object's pieces do not add up to its length".to_owned())
 }
+
+/// From so many parts on they are scanned. Below it a look at what memory alone can tell gets by without a scan.
+const SCANNED_PARTS_MIN: usize = 16;

@@ -436,6 +436,56 @@ fn a_missing_page_or_part_is_damage() {
     assert!(found(2600).is_ok());
 }
 
+/// Every other part is left out, and lies between those that are scanned until its garbage is released.
+#[test]
+fn the_parts_of_a_long_range_are_read_in_one_scan() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    let manifest = make_upload(&store, bucket, "key", 1);
+    for part in 1..=61_u16 {
+        done(&store, put_part(bucket, "key", 1, part, vec![inline(&part.to_be_bytes())], &[]));
+    }
+    let upload = upload(&store, bucket, &key("key"), &upload_id(1)).expect("a store").expect("one");
+    let (listed, unlisted): (Vec<u16>, _) = (1..=61).partition(|part| part % 2 == 0);
+    let bytes: Vec<u8> = listed.iter().flat_map(|part| part.to_be_bytes()).collect();
+    done(
+        &store,
+        CompleteUpload {
+            bucket,
+            key: key("key"),
+            upload_id: upload_id(1),
+            expected_generation: upload.generation,
+            condition: WriteCond::None,
+            object: new_object("whole-30", &[inline(&bytes)]),
+            listed: listed.iter().map(|part| (number(*part), 2)).collect(),
+            unlisted: unlisted.into_iter().map(number).collect(),
+        },
+    );
+    let record = object(&store, bucket, &key("key")).expect("a store").expect("an object");
+    let read = |store: &dyn Store, start, end| {
+        resolve(store, &record.content, range(start, end)).map(|found| text(&found))
+    };
+    for (start, end) in [(0, 60), (3, 58), (1, 32), (30, 31)] {
+        let counting = Counting { store: &store, shown: 0.into() };
+        let at = |place: u64| usize::try_from(place).expect("small");
+        assert_eq!(read(&counting, start, end).as_deref(), Ok(&bytes[at(start)..at(end)]));
+        // The parts, and those in between.
+        let parts = at(end.div_ceil(2) - start / 2);
+        let scanned = if parts < 16 { 0 } else { 2 * parts - 1 };
+        assert_eq!(counting.shown.into_inner(), scanned, "{start} to {end}");
+    }
+    for (gone, whole, rest) in
+        [(60, (0, 60), (0, 58)), (2, (0, 58), (2, 58)), (30, (2, 58), (30, 58))]
+    {
+        let mut batch = crate::store::Batch::new();
+        batch.delete(Space::Parts, key::part(manifest, number(gone)));
+        store.commit(batch).expect("a commit");
+        let found = read(&store, whole.0, whole.1);
+        assert!(matches!(found, Err(StoreError::Corrupt(_))), "without part {gone}: {found:?}");
+        assert!(read(&store, rest.0, rest.1).is_ok(), "beside part {gone}");
+    }
+}
+
 #[test]
 fn ranges_of_a_long_list_are_found_by_position() {
     let store = MemoryStore::new();
