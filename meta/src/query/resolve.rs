@@ -98,8 +98,8 @@ fn touched(starts: &[u64], range: ByteRange) -> impl Iterator<Item = (u32, u64)>
         .map(|(page, start)| (u32::try_from(page).expect("pages are counted in 32 bits"), *start))
 }
 
-/// Visits the parts that `entries` name, in their order. Many are read in one scan: parts lie side by side, and a look-up
-/// of each takes several times as long as the next entry of a scan.
+/// Visits the parts that `entries` name, in their order. Many are read in one scan: parts lie side by side, and a
+/// look-up of each takes several times as long as the next entry of a scan.
 fn each_part(
     store: &dyn Store,
     manifest: ManifestId,
