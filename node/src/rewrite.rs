@@ -3,7 +3,8 @@
 //! What a blob's records name is put together to a few ranges of whole blocks, each becomes a new blob by the
 //! cheapest way that makes one, and a command gives the records their new labels. Nothing that a client can see
 //! changes. The old blob goes the way of all garbage.
-//! Runs as one task of one shard, one blob at a time, and rests three times as long as it works.
+//! Runs as one task of one shard, one blob at a time, and rests three times as long as it works, within a bound: it may
+//! have had to wait, for buffers or for a disk that stood still.
 //! Holds: blobs that are damaged, so that they are told once and passed over until the next start.
 //! Invariants: an epoch is held from the look at the records to the verdict on their new labels, so the old blob
 //! is there meanwhile; a rewrite at least halves the space, else the blob is let be.
@@ -38,6 +39,9 @@ use crate::new_files::NewFiles;
 
 /// How often sparse blobs are looked for.
 const INTERVAL: Duration = Duration::from_secs(5);
+
+/// The longest rest after a blob.
+const REST_MAX: Duration = Duration::from_secs(30);
 
 /// How many blobs are asked for at a time.
 const LOOK_UP_MAX: usize = 64;
@@ -153,7 +157,7 @@ impl Rewriter {
                 let began = clock.monotonic();
                 self.look_at(blob).await?;
                 let took = clock.monotonic().saturating_sub(began);
-                clock.sleep(took * 3).await;
+                clock.sleep((took * 3).min(REST_MAX)).await;
             }
         }
     }

@@ -148,6 +148,29 @@ fn a_mebibyte_of_a_large_deleted_object_holds_a_mebibyte() {
 }
 
 #[test]
+fn a_rewrite_that_had_to_wait_for_hours_holds_the_next_one_up_for_seconds() {
+    const HOUR: u64 = 3_600_000;
+    let node = node(MemoryDisk::new(1 << 30));
+    node.put("/bkt/source", &bytes(1, 8 * MIB));
+    let (upload, etag) = copied_part(&node, 777, MIB);
+    assert_eq!(node.complete("/bkt/up", &upload, &[(1, etag)]).status, 200);
+    delete(&node, "source");
+    let (rewriter, time) = (Rewriter::new(node.machine.clone()), &node.time.millis);
+    let began = time.get();
+    let mut pass: Local<'_, _> = Box::pin(rewriter.pass());
+    // Totals, what is sparse, and the first question about the blob.
+    assert!(!node.poll(&mut pass, 3), "it is at work");
+    assert_eq!(sparse(&node), 1);
+    time.set(time.get() + HOUR);
+    node.run(pass).expect("nothing fails");
+    let took = time.get() - began;
+    assert!(
+        (HOUR + 10_000..HOUR + 60_000).contains(&took),
+        "{took} ms: it rests, but not for hours"
+    );
+}
+
+#[test]
 fn where_nothing_can_be_cloned_the_bytes_are_copied() {
     let ways = DiskWays { clone: false, copy_file_range: false, splice: false };
     let kernel = DiskWays { copy_file_range: true, ..ways };
