@@ -6,7 +6,8 @@ use meta::invariant;
 use meta::query;
 
 use super::bytes;
-use crate::config::Way;
+use super::copy_object::multipart;
+use crate::config::{Config, Way};
 use crate::disk::DiskError;
 use crate::disk::memory::{Call, MemoryDisk};
 use crate::seam::Local;
@@ -14,11 +15,16 @@ use crate::testing::{Answered, TestNode, ask};
 
 const KIB: usize = 1024;
 
+/// Lengths of the parts of an object.
+const PARTS: [usize; 2] = [5 * KIB * KIB + 1, 100 * KIB];
+
 /// A node whose leases are used up after so few ids, with a bucket.
 fn node(slots: u16, ways: &[Way]) -> TestNode {
-    let node = TestNode::with_slots(MemoryDisk::new(1 << 30), slots, |config| {
-        config.copy.ways = ways.to_vec();
-    });
+    node_with(slots, |config| config.copy.ways = ways.to_vec())
+}
+
+fn node_with(slots: u16, change: impl FnOnce(&mut Config)) -> TestNode {
+    let node = TestNode::with_slots(MemoryDisk::new(1 << 30), slots, change);
     assert_eq!(node.send("PUT", "/bkt", &[], b"").status, 200);
     node
 }
@@ -69,8 +75,13 @@ struct Sent {
 
 /// Drops the request after every number of polls until it is answered before.
 fn at_every_poll(ways: &[Way], send: impl Fn(&TestNode) -> Sent) {
+    at_every_poll_on(|| node(1, ways), send);
+}
+
+/// The same on nodes that are made otherwise.
+fn at_every_poll_on(node: impl Fn() -> TestNode, send: impl Fn(&TestNode) -> Sent) {
     for polls in 0.. {
-        let node = node(1, ways);
+        let node = node();
         let Sent { mut request, upload } = send(&node);
         let done = node.poll(&mut request, polls);
         drop(request);
@@ -84,7 +95,7 @@ fn at_every_poll(ways: &[Way], send: impl Fn(&TestNode) -> Sent) {
         }
         assert_all_comes_back(&node, &when);
         if done {
-            assert!(polls > 3, "the request gives way now and then");
+            assert!(polls > 1, "the request gives way now and then");
             return;
         }
     }
@@ -103,12 +114,25 @@ fn start(
 /// A part copy of the middle of a source that has a blob of its own.
 fn part_copy(node: &TestNode) -> Sent {
     node.put("/bkt/source", &bytes(2, 300 * KIB));
-    let upload = node.create_upload("/bkt/up", &[]);
+    part_copy_of("bytes=70000-250000", node, &[])
+}
+
+/// A part copy of this range of the source to an upload with these headers.
+fn part_copy_of(range: &str, node: &TestNode, of_upload: &[(&str, &str)]) -> Sent {
+    let upload = node.create_upload("/bkt/up", of_upload);
     let target = format!("/bkt/up?partNumber=1&uploadId={upload}");
-    let headers =
-        [("x-amz-copy-source", "/bkt/source"), ("x-amz-copy-source-range", "bytes=70000-250000")];
+    let headers = [("x-amz-copy-source", "/bkt/source"), ("x-amz-copy-source-range", range)];
     Sent { request: start(node, "PUT", &target, &headers, b""), upload: Some(upload) }
 }
+
+/// A copy of the source under another key.
+fn whole_copy(node: &TestNode, headers: &[(&str, &str)]) -> Sent {
+    let headers = [&[("x-amz-copy-source", "bkt/source")], headers].concat();
+    Sent { request: start(node, "PUT", "/bkt/k", &headers, b""), upload: None }
+}
+
+/// What no copy knows without reading its source.
+const SHA: [(&str, &str); 1] = [("x-amz-checksum-algorithm", "SHA256")];
 
 #[test]
 fn a_put_whose_client_goes_away_leaves_nothing() {
@@ -183,6 +207,54 @@ fn a_copy_of_parts_whose_client_goes_away_leaves_nothing() {
         assert_eq!(node.send("POST", &target, &[], document.as_bytes()).status, 200);
         let headers = [("x-amz-copy-source", "bkt/source")];
         Sent { request: start(node, "PUT", "/bkt/k", &headers, b""), upload: None }
+    });
+}
+
+#[test]
+fn a_copy_that_reads_nothing_and_whose_client_goes_away_leaves_nothing() {
+    for ways in [[Way::Share, Way::Rw], [Way::Reflink, Way::Rw]] {
+        let made = || {
+            node_with(1, |config| {
+                config.copy.ways = ways.to_vec();
+                config.etag_md5_up_to = 0;
+            })
+        };
+        at_every_poll_on(made, part_copy);
+    }
+}
+
+#[test]
+fn a_copy_that_is_hashed_and_whose_client_goes_away_leaves_nothing() {
+    for ways in [&[Way::Share, Way::Rw][..], &[Way::Reflink, Way::Rw], &[Way::Rw]] {
+        at_every_poll(ways, |node| {
+            node.put("/bkt/source", &bytes(2, 300 * KIB));
+            part_copy_of("bytes=70000-250000", node, &SHA)
+        });
+        at_every_poll(ways, |node| {
+            node.put("/bkt/source", &bytes(2, 300 * KIB));
+            whole_copy(node, &SHA)
+        });
+    }
+}
+
+#[test]
+fn a_copy_of_several_parts_whose_client_goes_away_leaves_nothing() {
+    for ways in [[Way::Share, Way::Rw], [Way::Reflink, Way::Rw]] {
+        at_every_poll(&ways, |node| {
+            multipart(node, "/bkt/source", &PARTS, &[]);
+            node.put("/bkt/k", &bytes(3, 100 * KIB));
+            whole_copy(node, &[])
+        });
+        // Across the border of the parts.
+        at_every_poll(&ways, |node| {
+            multipart(node, "/bkt/source", &PARTS, &[]);
+            part_copy_of("bytes=5000000-5300000", node, &SHA)
+        });
+    }
+    // Named once more, but read for its checksum.
+    at_every_poll(&[Way::Share, Way::Rw], |node| {
+        multipart(node, "/bkt/source", &PARTS[1..], &[]);
+        whole_copy(node, &SHA)
     });
 }
 
