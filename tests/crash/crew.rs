@@ -8,7 +8,8 @@ use tenon_tests::client::{S3, create_bucket};
 use tenon_tests::node::Node;
 use tenon_tests::random::Random;
 
-use crate::load::{Sources, Worker};
+use crate::load::Worker;
+use crate::sources::Sources;
 
 const WORKERS: u64 = 6;
 const OPERATIONS_WITHIN: Duration = Duration::from_secs(120);

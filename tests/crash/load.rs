@@ -16,61 +16,16 @@ use tenon_tests::random::Random;
 
 use crate::crew::Round;
 use crate::ledger::{Doubt, Ledger, OpenUpload};
+use crate::sources::{PART_LEN_MIN, Sources};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
-const PART_LEN_MIN: u64 = 5 * MIB;
 const KEYS: u64 = 6;
 const UPLOADS_MAX: usize = 3;
 const PART_NUMBER_MAX: u64 = 6;
 
 /// What an answer gave, for the ledger.
 type Answer = Option<String>;
-
-/// Objects that all workers copy from and nobody changes.
-pub(crate) struct Sources(Vec<(&'static str, Content)>);
-
-impl Sources {
-    /// An inline one, blobs of several sizes, and one that consists of parts.
-    pub(crate) fn put(s3: &S3) -> Self {
-        let singles = [
-            ("/crash/source-inline", Content::new(1, 20_000)),
-            ("/crash/source-small", Content::new(2, 700_001)),
-            ("/crash/source-single", Content::new(3, 24 * MIB + 13)),
-            // Large enough that a small range of it is cloned by default, where the file system can.
-            ("/crash/source-large", Content::new(4, 65 * MIB)),
-        ];
-        let mut session = s3.session().expect("the node listens");
-        for (path, content) in &singles {
-            let reply = session.put(Call::new("PUT", *path), content).expect("the node answers");
-            assert_eq!(reply.status, 200, "{}", reply.text());
-        }
-        let path = "/crash/source-parts";
-        let id = created(&session.call(&create_upload(path)).expect("the node answers"));
-        let mut whole = Content::default();
-        let mut parts = Vec::new();
-        for (number, len) in [(1, PART_LEN_MIN + 1), (2, PART_LEN_MIN + 511), (3, 77)] {
-            let content = Content::new(10 + len, len);
-            let reply = session.put(upload_part(path, &id, number), &content);
-            parts.push((number, etag_of(&reply.expect("the node answers"))));
-            whole = whole.then(content);
-        }
-        let reply = session.call(&complete_upload(path, &id, &parts)).expect("the node answers");
-        assert_eq!(reply.status, 200, "{}", reply.text());
-        let mut sources: Vec<(&str, Content)> = singles.into();
-        sources.push((path, whole));
-        Self(sources)
-    }
-
-    /// No copy and no crash may change a source.
-    pub(crate) fn must_be_whole(&self, s3: &S3) {
-        let mut session = s3.session().expect("the node listens");
-        for (path, content) in &self.0 {
-            let complaint = session.compare(path, content).expect("the node answers");
-            assert_eq!(complaint, None, "{path}");
-        }
-    }
-}
 
 /// One client with names of its own.
 pub(crate) struct Worker {
@@ -176,7 +131,13 @@ impl Worker {
 
     /// An object from a source, from another one of this worker's own, or from itself.
     fn copy_whole(&mut self, session: &mut Session<'_>, sources: &Sources) -> io::Result<Answer> {
-        let (source, content) = self.source(sources);
+        // Copies of objects of parts name the parts once more: often enough that such names come and go in each round.
+        let (source, content) = if self.random.chance(30) {
+            let (path, content) = self.random.pick(sources.of_parts());
+            ((*path).to_owned(), content.clone())
+        } else {
+            self.source(sources)
+        };
         let path = if self.random.chance(10) && self.ledger.objects.contains_key(&source) {
             source.clone()
         } else {
@@ -200,7 +161,7 @@ impl Worker {
         let own: Vec<(String, Content)> =
             own.map(|(path, object)| (path.clone(), object.content.clone())).collect();
         if own.is_empty() || self.random.chance(60) {
-            let (path, content) = self.random.pick(&sources.0);
+            let (path, content) = self.random.pick(sources.all());
             ((*path).to_owned(), content.clone())
         } else {
             self.random.pick(&own).clone()
@@ -236,8 +197,7 @@ impl Worker {
         let call = copy_part(&open.path, &open.id, number, &path, range);
         let reply = answered(session.call(&call)?)?;
         assert_eq!(reply.status, 200, "copy of {path}: {}", reply.text());
-        let etag = reply.element("ETag").expect("a copied part has an ETag");
-        Ok(Some(bare(&etag)))
+        Ok(Some(copied_etag(&reply)))
     }
 
     fn range(&mut self, len: u64) -> Range<u64> {
@@ -495,14 +455,22 @@ fn answered(reply: Reply) -> io::Result<Reply> {
     Err(io::Error::other(format!("{}: {}", reply.status, reply.text())))
 }
 
-fn created(reply: &Reply) -> String {
+/// The id of a new upload.
+pub(crate) fn created(reply: &Reply) -> String {
     assert_eq!(reply.status, 200, "{}", reply.text());
     reply.element("UploadId").expect("a new upload has an id")
 }
 
-fn etag_of(reply: &Reply) -> String {
+/// The ETag of what was stored.
+pub(crate) fn etag_of(reply: &Reply) -> String {
     assert_eq!(reply.status, 200, "{}", reply.text());
     bare(reply.header("etag").expect("an answer to a write has an ETag"))
+}
+
+/// The ETag of a part that was copied.
+pub(crate) fn copied_etag(reply: &Reply) -> String {
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    bare(&reply.element("ETag").expect("a copied part has an ETag"))
 }
 
 /// An ETag without its quotes.

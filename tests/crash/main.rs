@@ -8,6 +8,7 @@ mod kill;
 mod ledger;
 mod load;
 mod power;
+mod sources;
 
 use std::env;
 
