@@ -98,6 +98,8 @@ pub struct MachineParts {
     pub metrics: Arc<Metrics>,
     /// The epochs of all shards.
     pub board: Arc<EpochBoard>,
+    /// How MD5s are made.
+    pub kernel: Kernel,
     /// The number of this shard, from 0.
     pub shard: usize,
     /// The number of shards.
@@ -141,7 +143,7 @@ impl Machine {
         });
         let md5_figures = figures.md5.clone();
         Rc::new(Self {
-            md5: Md5Lanes::new(Kernel::best(), bulk.clone(), clock.clone(), md5_figures),
+            md5: Md5Lanes::new(parts.kernel, bulk.clone(), clock.clone(), md5_figures),
             bulk,
             leases: Rc::new(leases),
             admission: parts.admission,

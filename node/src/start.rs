@@ -21,6 +21,7 @@ use crate::catalog::{Catalog, ThreadMailbox};
 use crate::collect::{Collector, Damaged};
 use crate::config::{Config, Way};
 use crate::copy::plan::Rules;
+use crate::digest::Kernel;
 use crate::disk::Disk;
 use crate::disk::copier::Copiers;
 use crate::disk::glommio::GlommioDisk;
@@ -264,6 +265,7 @@ impl Parts {
             bulk: seat.bulk,
             metrics: seat.metrics,
             board: self.board,
+            kernel: Kernel::best(),
             shard: seat.index,
             shards: self.shards,
             folder_slots: FOLDER_SLOTS,

@@ -26,6 +26,7 @@ use crate::bell;
 use crate::catalog::{Catalog, CommitStage, ReadStage, ThreadMailbox};
 use crate::collect::{Collector, Damaged};
 use crate::config::Config;
+use crate::digest::Kernel;
 use crate::disk::Disk;
 use crate::disk::memory::MemoryDisk;
 use crate::epoch::EpochBoard;
@@ -139,6 +140,7 @@ impl TestNode {
             bulk: tasks.clone(),
             metrics,
             board: board.clone(),
+            kernel: Kernel::best(),
             shard: 0,
             shards: 1,
             folder_slots,

@@ -144,6 +144,14 @@ pub(crate) fn struck_from_afar(kind: Kind, strike: Strike) -> String {
     format!("{kind:?} copy: {strike:?} by another shard")
 }
 
+/// How the end of a copy that stood still while it was struck is counted besides.
+pub(crate) fn ended_held(kind: Kind, strike: Strike, made: bool) -> String {
+    format!("{} while it stood still", ended(kind, strike, made))
+}
+
+/// Streams were hashed side by side.
+pub(crate) const ABREAST: &str = "MD5s of several streams made together";
+
 /// How the end of a copy that was struck is counted.
 pub(crate) fn ended(kind: Kind, strike: Strike, made: bool) -> String {
     let end = if made { "made" } else { "refused" };
@@ -219,9 +227,11 @@ pub(crate) fn missing(seen: &Seen) -> Vec<String> {
         for kind in [Kind::Whole, Kind::Parts, Kind::Part] {
             required.push(struck_from_afar(kind, strike));
             required.push(ended(kind, strike, true));
+            required.push(ended_held(kind, strike, true));
         }
     }
     required.extend(SHARING.map(str::to_owned));
+    required.push(ABREAST.to_owned());
     for strike in [Strike::UploadAborted, Strike::UploadCompleted] {
         required.push(struck_from_afar(Kind::Part, strike));
         required.push(ended(Kind::Part, strike, false));

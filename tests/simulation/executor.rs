@@ -84,6 +84,13 @@ impl Executor {
         self.phases.borrow().get(&root).copied().unwrap_or(Phase::Begun)
     }
 
+    /// The tasks of a request that are left.
+    pub(crate) fn of(&self, root: TaskId) -> Vec<TaskId> {
+        self.take_in();
+        let tasks = self.tasks.borrow();
+        tasks.iter().filter(|task| task.root == root).map(|task| task.id).collect()
+    }
+
     /// The tasks that can go on, in the order of their making.
     pub(crate) fn runnable(&self) -> Vec<TaskId> {
         self.take_in();

@@ -17,7 +17,7 @@ use node::budget::Permit;
 use node::catalog::{Catalog, CommitStage, ReadStage, ThreadMailbox};
 use node::disk::Disk;
 use node::disk::memory::MemoryDisk;
-use node::epoch::EpochBoard;
+use node::epoch::{EpochBoard, EpochGuard, Epochs};
 use node::flush::{FlushQueue, FlushStage};
 use node::machine::{Machine, MachineParts};
 use node::metrics::Metrics;
@@ -27,6 +27,7 @@ use node::start::look_after;
 use tenon_tests::random::Random;
 
 use crate::clock::{SeededBytes, VirtualClock};
+use crate::coverage::Phase;
 use crate::doors::{NotedFlush, NotedMailbox, Waiting};
 use crate::executor::{Executor, TaskId};
 use crate::plan::{Plan, Planted};
@@ -49,8 +50,12 @@ pub(crate) struct Life {
     pub(crate) unseen: bool,
     /// Tasks that stand still, and until when.
     pub(crate) stalled: BTreeMap<TaskId, u64>,
-    /// Kept up to date for a collector that shall see no epochs.
+    /// Kept up to date for a collector that shall see no epochs, or only those of [`Life::shown`].
     pub(crate) blind_board: Arc<EpochBoard>,
+    /// The epochs of requests, and whether they are copies, as a collector shall see them that is shown the wrong ones.
+    shown: BTreeMap<TaskId, (EpochGuard, bool)>,
+    /// What they are entered in.
+    blind_epochs: Epochs,
     /// The buffers that uploads shall not have.
     _withheld: Vec<Permit>,
     /// Steps until the process is gone, once its store has failed.
@@ -100,19 +105,18 @@ impl Life {
                 bulk: tasks.clone(),
                 metrics: metrics.clone(),
                 board: board.clone(),
+                kernel: plan.kernel(),
                 shard,
                 shards: plan.shards,
                 folder_slots: plan.folder_slots,
             })
         });
         let machines: Vec<Rc<Machine>> = machines.collect();
-        let withheld = plan.upload_buffers.map_or_else(Vec::new, |left| withhold(&machines, left));
-        let blind = plan.planted == Some(Planted::CollectorIgnoresEpochs);
         let opening = Opening {
             machine: machines[0].clone(),
             tasks: tasks.clone(),
             clock,
-            board: if blind { blind_board.clone() } else { board.clone() },
+            board: if plan.collector_is_misled() { blind_board.clone() } else { board.clone() },
             ear,
             too_eager: plan.planted == Some(Planted::SweepTooEager),
         };
@@ -122,6 +126,7 @@ impl Life {
         let (unseen, stalled, doomed) = (true, BTreeMap::new(), None);
         Self {
             tasks,
+            _withheld: plan.upload_buffers.map_or_else(Vec::new, |left| withhold(&machines, left)),
             machines,
             started,
             commit,
@@ -131,10 +136,27 @@ impl Life {
             waiting,
             unseen,
             stalled,
+            shown: BTreeMap::new(),
+            blind_epochs: Epochs::new(blind_board.clone(), 0),
             blind_board,
-            _withheld: withheld,
             doomed,
         }
+    }
+}
+
+impl Life {
+    /// Shows a request's epoch to the collector that is shown the wrong ones.
+    pub(crate) fn show_epoch(&mut self, request: TaskId, is_copy: bool) {
+        self.shown.insert(request, (self.blind_epochs.enter(), is_copy));
+    }
+
+    /// Copies that have looked up their source are not shown any more, others not when they are over.
+    pub(crate) fn hide_epochs(&mut self) {
+        let tasks = self.tasks.clone();
+        self.shown.retain(|request, (_, is_copy)| {
+            let is_shown = !*is_copy || tasks.phase(*request) <= Phase::Asking;
+            is_shown && !tasks.of(*request).is_empty()
+        });
     }
 }
 

@@ -100,7 +100,7 @@ fn nothing_is_lost_whatever_happens() {
 fn is_caught(planted: Planted, within: u64) {
     node::log::start_into(std::io::sink());
     for seed in 0..within {
-        if let Some(failure) = run(&Plan { planted: Some(planted), ..Plan::of(seed) }).failure {
+        if let Some(failure) = run(&Plan::planted(seed, planted)).failure {
             println!("{planted:?}: seed {seed}: {}", failure.predicate());
             return;
         }
@@ -143,6 +143,11 @@ fn parts_that_go_although_copies_have_them_are_caught() {
 }
 
 #[test]
+fn a_copy_that_lets_go_of_its_epoch_too_early_is_caught() {
+    is_caught(Planted::CopyDropsEpoch, 500);
+}
+
+#[test]
 fn a_sweep_that_is_too_eager_is_caught() {
     is_caught(Planted::SweepTooEager, 50);
 }
@@ -150,6 +155,11 @@ fn a_sweep_that_is_too_eager_is_caught() {
 #[test]
 fn a_collector_that_ignores_epochs_is_caught() {
     is_caught(Planted::CollectorIgnoresEpochs, 500);
+}
+
+#[test]
+fn md5s_of_streams_mixed_up_are_caught() {
+    is_caught(Planted::LanesMixedUp, 100);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! Invariant: a plan is all that a run depends on.
 
 use node::config::{Config, Reserve, Way};
+use node::digest::Kernel;
 use node::disk::buffer::BUFFER_LEN;
 use node::disk::{self, DiskWays};
 use protocol::sign::Credential;
@@ -25,6 +26,10 @@ pub(crate) enum Planted {
     SweepTooEager,
     /// The collector takes no notice of operations that live.
     CollectorIgnoresEpochs,
+    /// A copy has no epoch any more once it has looked up its source.
+    CopyDropsEpoch,
+    /// Streams that are hashed side by side get each other's MD5.
+    LanesMixedUp,
 }
 
 /// How likely each kind of step is, against the others.
@@ -68,6 +73,10 @@ pub(crate) struct Plan {
     pub(crate) checksums: u64,
     /// In ten thousand steps: a task stands still for a while, as if its thread or its device did.
     pub(crate) stalls: u64,
+    /// In a hundred copies: it stands still for a while once it has come so far, and its source goes meanwhile.
+    pub(crate) holds: u64,
+    /// Streams whose MD5 is made side by side.
+    pub(crate) lanes: usize,
     /// In ten thousand steps: a bit of a file turns over at rest.
     pub(crate) flips: u64,
     /// In a hundred bodies: it is long enough that a share of it may become sparse.
@@ -147,7 +156,33 @@ impl Plan {
             upload_buffers: *random.pick(&[None, None, Some(BUFFER_LEN), Some(2 * BUFFER_LEN)]),
             large,
             restart_at_end: random.chance(50),
+            holds: *random.pick(&[0, 0, 20, 50]),
+            lanes: *random.pick(&[1, 2, 4, 16]),
             planted: None,
+        }
+    }
+
+    /// The plan of a seed with something made wrong.
+    pub(crate) fn planted(seed: u64, planted: Planted) -> Self {
+        let plan = Self { planted: Some(planted), ..Self::of(seed) };
+        match planted {
+            // Nothing may become sparse: the rewriter has epochs too, and they are not the ones meant. What is shared
+            // and read for its MD5 needs its epoch for longest.
+            Planted::CopyDropsEpoch => Self {
+                holds: 90,
+                long_bodies: 0,
+                large: false,
+                ways: vec![Way::Share, Way::Rw],
+                share_max_blob: 64 << 20,
+                etag_md5_up_to: 5 << 20,
+                rivals: 90,
+                clients: plan.clients.max(4),
+                requests: 120,
+                steps: 2_500,
+                crashes: 0,
+                ..plan
+            },
+            _ => plan,
         }
     }
 
@@ -162,6 +197,16 @@ impl Plan {
         config.memory_buffers = 8 << 20;
         config.disk_reserve = Reserve::Bytes(64 << 10);
         config
+    }
+
+    /// How MD5s are made.
+    pub(crate) fn kernel(&self) -> Kernel {
+        Kernel::simulated(self.lanes, self.planted == Some(Planted::LanesMixedUp))
+    }
+
+    /// Whether the collector is shown other epochs than there are.
+    pub(crate) fn collector_is_misled(&self) -> bool {
+        matches!(self.planted, Some(Planted::CollectorIgnoresEpochs | Planted::CopyDropsEpoch))
     }
 
     /// Whether the disk may run full.

@@ -139,6 +139,13 @@ impl Workload {
         self.rivals.insert(0, Rival::Delete(key));
     }
 
+    /// One of the next requests deletes or replaces this key.
+    pub(crate) fn take_away_next(&mut self, key: usize) {
+        let rivals = [Rival::Delete(key), Rival::Replace(key)];
+        let rival = *self.random.pick(&rivals);
+        self.rivals.insert(0, rival);
+    }
+
     fn rival(&mut self, rival: Rival, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         match rival {
             Rival::Delete(key) | Rival::Replace(key) if self.needs(key) => None,

@@ -36,6 +36,12 @@ const STEPS_TO_REST_MAX: u64 = 400_000;
 /// A copy whose client is to go away is polled fewer times than this: most copies take no more.
 const POLLS_MAX: u64 = 40;
 
+/// How far a copy may come before it is made to stand still.
+const HOLDS: [Phase; 4] = [Phase::Asking, Phase::Making, Phase::Reading, Phase::Flushing];
+
+/// For how long: the collector lets go of garbage many times meanwhile.
+const HOLD_MS: u64 = 1_000;
+
 /// Virtual time in which everything that takes its time must have had it.
 const REST_MS_MAX: u64 = 60_000;
 
@@ -61,6 +67,14 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
 }
 
+/// What the action copies from, if it copies.
+fn source_of(action: &Action) -> Option<usize> {
+    match action {
+        Action::Copy { source, .. } | Action::CopyPart { source, .. } => Some(*source),
+        _ => None,
+    }
+}
+
 /// A request under way.
 struct Pending {
     task: TaskId,
@@ -69,8 +83,12 @@ struct Pending {
     shard: usize,
     /// How often its task may still be polled before its client goes away.
     polls_left: Option<u64>,
+    /// How far it comes before it stands still for a while.
+    hold: Option<Phase>,
     /// What has struck it.
     strikes: BTreeSet<Strike>,
+    /// What has struck it while it stood still.
+    held_strikes: BTreeSet<Strike>,
 }
 
 /// What a step may be.
@@ -233,6 +251,9 @@ impl World {
             }
             // A copy that had not begun to look has seen what came of it.
             if self.life().tasks.phase(copy.task) > Phase::Begun {
+                if self.life().stalled.contains_key(&copy.task) {
+                    copy.held_strikes.extend(&strikes);
+                }
                 copy.strikes.extend(strikes);
             }
         }
@@ -246,9 +267,8 @@ impl World {
         for task in life.tasks.runnable().into_iter().filter(|task| *task > gone.task) {
             life.stalled.insert(task, until);
         }
-        if let Action::Copy { source, .. } | Action::CopyPart { source, .. } = gone.ticket.action()
-        {
-            self.workload.delete_next(*source);
+        if let Some(source) = source_of(gone.ticket.action()) {
+            self.workload.delete_next(source);
         }
     }
 
@@ -357,6 +377,10 @@ impl World {
                 }
                 self.take_answers()?;
                 self.count_poll(id);
+                self.hold();
+                if self.plan.planted == Some(Planted::CopyDropsEpoch) {
+                    self.life().hide_epochs();
+                }
             }
             Step::Commit => self.commit()?,
             Step::Flush => {
@@ -448,11 +472,32 @@ impl World {
             let answered = exchange(machine, clock, sent, random).await;
             *slot.borrow_mut() = Some(answered);
         }));
+        if self.plan.planted == Some(Planted::CopyDropsEpoch) {
+            self.life().show_epoch(task, is_copy);
+        }
         self.trace.step(self.step, Kind::Request, task.0);
         let leaves = is_copy && self.random.chance(self.plan.leavers);
         let polls_left = leaves.then(|| self.random.within(1..POLLS_MAX));
-        let strikes = BTreeSet::new();
-        self.requests.push(Pending { task, ticket, answer, shard, polls_left, strikes });
+        let holds = is_copy && self.random.chance(self.plan.holds);
+        let hold = holds.then(|| *self.random.pick(&HOLDS));
+        let (strikes, held_strikes) = Default::default();
+        let one = Pending { task, ticket, answer, shard, polls_left, hold, strikes, held_strikes };
+        self.requests.push(one);
+    }
+
+    /// Copies that have come as far as they were to come stand still, and their sources are taken away meanwhile.
+    fn hold(&mut self) {
+        let until = self.clock.elapsed_ms() + HOLD_MS;
+        let life = self.life.as_mut().expect("the node lives between steps");
+        for copy in &mut self.requests {
+            if copy.hold.take_if(|hold| life.tasks.phase(copy.task) >= *hold).is_none() {
+                continue;
+            }
+            life.stalled.extend(life.tasks.of(copy.task).into_iter().map(|task| (task, until)));
+            if let Some(source) = source_of(copy.ticket.action()) {
+                self.workload.take_away_next(source);
+            }
+        }
     }
 
     /// A client goes away after as many polls as it was given.
@@ -469,7 +514,8 @@ impl World {
         let Some(at) = self.requests.iter().position(|one| one.answer.borrow().is_some()) else {
             return Ok(());
         };
-        let Pending { task, ticket, answer, shard, strikes, .. } = self.requests.remove(at);
+        let one = self.requests.remove(at);
+        let Pending { task, ticket, answer, shard, strikes, held_strikes, .. } = one;
         let answered = answer.borrow_mut().take().expect("just seen");
         self.trace.answer(self.step, task.0, ticket.action(), &answered);
         let made = matches!(answered.status, 200..300);
@@ -478,6 +524,8 @@ impl World {
         }
         if let Some(kind) = CopyKind::of(ticket.action(), &self.oracle) {
             strikes.iter().for_each(|strike| self.trace.note(coverage::ended(kind, *strike, made)));
+            let held = held_strikes.iter();
+            held.for_each(|strike| self.trace.note(coverage::ended_held(kind, *strike, made)));
         }
         let excuses = self.excuses();
         let judged = self.oracle.answered(self.step, ticket, &answered, excuses);
@@ -538,6 +586,14 @@ impl World {
         if text.lines().any(|line| line.starts_with(waits) && !line.ends_with(" 0")) {
             self.trace.note("uploads waited for buffers");
         }
+        let abreast = |line: &str| {
+            line.starts_with("tenon_md5_bytes_total{")
+                && !line.contains("streams=\"1\"")
+                && !line.ends_with(" 0")
+        };
+        if text.lines().any(abreast) {
+            self.trace.note(coverage::ABREAST);
+        }
         for line in text.lines().filter(|line| line.starts_with("tenon_rewritten_bytes_total{")) {
             if !line.ends_with(" 0") {
                 let way = line.split('"').nth(1).unwrap_or_default();
@@ -565,6 +621,7 @@ impl World {
         self.plan.weights.time = 0;
         self.plan.stalls = 0;
         self.life().stalled.clear();
+        self.requests.iter_mut().for_each(|one| one.hold = None);
         if self.plan.restart_at_end || must_restart {
             self.crash()?;
         }

@@ -32,6 +32,8 @@ pub struct Kernel(Form);
 enum Form {
     /// One stream after the other.
     Scalar,
+    /// The same, in calls of so many streams.
+    Simulated { lanes: usize, mixes_up: bool },
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
@@ -41,6 +43,17 @@ enum Form {
 impl Kernel {
     /// One stream after the other, on every processor.
     pub const SCALAR: Self = Self(Form::Scalar);
+
+    /// Takes so many streams at a time on every processor, for simulations, whose runs must not depend on it. If it is to
+    /// mix up the streams of a call, somebody must notice.
+    ///
+    /// # Panics
+    /// If there is no lane.
+    #[must_use]
+    pub const fn simulated(lanes: usize, mixes_up: bool) -> Self {
+        assert!(lanes > 0, "a stream needs a lane");
+        Self(Form::Simulated { lanes, mixes_up })
+    }
 
     /// The fastest that this processor can run.
     #[must_use]
@@ -65,6 +78,7 @@ impl Kernel {
     pub const fn name(self) -> &'static str {
         match self.0 {
             Form::Scalar => "scalar",
+            Form::Simulated { .. } => "simulated",
             #[cfg(target_arch = "x86_64")]
             Form::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
@@ -77,6 +91,7 @@ impl Kernel {
     pub const fn lanes(self) -> usize {
         match self.0 {
             Form::Scalar => 1,
+            Form::Simulated { lanes, .. } => lanes,
             #[cfg(target_arch = "x86_64")]
             Form::Avx2(_) => 8,
             #[cfg(target_arch = "x86_64")]
@@ -97,6 +112,12 @@ impl Kernel {
         }
         match self.0 {
             Form::Scalar => {}
+            Form::Simulated { mixes_up, .. } => {
+                lanes.iter_mut().for_each(|lane| self.compress_one(lane.state, lane.blocks));
+                if let (true, [first, second, ..]) = (mixes_up, lanes) {
+                    std::mem::swap(first.state, second.state);
+                }
+            }
             #[cfg(target_arch = "x86_64")]
             Form::Avx2(form) => form.compress(lanes),
             #[cfg(target_arch = "x86_64")]
