@@ -5,9 +5,10 @@
 //! between two operations and afterwards counts for the server's CPU time, and for no latency.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ pub(crate) enum Bound {
 }
 
 /// How a round is run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Clients, each with one request at a time.
     pub(crate) concurrency: usize,
@@ -42,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) rate: Option<f64>,
     /// How long a request may take.
     pub(crate) timeout: Duration,
+    /// Set when the person wants no more of it: no further request begins.
+    pub(crate) interrupted: Arc<AtomicBool>,
 }
 
 /// What an operation did.
@@ -82,8 +85,10 @@ pub(crate) struct Tally {
 pub(crate) struct Outcome<L> {
     /// By operation of the scenario.
     pub(crate) tallies: Vec<Tally>,
-    /// Of all operations.
+    /// Of all operations, those of the warm-up too.
     pub(crate) errors: Errors,
+    /// Measured operations that failed.
+    pub(crate) failed: u64,
     /// One of the failures.
     pub(crate) failure: Option<Failure>,
     /// Seconds that a client was at work, on average.
@@ -139,9 +144,10 @@ const FAILURES_IN_A_ROW_MAX: u32 = 50;
 /// What threads share.
 struct Round {
     plan: Plan,
-    gate: Barrier,
-    start: OnceLock<Instant>,
-    given_up: AtomicBool,
+    /// When the measured time begins; `None` if it does not. Threads that are warm wait for it.
+    start: OnceLock<Option<Instant>>,
+    /// Set when there will be no result: a thread has died or could do nothing. The others need not go on.
+    broken: AtomicBool,
     left: AtomicU64,
     operations: AtomicU64,
     failed: AtomicU64,
@@ -149,10 +155,35 @@ struct Round {
     latencies: Mutex<Latencies>,
 }
 
+impl Round {
+    fn new(plan: &Plan) -> Self {
+        let left = match plan.bound {
+            Bound::Time(_) => u64::MAX,
+            Bound::Requests(requests) => requests,
+        };
+        Self {
+            plan: plan.clone(),
+            start: OnceLock::new(),
+            broken: AtomicBool::new(false),
+            left: AtomicU64::new(left),
+            operations: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            latencies: Mutex::new(Latencies::new()),
+        }
+    }
+
+    /// Whether no further request shall begin.
+    fn is_over(&self) -> bool {
+        self.plan.interrupted.load(Ordering::Relaxed) || self.broken.load(Ordering::Relaxed)
+    }
+}
+
 /// What the clients of a thread share.
 struct Counted {
     tallies: Vec<Tally>,
     errors: Errors,
+    failed: u64,
     failure: Option<Failure>,
     late: u64,
     at_work: Duration,
@@ -161,8 +192,14 @@ struct Counted {
 impl Counted {
     fn new(operations: usize) -> Self {
         let none = Tally { latencies: Latencies::new(), bytes: 0 };
-        let (errors, failure) = (Errors::new(), None);
-        Self { tallies: vec![none; operations], errors, failure, late: 0, at_work: Duration::ZERO }
+        Self {
+            tallies: vec![none; operations],
+            errors: Errors::new(),
+            failed: 0,
+            failure: None,
+            late: 0,
+            at_work: Duration::ZERO,
+        }
     }
 
     fn add(&mut self, other: Self) {
@@ -170,15 +207,22 @@ impl Counted {
             tally.latencies.add(&more.latencies);
             tally.bytes += more.bytes;
         }
-        for (code, times) in other.errors {
-            *self.errors.entry(code).or_default() += times;
-        }
-        self.failure = self.failure.take().or(other.failure);
+        self.failed += other.failed;
+        self.add_errors(other.errors, other.failure);
         self.late += other.late;
         self.at_work += other.at_work;
     }
 
+    /// Without counting them for the measured time.
+    fn add_errors(&mut self, errors: Errors, failure: Option<Failure>) {
+        for (code, times) in errors {
+            *self.errors.entry(code).or_default() += times;
+        }
+        self.failure = self.failure.take().or(failure);
+    }
+
     fn fail(&mut self, failure: Failure) {
+        self.failed += 1;
         *self.errors.entry(failure.code.clone()).or_default() += 1;
         self.failure.get_or_insert(failure);
     }
@@ -187,7 +231,7 @@ impl Counted {
 /// Runs a round. `make` makes the worker of this number; `operations` is how many kinds of them a worker knows.
 ///
 /// # Errors
-/// When a client cannot even begin.
+/// When a client cannot even begin, a thread has died, or the round was interrupted.
 pub(crate) fn run<W: Worker>(
     endpoint: &Arc<Endpoint>,
     plan: &Plan,
@@ -196,21 +240,7 @@ pub(crate) fn run<W: Worker>(
     make: impl Fn(usize) -> W + Sync,
 ) -> Result<Outcome<W::Left>, Failure> {
     let threads = plan.threads.min(plan.concurrency).max(1);
-    let left = match plan.bound {
-        Bound::Time(_) => u64::MAX,
-        Bound::Requests(requests) => requests,
-    };
-    let round = Arc::new(Round {
-        plan: *plan,
-        gate: Barrier::new(threads + 1),
-        start: OnceLock::new(),
-        given_up: AtomicBool::new(false),
-        left: AtomicU64::new(left),
-        operations: AtomicU64::new(0),
-        failed: AtomicU64::new(0),
-        bytes: AtomicU64::new(0),
-        latencies: Mutex::new(Latencies::new()),
-    });
+    let round = Arc::new(Round::new(plan));
     let (tell, hear) = mpsc::channel();
     thread::scope(|scope| {
         let handles: Vec<_> = (0..threads)
@@ -218,60 +248,69 @@ pub(crate) fn run<W: Worker>(
                 let (tell, make, round) = (tell.clone(), &make, round.clone());
                 let place = Place { thread, threads, operations };
                 scope.spawn(move || {
-                    tokio_uring::start(work(endpoint.clone(), round, place, make, tell))
+                    let work = work(endpoint.clone(), round, place, make, tell.clone());
+                    // One that died says so, or the others would wait for it.
+                    catch_unwind(AssertUnwindSafe(|| tokio_uring::start(work))).inspect_err(|_| {
+                        tell.send(Err(Failure::new("Panicked", "a thread of the load died"))).ok();
+                    })
                 })
             })
             .collect();
         drop(tell);
-        let failure = (0..threads).filter_map(|_| hear.recv().ok().and_then(Result::err)).next();
-        round.given_up.store(failure.is_some(), Ordering::Relaxed);
-        if failure.is_none() {
+        let mut result = hear.iter().take(threads).collect::<Result<(), Failure>>();
+        round.broken.store(result.is_err(), Ordering::Relaxed);
+        if result.is_ok() {
             watch.begin();
         }
         let cpu_s = counters::cpu_s("self").unwrap_or_default();
-        round.start.get_or_init(Instant::now);
-        round.gate.wait();
+        round.start.get_or_init(|| result.is_ok().then(Instant::now));
         let mut client_cpu_s = 0.0;
-        if failure.is_none() {
-            follow(&round, threads, &hear, watch);
+        if result.is_ok() {
+            result = follow(&round, threads, &hear, watch);
             client_cpu_s = counters::cpu_s("self").unwrap_or_default() - cpu_s;
             watch.end();
         }
         let mut all = Counted::new(operations);
         let mut left = Vec::with_capacity(plan.concurrency);
-        for handle in handles {
-            let (counted, more) = handle.join().expect("a thread of the load does not panic");
+        for (counted, more) in handles.into_iter().filter_map(|handle| handle.join().ok()?.ok()) {
             all.add(counted);
             left.extend(more);
         }
-        match failure {
-            Some(failure) => Err(failure),
-            None => Ok(Outcome {
-                tallies: all.tallies,
-                errors: all.errors,
-                failure: all.failure,
-                wall_s: all.at_work.as_secs_f64() / count(plan.concurrency as u64),
-                late: plan.rate.map(|_| all.late),
-                client_cpu_s,
-                left,
-            }),
+        result?;
+        if plan.interrupted.load(Ordering::Relaxed) {
+            return Err(Failure::new("Interrupted", "no further request was sent"));
         }
+        Ok(Outcome {
+            tallies: all.tallies,
+            errors: all.errors,
+            failed: all.failed,
+            failure: all.failure,
+            wall_s: all.at_work.as_secs_f64() / count(plan.concurrency as u64),
+            late: plan.rate.map(|_| all.late),
+            client_cpu_s,
+            left,
+        })
     })
 }
 
-/// Tells how far the round is until all threads are through.
+/// Tells how far the round is until all threads are through, or one has died.
 fn follow(
     round: &Round,
     threads: usize,
     hear: &mpsc::Receiver<Result<(), Failure>>,
     watch: &mut dyn Watch,
-) {
-    let start = *round.start.get_or_init(Instant::now);
+) -> Result<(), Failure> {
+    let start = Instant::now();
     let mut through = 0;
     while through < threads {
         match hear.recv_timeout(BEAT_INTERVAL) {
-            Ok(_) => through += 1,
-            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            Ok(Ok(())) => through += 1,
+            Ok(Err(failure)) => {
+                round.broken.store(true, Ordering::Relaxed);
+                return Err(failure);
+            }
+            // All have told all that they had to.
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
         watch.beat(&Beat {
@@ -282,6 +321,7 @@ fn follow(
             p50_us: round.latencies.lock().map_or(0.0, |all| all.summary().p50_us),
         });
     }
+    Ok(())
 }
 
 /// Which thread this is.
@@ -301,36 +341,40 @@ async fn work<W: Worker>(
     tell: mpsc::Sender<Result<(), Failure>>,
 ) -> (Counted, Vec<W::Left>) {
     let counted = || Rc::new(RefCell::new(Counted::new(place.operations)));
-    let plan = round.plan;
+    let plan = &round.plan;
     let numbers = (place.thread..plan.concurrency).step_by(place.threads);
-    let clients: Vec<_> =
+    let mut clients: Vec<_> =
         numbers.map(|number| (make(number), Client::new(&endpoint, plan.timeout))).collect();
-    let warm =
-        Pace { start: Instant::now(), arrivals: None, until: Some(plan.warmup), round: None };
+    let warm = Pace {
+        start: Instant::now(),
+        arrivals: None,
+        until: Some(plan.warmup),
+        round: round.clone(),
+        measured: false,
+    };
     let warming = counted();
-    let clients = together(clients, Rc::new(warm), &warming).await;
+    clients = together(clients, Rc::new(warm), &warming).await;
+    let warming = warming.replace(Counted::new(0));
     // Without one success there is nothing to measure.
-    let failure = failure_of(&mut warming.borrow_mut());
-    tell.send(failure.map_or(Ok(()), Err)).ok();
+    let in_vain = warming.tallies.iter().all(|tally| tally.latencies.len() == 0);
+    tell.send(warming.failure.clone().filter(|_| in_vain).map_or(Ok(()), Err)).ok();
 
     // Nothing else runs on this thread now: it may wait.
-    round.gate.wait();
     let measured = counted();
-    let mut clients = clients;
-    if !round.given_up.load(Ordering::Relaxed) {
-        let start = *round.start.get_or_init(Instant::now);
+    if let Some(start) = *round.start.wait() {
         let arrivals =
             plan.rate.map(|rate| Arrivals::new(rate, place.thread as u64, place.threads as u64));
         let until = match plan.bound {
             Bound::Time(duration) => Some(duration),
             Bound::Requests(_) => None,
         };
-        let pace = Pace { start, arrivals, until, round: Some(round.clone()) };
+        let pace = Pace { start, arrivals, until, round: round.clone(), measured: true };
         clients = together(clients, Rc::new(pace), &measured).await;
         tell.send(Ok(())).ok();
     }
     let left = clients.into_iter().map(|(worker, _)| worker.leave()).collect();
-    let counted = measured.replace(Counted::new(0));
+    let mut counted = measured.replace(Counted::new(0));
+    counted.add_errors(warming.errors, warming.failure);
     (counted, left)
 }
 
@@ -340,8 +384,9 @@ struct Pace {
     arrivals: Option<Arrivals>,
     /// No request begins after this.
     until: Option<Duration>,
-    /// Absent in the warm-up, of which nothing is told.
-    round: Option<Arc<Round>>,
+    round: Arc<Round>,
+    /// Not in the warm-up, of which nothing is told.
+    measured: bool,
 }
 
 impl Pace {
@@ -351,9 +396,9 @@ impl Pace {
         if self.until.is_some_and(|until| due.unwrap_or_else(|| self.start.elapsed()) >= until) {
             return None;
         }
-        if let Some(round) = &self.round {
+        if self.measured {
             let take = |left: u64| left.checked_sub(1);
-            round.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
+            self.round.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
         }
         let (Some(due), Some(timer)) = (due, timer) else { return Some(Instant::now()) };
         timer.wait(self.start + due).await.ok()?;
@@ -361,7 +406,10 @@ impl Pace {
     }
 
     fn tell(&self, result: &Result<Done, Failure>, took: Duration) {
-        let Some(round) = &self.round else { return };
+        if !self.measured {
+            return;
+        }
+        let round = &*self.round;
         match result {
             Ok(done) => {
                 round.operations.fetch_add(1, Ordering::Relaxed);
@@ -406,8 +454,8 @@ async fn one<W: Worker>(
     let begun = Instant::now();
     let timer = pace.arrivals.as_ref().and_then(|_| Timer::new().ok());
     let mut in_a_row = 0;
-    let mut first = pace.round.is_none();
-    while in_a_row < FAILURES_IN_A_ROW_MAX {
+    let mut first = !pace.measured;
+    while in_a_row < FAILURES_IN_A_ROW_MAX && !pace.round.is_over() {
         match worker.prepare(&mut client).await {
             Ok(true) => {}
             Ok(false) => break,
@@ -450,8 +498,115 @@ async fn one<W: Worker>(
     (worker, client)
 }
 
-/// Why a warm-up was in vain; `None` if something succeeded.
-fn failure_of(counted: &mut Counted) -> Option<Failure> {
-    let none = counted.tallies.iter().all(|tally| tally.latencies.len() == 0);
-    counted.failure.take().filter(|_| none)
+#[cfg(test)]
+mod tests {
+    use protocol::sign::Credential;
+
+    use super::*;
+    use crate::endpoint::Url;
+
+    const FOREVER: Bound = Bound::Time(Duration::from_secs(86_400));
+
+    /// What a client does at an operation, given its number and that of the operation.
+    type Deed = fn(&AtomicBool, usize, u64) -> Result<(), Failure>;
+
+    struct Doer {
+        deed: Deed,
+        interrupted: Arc<AtomicBool>,
+        client: usize,
+        done: u64,
+    }
+
+    impl Worker for Doer {
+        type Left = u64;
+
+        async fn prepare(&mut self, _: &mut Client) -> Result<bool, Failure> {
+            Ok(true)
+        }
+
+        async fn operate(&mut self, _: &mut Client) -> Result<Done, Failure> {
+            self.done += 1;
+            (self.deed)(&self.interrupted, self.client, self.done)?;
+            Ok(Done { operation: 0, bytes: 1 })
+        }
+
+        fn leave(self) -> u64 {
+            self.done
+        }
+    }
+
+    /// Two clients on two threads, of which each does one operation to warm up.
+    fn round(bound: Bound, deed: Deed) -> Result<Outcome<u64>, Failure> {
+        let url = Url::parse("http://127.0.0.1:9").expect("a URL");
+        let credential = Credential { access_key: "a".to_owned(), secret_key: "b".to_owned() };
+        let endpoint = Arc::new(url.endpoint(credential, "r", "c").expect("an address"));
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let plan = Plan {
+            concurrency: 2,
+            threads: 2,
+            warmup: Duration::ZERO,
+            bound,
+            rate: None,
+            timeout: Duration::from_secs(1),
+            interrupted: interrupted.clone(),
+        };
+        let doer = |client: usize| Doer { deed, interrupted: interrupted.clone(), client, done: 0 };
+        run(&endpoint, &plan, 1, &mut Unwatched, doer)
+    }
+
+    /// The others would wait for the dead one for ever, or work on until the end of the round.
+    #[test]
+    fn a_thread_that_dies_ends_the_round() {
+        let deeds: [Deed; 2] = [
+            |_, client, _| {
+                assert_ne!(client, 1, "a fault in the warm-up, planted");
+                Ok(())
+            },
+            |_, client, done| {
+                assert!(client == 0 || done < 9, "a fault in the measured time, planted");
+                Ok(())
+            },
+        ];
+        for deed in deeds {
+            let failure = round(FOREVER, deed).expect_err("a thread died");
+            assert_eq!(failure.code, "Panicked");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_round_ends_without_a_result() {
+        for at in [1, 9] {
+            let deeds: [Deed; 2] = [
+                |interrupted, _, _| {
+                    interrupted.store(true, Ordering::Relaxed);
+                    Ok(())
+                },
+                |interrupted, _, done| {
+                    interrupted.fetch_or(done == 9, Ordering::Relaxed);
+                    Ok(())
+                },
+            ];
+            let failure = round(FOREVER, deeds[usize::from(at > 1)]).expect_err("no result");
+            assert_eq!(failure.code, "Interrupted", "at operation {at}");
+        }
+    }
+
+    #[test]
+    fn failures_of_the_warm_up_are_told_and_not_measured() {
+        let outcome = round(Bound::Requests(8), |_, _, done| match done {
+            // The first success ends the warm-up, so that a failure comes before it.
+            1 => Err(Failure::new("SlowDown", "planted")),
+            _ => Ok(()),
+        });
+        let failure = outcome.expect_err("the only operation of each warm-up failed");
+        assert_eq!(failure.code, "SlowDown");
+
+        let outcome = round(Bound::Requests(8), |_, client, done| match (client, done) {
+            (0, 5) => Err(Failure::new("SlowDown", "planted")),
+            _ => Ok(()),
+        });
+        let outcome = outcome.expect("a result");
+        assert_eq!(outcome.errors, Errors::from([("SlowDown".to_owned(), outcome.failed)]));
+        assert_eq!(outcome.tallies[0].latencies.len() + outcome.failed, 8);
+    }
 }

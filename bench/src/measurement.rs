@@ -145,7 +145,7 @@ pub struct Point {
     pub rounds: Vec<Figures>,
     /// Latencies of all rounds together.
     pub curve: Vec<Quantile>,
-    /// Failed requests of all rounds by S3 code, or by what went wrong on the way.
+    /// Failed requests of all rounds and their warm-ups, by S3 code or by what went wrong on the way.
     pub errors: BTreeMap<String, u64>,
     /// What was read back and compared.
     pub verified: Verified,

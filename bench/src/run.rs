@@ -4,8 +4,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::sign::Credential;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::arguments::{Arguments, Command, Common, Pages};
 use crate::client::{Failure, Upload, now};
@@ -60,13 +64,16 @@ struct Stage {
 }
 
 fn measure(common: &Common, cases: &[Case]) -> Result<(), Stop> {
-    let mut stage = set_up(common)?;
+    let interrupted = interruption()?;
+    let mut stage = set_up(common, &interrupted)?;
     let steps = cases.len() * stage.sites.len() * common.rounds as usize;
     let mut progress = Progress::new(common.quiet, steps);
     stage.write(Line::Run(stage.run.clone()))?;
     let measured =
         cases.iter().try_for_each(|case| measure_case(&mut stage, common, case, &mut progress));
     if !common.keep {
+        // What interrupted the load does not interrupt this; who insists ends the program.
+        interrupted.store(false, Ordering::Relaxed);
         progress.say("taking away what was stored");
         // What it could not take away is told, and what was measured is kept all the same.
         // Both may be one endpoint: a bucket goes when nothing of either is left in it.
@@ -84,6 +91,19 @@ fn measure(common: &Common, cases: &[Case]) -> Result<(), Stop> {
     draw(&common.pages, &stage.lines)?;
     measured?;
     judge(&stage.lines, common.allow_errors)
+}
+
+/// What the first Ctrl-C or SIGTERM sets, so that the load ends and what was stored is taken away. The second ends
+/// the program at once.
+fn interruption() -> Result<Arc<AtomicBool>, Stop> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: what the second asks for is not set by the first.
+        flag::register_conditional_shutdown(signal, 128 + signal, interrupted.clone())
+            .and_then(|_| flag::register(signal, interrupted.clone()))
+            .map_err(|error| Stop::Broken(format!("signal {signal}: {error}")))?;
+    }
+    Ok(interrupted)
 }
 
 /// Whether all that was measured is worth something.
@@ -199,7 +219,7 @@ impl Stage {
 }
 
 /// Checks all that can be checked before something is asked, and then asks both endpoints.
-fn set_up(common: &Common) -> Result<Stage, Stop> {
+fn set_up(common: &Common, interrupted: &Arc<AtomicBool>) -> Result<Stage, Stop> {
     let mut sites = Vec::new();
     let mut endpoints = Vec::new();
     let began = now();
@@ -207,7 +227,8 @@ fn set_up(common: &Common) -> Result<Stage, Stop> {
     for side in sides(common)? {
         let letter = if sites.is_empty() { "A" } else { "B" };
         let prefix = format!("{run}-{letter}/");
-        let mut site = Site::new(side.endpoint, settings(common), prefix, side.whose.clone());
+        let settings = settings(common, interrupted);
+        let mut site = Site::new(side.endpoint, settings, prefix, side.whose.clone());
         let (made, server) = site
             .ask(async |client| client.make_bucket().await)
             .map_err(|failure| Stop::Broken(format!("{}: {failure}", side.url)))?;
@@ -236,7 +257,7 @@ fn set_up(common: &Common) -> Result<Stage, Stop> {
         a.name.push_str(" A");
         b.name.push_str(" B");
     }
-    let settings = settings(common);
+    let threads = settings(common, interrupted).threads;
     let run = Run {
         title: common.title.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -249,7 +270,7 @@ fn set_up(common: &Common) -> Result<Stage, Stop> {
         duration_s: common.requests.is_none().then_some(common.duration.as_secs_f64()),
         requests: common.requests,
         seed: common.seed,
-        threads: u32::try_from(settings.threads).unwrap_or(u32::MAX),
+        threads: u32::try_from(threads).unwrap_or(u32::MAX),
         notes: common.note.clone(),
     };
     let json = common.json.as_deref().map(create).transpose()?;
@@ -316,7 +337,7 @@ fn sides(common: &Common) -> Result<Vec<Side>, Stop> {
     Ok(sides)
 }
 
-fn settings(common: &Common) -> Settings {
+fn settings(common: &Common, interrupted: &Arc<AtomicBool>) -> Settings {
     Settings {
         threads: common.threads.map_or_else(|| (counters::cores() / 2).max(1), usize::from),
         warmup: common.warmup,
@@ -325,6 +346,7 @@ fn settings(common: &Common) -> Settings {
         timeout: common.timeout,
         seed: common.seed,
         samples: common.samples,
+        interrupted: interrupted.clone(),
     }
 }
 
@@ -424,10 +446,16 @@ fn delete_bucket(site: &Site) -> Result<(), Failure> {
 
 /// Takes away what the run has left: uploads and objects.
 fn clean(site: &Site) -> Result<(), Failure> {
+    let mut first = None;
     loop {
         let uploads: Vec<Upload> = site.ask(async |client| client.uploads(&site.prefix).await)?;
         if uploads.is_empty() {
             break;
+        }
+        if std::mem::replace(&mut first, Some(uploads[0].id.clone())).as_ref()
+            == Some(&uploads[0].id)
+        {
+            return Err(Failure::new("StillThere", "an upload is listed although it was aborted"));
         }
         site.each(&uploads, async |client, upload| client.abort(upload).await)?;
     }

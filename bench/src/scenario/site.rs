@@ -1,7 +1,9 @@
 //! Room: one endpoint under measurement: what was made there so far, and the counters that are read around a round.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::client::{Client, Errors, Failure};
@@ -23,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Samples that are read back after each round.
     pub(crate) samples: usize,
+    /// Set when the person wants no more of it.
+    pub(crate) interrupted: Arc<AtomicBool>,
 }
 
 /// The machine behind an endpoint, as far as it can be watched.
@@ -61,6 +65,8 @@ pub(crate) struct Measured {
 
 /// Clients that make and take away what is not measured.
 const HANDS: usize = 16;
+/// How often it is looked whether something was interrupted.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 impl Site {
     pub(crate) fn new(
@@ -87,16 +93,32 @@ impl Site {
     }
 
     /// Asks something that is not measured.
-    pub(crate) fn ask<T>(&self, what: impl AsyncFnOnce(&mut Client) -> T) -> T {
+    ///
+    /// # Errors
+    /// Those of `what`, and when it was interrupted.
+    pub(crate) fn ask<T>(
+        &self,
+        what: impl AsyncFnOnce(&mut Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         tokio_uring::start(async {
             let mut client = Client::new(&self.endpoint, self.settings.timeout);
-            what(&mut client).await
+            let mut asked = pin!(what(&mut client));
+            loop {
+                match tokio::time::timeout(LOOK_INTERVAL, asked.as_mut()).await {
+                    Ok(result) => return result,
+                    Err(_) if self.settings.interrupted.load(Ordering::Relaxed) => {
+                        return Err(Failure::new("Interrupted", "the answer was not awaited"));
+                    }
+                    Err(_) => {}
+                }
+            }
         })
     }
 
     pub(crate) fn plan(&self, concurrency: usize) -> Plan {
         let Settings { threads, warmup, bound, rate, timeout, .. } = self.settings;
-        Plan { concurrency, threads, warmup, bound, rate, timeout }
+        let interrupted = self.settings.interrupted.clone();
+        Plan { concurrency, threads, warmup, bound, rate, timeout, interrupted }
     }
 
     /// Measures a round of which each operation is one of `works`.
@@ -246,7 +268,7 @@ fn measured<L>(
         last.errors.clone_from(&outcome.errors);
         last.failure.clone_from(&outcome.failure);
         let figures = &mut last.figures;
-        figures.failed = outcome.errors.values().sum();
+        figures.failed = outcome.failed;
         figures.late = outcome.late;
         figures.client_cpu_s = outcome.client_cpu_s;
         figures.server_cpu_s = begin.cpu_s.zip(end.cpu_s).map(|(begin, end)| end - begin);
