@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use protocol::percent;
 use protocol::request::Headers;
-use protocol::sign::PayloadMode;
 use protocol::sign::sign::{Signer, Unsigned};
+use protocol::sign::{PayloadMode, SigningKey};
 use protocol::time::Timestamp;
 
 use crate::content::Content;
@@ -72,6 +72,8 @@ pub(crate) struct Client {
     endpoint: Arc<Endpoint>,
     connection: Connection,
     timeout: Duration,
+    /// The key of a day, for requests of that day.
+    signing_key: Option<(String, SigningKey)>,
 }
 
 /// A request without its signature.
@@ -113,7 +115,7 @@ impl Client {
     /// A client that gives each request so long.
     pub(crate) fn new(endpoint: &Arc<Endpoint>, timeout: Duration) -> Self {
         let connection = Connection::new(endpoint.address);
-        Self { endpoint: endpoint.clone(), connection, timeout }
+        Self { endpoint: endpoint.clone(), connection, timeout, signing_key: None }
     }
 
     /// Makes the bucket unless it is there. Says whether it was made, and the `Server` header.
@@ -295,7 +297,7 @@ impl Client {
     /// Cancel: the connection is closed.
     async fn send(&mut self, call: Call<'_>) -> Result<Answer, Failure> {
         let silent = call.method == "HEAD";
-        let head = self.wire_head(&call);
+        let head = self.wire_head(&call, now());
         let exchange = self.connection.exchange(&head, &call.body, &call.taken, silent);
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -307,8 +309,8 @@ impl Client {
         }
     }
 
-    /// The head as it goes on the wire.
-    fn wire_head(&self, call: &Call<'_>) -> Vec<u8> {
+    /// The head as it goes on the wire at this moment.
+    fn wire_head(&mut self, call: &Call<'_>, now: Timestamp) -> Vec<u8> {
         let endpoint = &*self.endpoint;
         let mut path = format!("{}/{}", endpoint.base, endpoint.bucket);
         if !call.key.is_empty() {
@@ -323,8 +325,10 @@ impl Client {
         for (name, value) in &call.headers {
             headers.insert(*name, value.as_bytes());
         }
-        let signer =
-            Signer { credential: &endpoint.credential, region: &endpoint.region, now: now() };
+        let signer = Signer { credential: &endpoint.credential, region: &endpoint.region, now };
+        let day = now.amz_day();
+        let known = self.signing_key.take().filter(|(known, _)| *known == day);
+        let (_, key) = self.signing_key.insert(known.unwrap_or_else(|| (day, signer.key())));
         let payload = PayloadMode::Unsigned;
         let request = Unsigned {
             method: call.method,
@@ -333,7 +337,7 @@ impl Client {
             headers: &headers,
             payload,
         };
-        let signed = signer.sign(&request);
+        let signed = signer.sign_with(key, &request);
 
         let mark = if query.is_empty() { "" } else { "?" };
         let mut head = format!("{} {path}{mark}{query} HTTP/1.1\r\n", call.method).into_bytes();
@@ -400,6 +404,24 @@ pub(crate) type Errors = BTreeMap<String, u64>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A key that is kept over midnight would sign nothing that a server takes.
+    #[test]
+    fn a_request_of_the_next_day_is_signed_with_the_next_key() {
+        let url = crate::endpoint::Url::parse("http://127.0.0.1:9").expect("a URL");
+        let (access_key, secret_key) = ("a".to_owned(), "b".to_owned());
+        let credential = protocol::sign::Credential { access_key, secret_key };
+        let endpoint = Arc::new(url.endpoint(credential, "us-east-1", "c").expect("an address"));
+        let client = || Client::new(&endpoint, Duration::from_secs(1));
+        let call = Call::new("GET", "key");
+        let noon = Timestamp::from_millis(1_795_262_400_000);
+        let later = [noon, Timestamp::from_millis(1_795_262_401_000)];
+        let tomorrow = Timestamp::from_millis(1_795_348_800_000);
+        let mut one = client();
+        for now in [later[0], later[1], tomorrow] {
+            assert_eq!(one.wire_head(&call, now), client().wire_head(&call, now), "{now:?}");
+        }
+    }
 
     #[test]
     fn elements_are_found_in_answers() {

@@ -56,6 +56,16 @@ pub struct Signed {
 impl Signer<'_> {
     /// Signs `request`.
     pub fn sign(&self, request: &Unsigned<'_>) -> Signed {
+        self.sign_with(&self.key(), request)
+    }
+
+    /// The key of the day, which may be kept for [`Self::sign_with`] until [`Timestamp::amz_day`] changes.
+    pub fn key(&self) -> SigningKey {
+        SigningKey::derive(&self.credential.secret_key, &self.scope())
+    }
+
+    /// Signs `request` with the key of the day.
+    pub fn sign_with(&self, key: &SigningKey, request: &Unsigned<'_>) -> Signed {
         let scope = self.scope();
         let (date, payload) = (self.now.amz_date(), request.payload.text());
         let mut headers = request.headers.clone();
@@ -72,7 +82,6 @@ impl Signer<'_> {
             payload: &payload,
         }
         .bytes();
-        let key = SigningKey::derive(&self.credential.secret_key, &scope);
         let signature = key.sign(string_to_sign(self.now, &scope, &canonical).as_bytes());
         let access_key = &self.credential.access_key;
         let authorization = format!(
@@ -84,7 +93,7 @@ impl Signer<'_> {
                 (CONTENT_SHA256, payload),
                 ("authorization", authorization),
             ],
-            chain: Chain::new(access_key, key, &scope, self.now, signature),
+            chain: Chain::new(access_key, key.clone(), &scope, self.now, signature),
         }
     }
 
@@ -117,8 +126,7 @@ impl Signer<'_> {
             payload: &payload,
         }
         .bytes();
-        let key = SigningKey::derive(&self.credential.secret_key, &scope);
-        let signature = key.sign(string_to_sign(self.now, &scope, &canonical).as_bytes());
+        let signature = self.key().sign(string_to_sign(self.now, &scope, &canonical).as_bytes());
         query.push_str(&format!("&{SIGNATURE}={signature}"));
         query
     }
