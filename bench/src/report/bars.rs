@@ -1,6 +1,7 @@
 //! Room: bars side by side: what each endpoint takes or does for the same work, and how many times more.
 //!
-//! Invariants: bars of amounts begin at nought, bars of ratios at one; each has its value beside it.
+//! Invariants: bars of amounts begin at nought; bars of ratios at one, to the right where the first endpoint is
+//! ahead and to the left where the second is; each has its value beside it.
 
 use super::scale::Scale;
 use super::svg::{Anchor, Canvas, shortened, width};
@@ -21,8 +22,10 @@ pub(super) struct Bars {
     pub(super) subtitle: String,
     /// The endpoints' names, by index; empty for ratios.
     pub(super) names: Vec<String>,
-    /// From where the bars go, and how far.
+    /// How far the bars go.
     pub(super) scale: Scale,
+    /// The figure at which they begin.
+    pub(super) origin: f64,
     /// One group for each piece of work.
     pub(super) groups: Vec<Group>,
 }
@@ -51,32 +54,42 @@ impl Bars {
         self.draw_legend(&mut canvas);
 
         let labels = self.groups.iter().map(|group| width(&cut(&group.label), 12.0));
-        let left = labels.fold(0.0, f64::max) + 12.0;
-        let values = self.groups.iter().flat_map(|group| &group.bars);
-        let values = values.map(|(_, _, text)| width(text, 11.0)).fold(0.0, f64::max);
-        let room = WIDTH - left - values - 14.0;
+        let labels = labels.fold(0.0, f64::max) + 12.0;
+        let all = || self.groups.iter().flat_map(|group| &group.bars);
+        let values = all().map(|(_, _, text)| width(text, 11.0)).fold(0.0, f64::max) + 14.0;
+        // Values of bars to the left stand to the left of them.
+        let left = if all().any(|bar| bar.1 < self.origin) { labels + values } else { labels };
+        let room = WIDTH - left - values;
+        let place = |value: f64| left + self.scale.place(value).clamp(0.0, 1.0) * room;
+        let origin = place(self.origin);
 
         let mut y = TOP;
         for group in &self.groups {
             let middle = y + (height(group) - GAP) / 2.0;
             let label = cut(&group.label);
-            canvas.text("", Anchor::End, (left - 10.0, middle + 4.0), &label);
+            canvas.text("", Anchor::End, (labels - 10.0, middle + 4.0), &label);
             for (number, (index, value, text)) in group.bars.iter().enumerate() {
                 #[expect(clippy::cast_precision_loss, reason = "there are two bars")]
                 let y = y + number as f64 * BAR;
-                let long = (self.scale.place(*value).clamp(0.0, 1.0) * room).max(1.5);
+                let end = place(*value);
+                let long = (end - origin).abs().max(1.5);
                 let told = self.names.get(*index).map_or_else(
                     || format!("{}: {text}", group.label),
                     |name| format!("{name}, {}: {text}", group.label),
                 );
-                canvas.bar(&format!("bar-{index}"), (left, y), (long, BAR - 2.0), &told);
+                let backwards = *value < self.origin;
+                let from = if backwards { origin - long } else { origin };
+                canvas.bar(&format!("bar-{index}"), (from, y), (long, BAR - 2.0), &told);
                 let class = format!("value value-{index}");
-                let place = (left + long + 6.0, y + BAR - 6.0);
-                canvas.text(&class, Anchor::Start, place, text);
+                let (anchor, x) = match backwards {
+                    true => (Anchor::End, from - 6.0),
+                    false => (Anchor::Start, from + long + 6.0),
+                };
+                canvas.text(&class, anchor, (x, y + BAR - 6.0), text);
             }
             y += height(group);
         }
-        canvas.line("axis", (left, TOP - 6.0), (left, y - GAP + 6.0));
+        canvas.line("axis", (origin, TOP - 6.0), (origin, y - GAP + 6.0));
         canvas
     }
 

@@ -47,7 +47,9 @@ impl<'a> Report<'a> {
 
     /// The endpoints, one or two.
     pub(super) fn endpoints(&self) -> &'a [Endpoint] {
-        self.runs.first().map_or(&[], |run| &run.endpoints)
+        // A run of the first endpoint alone may stand beside runs of both.
+        let all = self.runs.iter().map(|run| run.endpoints.as_slice());
+        all.max_by_key(|endpoints| endpoints.len()).unwrap_or_default()
     }
 
     /// What plots call the endpoint `index`.
@@ -82,13 +84,9 @@ impl<'a> Report<'a> {
         if !(1..=2).contains(&run.endpoints.len()) {
             return Err("a run is of one endpoint or of two".to_owned());
         }
-        if let Some(first) = self.runs.first() {
-            let names = |run: &Run| {
-                run.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect::<Vec<_>>()
-            };
-            if names(first) != names(run) {
-                return Err("the runs are of different endpoints".to_owned());
-            }
+        let known = self.endpoints().iter().zip(&run.endpoints);
+        if known.clone().any(|(one, other)| one.name != other.name) {
+            return Err("the runs are of different endpoints".to_owned());
         }
         self.runs.push(run);
         Ok(())
@@ -196,7 +194,7 @@ pub(super) fn conditions(work: &Work) -> String {
             offset => format!("ranges that begin {} off", units::size(offset)),
         }));
         all.extend(work.source_parts.map(|parts| match parts {
-            1 => "source put as one".to_owned(),
+            1 => "source stored by one PUT".to_owned(),
             parts => format!("source of {} parts", units::whole(u64::from(parts))),
         }));
     }

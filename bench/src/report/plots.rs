@@ -8,7 +8,7 @@ use super::bars::{Bars, Group};
 use super::chart::{Axis, Chart, Place, Series};
 use super::model::{Report, Row, at_a_time, conditions, families, label, plural, singular, size};
 use super::scale::Scale;
-use super::{chart, units};
+use super::{chart, summary, units};
 
 /// Two endpoints so far apart are drawn on an axis of ratios.
 const FAR_APART: f64 = 12.0;
@@ -83,7 +83,8 @@ fn over_size(report: &Report<'_>, family: &[&Row<'_>]) -> Chart {
     }
 }
 
-/// Throughput over concurrency: a chart for each work that was done so. The one with the most steps tells most.
+/// Throughput over concurrency: a chart for each work that was done so. The one with the most steps tells most, and
+/// of several the one whose size is the telling one.
 pub(super) fn throughput_over_concurrency(report: &Report<'_>) -> Charts {
     let (mut first, mut others) = (Vec::new(), Vec::new());
     for (scenario, operation) in report.kinds() {
@@ -91,8 +92,9 @@ pub(super) fn throughput_over_concurrency(report: &Report<'_>) -> Charts {
         let rows: Vec<&Row<'_>> = rows.into_iter().filter(|row| row.work.rate.is_none()).collect();
         let mut families = families(&rows, |work| work.concurrency = 0);
         families.retain(|family| family.len() > 1);
-        // The first of those that have as many.
-        families.sort_by_key(|family| std::cmp::Reverse(family.len()));
+        families.sort_by_key(|family| {
+            (std::cmp::Reverse(family.len()), summary::off_telling(family[0].work))
+        });
         let mut charts = families.iter().map(|family| over_concurrency(report, family));
         first.extend(charts.next());
         others.extend(charts);
@@ -241,7 +243,8 @@ pub(super) fn ratios(report: &Report<'_>) -> Option<Bars> {
     for row in &report.rows {
         let Some((a, b)) = row.both(|figures| figures.operations_per_s) else { continue };
         if b > 0.0 && a > 0.0 {
-            let bar = (0, a / b, units::times(a / b));
+            // The bar is of the endpoint that is ahead.
+            let bar = (usize::from(a < b), a / b, units::times(a / b));
             groups.push(Group { label: short(row.work), bars: vec![bar] });
         }
     }
@@ -252,13 +255,12 @@ pub(super) fn ratios(report: &Report<'_>) -> Option<Bars> {
     let (min, max) = (values.clone().fold(1.0, f64::min), values.fold(2.0, f64::max));
     let ratios =
         format!("operations a second of {} to those of {}", report.name(0), report.name(1));
-    let note =
-        if min < 1.0 { format!("; bars begin at {}", units::times(min)) } else { String::new() };
     Some(Bars {
         title: format!("How many times faster {} is", report.name(0)),
-        subtitle: format!("{ratios}; logarithmic axis{note}"),
+        subtitle: format!("{ratios}; bars begin at 1 ×; logarithmic axis"),
         names: Vec::new(),
         scale: Scale::Log { start: min, end: max },
+        origin: 1.0,
         groups,
     })
 }
@@ -291,6 +293,7 @@ fn bars(
         subtitle: better.to_owned(),
         names: (0..report.endpoints().len()).map(|index| report.name(index)).collect(),
         scale: Scale::Linear { end: max },
+        origin: 0.0,
         groups,
     })
 }

@@ -29,14 +29,17 @@ pub(super) fn sentences(report: &Report<'_>) -> Vec<String> {
 pub(super) fn telling<'r, 'a>(rows: &[&'r Row<'a>]) -> Option<&'r Row<'a>> {
     let far = |row: &&&Row<'_>| {
         let work = row.work;
-        let off = count(work.size.max(1)) / count(TELLING);
         let plain = work.source_parts.unwrap_or(1) == 1 && work.offset.unwrap_or(0) == 0;
-        // In hundredths of a factor, so that it can be compared as a whole.
-        #[expect(clippy::cast_possible_truncation, reason = "a logarithm is small")]
-        let off = (off.ln().abs() * 100.0) as i64;
-        (work.rate.is_some(), work.concurrency, !plain, off)
+        (work.rate.is_some(), work.concurrency, !plain, off_telling(work))
     };
     rows.iter().min_by_key(far).copied()
+}
+
+/// How far a size is from the telling one, in hundredths of a factor, so that it can be compared as a whole.
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm is small")]
+pub(super) fn off_telling(work: &Work) -> i64 {
+    let off = count(work.size.max(1)) / count(TELLING);
+    (off.ln().abs() * 100.0) as i64
 }
 
 fn copies(report: &Report<'_>, rows: &[&Row<'_>]) -> Vec<String> {

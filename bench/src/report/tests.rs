@@ -137,6 +137,43 @@ fn several_runs_of_the_same_endpoints_make_one_page() {
 }
 
 #[test]
+fn a_run_of_the_first_endpoint_stands_beside_one_of_both() {
+    let (small, large) = (copy(MIB, 1), copy(1024 * MIB, 1));
+    let mut alone = run();
+    alone.endpoints.truncate(1);
+    let alone = [Line::Run(alone), Line::Point(Box::new(point(&large, 0, 2_000.0)))];
+    let both = of([point(&small, 0, 1_000.0), point(&small, 1, 9_000.0)]);
+    for lines in [[&alone[..], &both].concat(), [&both[..], &alone].concat()] {
+        let page = html(&lines).unwrap();
+        assert!(page.contains("From 1 MiB to 1 GiB the time of Tenon differs by 2 × at most."));
+        assert!(page.contains("SeaweedFS 4.48") && page.contains("9 ms"));
+    }
+}
+
+/// A bar that begins anywhere but at one says that the slower endpoint is the faster.
+#[test]
+fn bars_of_ratios_part_at_one() {
+    let (fast, slow) = (copy(MIB, 1), copy(8 * MIB, 1));
+    let points = [
+        point(&fast, 0, 1_000.0),
+        point(&fast, 1, 4_000.0),
+        point(&slow, 0, 4_000.0),
+        point(&slow, 1, 1_000.0),
+    ];
+    let page = html(&of(points)).unwrap();
+    let (_, plot) = page.split_once("aria-label=\"How many times faster Tenon is\"").unwrap();
+    let plot = plot.split("</svg>").next().unwrap();
+    let rects: String = plot.lines().filter(|line| line.starts_with("<rect")).collect();
+    let (bars, long) = (attributes(&rects, "x"), attributes(&rects, "width"));
+    let axis = attributes(plot, "x1")[0];
+    assert_eq!((bars.len(), long.len()), (2, 2), "{rects}");
+    assert!((bars[0] - axis).abs() < 0.2, "ahead: from one to the right");
+    assert!((bars[1] + long[1] - axis).abs() < 0.2, "behind: from one to the left");
+    assert!((long[0] - long[1]).abs() < 0.3, "as many times either way");
+    assert!(plot.contains("bar-0") && plot.contains("bar-1"));
+}
+
+#[test]
 fn what_cannot_be_reported_is_said() {
     let work = copy(MIB, 1);
     let lone = Line::Point(Box::new(point(&work, 0, 1.0)));
