@@ -452,9 +452,7 @@ fn clean(site: &Site) -> Result<(), Failure> {
         if uploads.is_empty() {
             break;
         }
-        if std::mem::replace(&mut first, Some(uploads[0].id.clone())).as_ref()
-            == Some(&uploads[0].id)
-        {
+        if first.replace(uploads[0].id.clone()).as_ref() == Some(&uploads[0].id) {
             return Err(Failure::new("StillThere", "an upload is listed although it was aborted"));
         }
         site.each(&uploads, async |client, upload| client.abort(upload).await)?;
