@@ -123,12 +123,32 @@ impl Disk for GlommioDisk {
         let to = blob_path(&self.data, target);
         Box::pin(async move {
             let birth = Births::begin(&self.births, target);
+            let (waiting, wanted) = wanted();
+            let copiers = Arc::clone(&self.copiers);
             let cloning = async move {
-                let cloned = blocking_with(move || clone_file(&from, range, &to)).await;
+                let path = to.clone();
+                let begun = blocking_with(move || begin_clone(&from, range, &to)).await;
+                let cloned = match begun {
+                    Ok(Begun::Whole(descriptor)) => Ok(descriptor),
+                    Ok(Begun::Part(files, done)) => {
+                        match clone_rest(&copiers, &files, range, done, &wanted).await {
+                            Ok(()) => Ok(Arc::clone(&files.target)),
+                            Err(error) => {
+                                // Closed while it has a name, as after a byte copy.
+                                drop(files);
+                                remove(path).await.and(Err(error))
+                            }
+                        }
+                    }
+                    Err(error) => Err(error),
+                };
+                let cloned = cloned.map(|descriptor| Unsynced::of_descriptor(target, descriptor));
                 drop(birth);
-                cloned.map(|descriptor| Unsynced::of_descriptor(target, descriptor))
+                cloned
             };
-            to_the_end(cloning).await
+            let cloned = to_the_end(cloning).await;
+            drop(waiting);
+            cloned
         })
     }
 
@@ -146,9 +166,7 @@ impl Disk for GlommioDisk {
         Box::pin(async move {
             let admitted = self.copiers.admit().ok_or(DiskError::Busy)?;
             let birth = Births::begin(&self.births, target);
-            // Lives as long as somebody waits.
-            let waiting = Rc::new(());
-            let wanted = Rc::downgrade(&waiting);
+            let (waiting, wanted) = wanted();
             let copying = async move {
                 let path = to.clone();
                 let files =
@@ -482,6 +500,13 @@ fn open_two(from: &Path, range: ByteRange, to: &Path) -> Result<TwoFiles, DiskEr
     Ok(TwoFiles { source: source.into(), target: Arc::new(target) })
 }
 
+/// The first lives as long as somebody waits, and tells it to the second.
+fn wanted() -> (Rc<()>, Weak<()>) {
+    let waiting = Rc::new(());
+    let wanted = Rc::downgrade(&waiting);
+    (waiting, wanted)
+}
+
 /// Copies until all is copied, a call fails or nobody waits for it any more.
 async fn copy_in_steps(
     admitted: &Admitted,
@@ -492,10 +517,7 @@ async fn copy_in_steps(
 ) -> Result<(), DiskError> {
     let mut start = range.start();
     while start < range.end() {
-        if wanted.strong_count() == 0 {
-            let text = "nobody waits for it".to_owned();
-            return Err(DiskError::Io { action: "copy a blob", errno: None, text });
-        }
+        still(wanted)?;
         let end = range.end().min(start + STEP_LEN);
         let step = ByteRange::new(start, end).expect("ascending");
         let (files, offset) = (Arc::clone(files), start - range.start());
@@ -507,20 +529,69 @@ async fn copy_in_steps(
     Ok(())
 }
 
-fn clone_file(from: &Path, range: ByteRange, to: &Path) -> Result<Arc<OwnedFd>, DiskError> {
-    let failed = |error: &io::Error| DiskError::from_io("clone a blob", error);
-    let TwoFiles { source, target } = open_two(from, range, to)?;
-    match raw::clone_range(source.as_fd(), range, target.as_fd()) {
-        Ok(()) => Ok(target),
+fn still(wanted: &Weak<()>) -> Result<(), DiskError> {
+    if wanted.strong_count() > 0 {
+        return Ok(());
+    }
+    let text = "nobody waits for it".to_owned();
+    Err(DiskError::Io { action: "copy a blob", errno: None, text })
+}
+
+/// How far the first call of a clone came.
+enum Begun {
+    /// To the end; the source is closed already.
+    Whole(Arc<OwnedFd>),
+    /// To this place in the source.
+    Part(Arc<TwoFiles>, u64),
+}
+
+/// Makes the new file and shares with it what one call can share in a millisecond or two. Nothing is left after an
+/// error.
+fn begin_clone(from: &Path, range: ByteRange, to: &Path) -> Result<Begun, DiskError> {
+    let files = open_two(from, range, to)?;
+    match clone_some(&files, range, range.start()) {
+        Ok(done) if done == range.end() => Ok(Begun::Whole(files.target)),
+        Ok(done) => Ok(Begun::Part(Arc::new(files), done)),
         Err(error) => {
-            fs::remove_file(to).map_err(|error| failed(&error))?;
-            match error.raw_os_error() {
-                // EINVAL is the answer of file systems whose grid is another one.
-                Some(libc::EXDEV | libc::EINVAL | libc::ENOTTY) => Err(DiskError::Unsupported),
-                _ => Err(failed(&error)),
-            }
+            done_if_missing(fs::remove_file(to))
+                .map_err(|error| DiskError::from_io("clone a blob", &error))?;
+            Err(error)
         }
     }
+}
+
+/// Shares what is left of `range` from `done` on. What is left is left because it lies in many extents, which would
+/// hold up those who wait for a short call, so it goes the way of the byte copies.
+async fn clone_rest(
+    copiers: &Arc<Copiers>,
+    files: &Arc<TwoFiles>,
+    range: ByteRange,
+    mut done: u64,
+    wanted: &Weak<()>,
+) -> Result<(), DiskError> {
+    let admitted = copiers.admit().ok_or(DiskError::Busy)?;
+    while done < range.end() {
+        still(wanted)?;
+        let files = Arc::clone(files);
+        done = admitted.step(move || clone_some(&files, range, done)).await?;
+    }
+    Ok(())
+}
+
+/// Shares the first extents of `range` from `start` on, and says where they end.
+fn clone_some(files: &TwoFiles, range: ByteRange, start: u64) -> Result<u64, DiskError> {
+    let rest = ByteRange::new(start, range.end()).expect("something is left");
+    let end = raw::end_of_few_extents(files.source.as_fd(), rest);
+    // A file system that counts in less than the grid would not clone from where such an extent ends.
+    let end = if on_grid(end) { end } else { range.end() };
+    let step = ByteRange::new(start, end).expect("ascending");
+    let offset = start - range.start();
+    let cloned = raw::clone_range(files.source.as_fd(), step, files.target.as_fd(), offset);
+    cloned.map(|()| end).map_err(|error| match error.raw_os_error() {
+        // EINVAL is the answer of file systems whose grid is another one.
+        Some(libc::EXDEV | libc::EINVAL | libc::ENOTTY) => DiskError::Unsupported,
+        _ => DiskError::from_io("clone a blob", &error),
+    })
 }
 
 fn unlink_all(data: &Path, blobs: &[BlobId]) -> io::Result<()> {

@@ -55,7 +55,8 @@ pub trait Disk {
     /// ends of `range` are on the grid of [`ALIGN`]; its end may be the (padded) end of the file.
     ///
     /// [`DiskError::Unsupported`] if the file system cannot clone these bytes, [`DiskError::Truncated`] if the
-    /// source ends before `range`. After an error there is no `target`. Cancel: as for [`Disk::create`].
+    /// source ends before `range`, [`DiskError::Busy`] if it lies in very many extents and too many long copies are
+    /// under way. After an error there is no `target`. Cancel: as for [`Disk::create`]; a long one ends soon.
     fn clone_range(
         &self,
         source: BlobId,

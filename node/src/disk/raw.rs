@@ -2,7 +2,7 @@
 //!
 //! May touch: files, and block while doing so; so everything here runs at start or on a blocking thread.
 //! Must not: be called on a shard's thread.
-//! Source: ioctl_ficlonerange(2), copy_file_range(2), splice(2), sync_file_range(2), flock(2), statfs(2), statx(2),
+//! Source: ioctl_ficlonerange(2), fiemap (kernel documentation), copy_file_range(2), splice(2), sync_file_range(2), flock(2), statfs(2), statx(2),
 //! adjtimex(2), open(2) "O_DIRECT".
 
 #![expect(unsafe_code, reason = "this is the room of the system calls; see each SAFETY")]
@@ -30,7 +30,7 @@ struct FileCloneRange {
     dest_offset: u64,
 }
 
-/// Shares `range` of `source` with `target` at offset 0.
+/// Shares `range` of `source` with `target` at `offset`.
 ///
 /// # Errors
 /// What the system says: EOPNOTSUPP, EXDEV and EINVAL if the file system does not clone this, ENOSPC …
@@ -38,18 +38,77 @@ pub fn clone_range(
     source: BorrowedFd<'_>,
     range: ByteRange,
     target: BorrowedFd<'_>,
+    offset: u64,
 ) -> io::Result<()> {
     let argument = FileCloneRange {
         src_fd: i64::from(source.as_raw_fd()),
         src_offset: range.start(),
         src_length: range.len(),
-        dest_offset: 0,
+        dest_offset: offset,
     };
     // SAFETY: FICLONERANGE reads one `struct file_clone_range` (ioctl_ficlonerange(2)), which `argument` is and
     // outlives the call; both descriptors are borrowed, hence open.
     let outcome =
         unsafe { libc::ioctl(target.as_raw_fd(), libc::FICLONERANGE, &raw const argument) };
     if outcome == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// How many extents one look sees, and hence one call clones: 10 to 14 µs each on XFS.
+pub const EXTENTS_AT_ONCE: usize = EXTENT_COUNT as usize;
+
+const EXTENT_COUNT: u32 = 128;
+
+/// The layout of `struct fiemap`, <linux/fiemap.h>, with room for its extents.
+#[repr(C)]
+struct Fiemap {
+    start: u64,
+    length: u64,
+    flags: u32,
+    mapped_extents: u32,
+    extent_count: u32,
+    reserved: u32,
+    extents: [FiemapExtent; EXTENTS_AT_ONCE],
+}
+
+/// The layout of `struct fiemap_extent`, <linux/fiemap.h>.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct FiemapExtent {
+    logical: u64,
+    physical: u64,
+    length: u64,
+    reserved64: [u64; 2],
+    flags: u32,
+    reserved: [u32; 3],
+}
+
+/// `_IOWR('f', 11, struct fiemap)`, <linux/fs.h>.
+const FS_IOC_FIEMAP: libc::Ioctl = 0xC020_660B;
+
+/// Where the first [`EXTENTS_AT_ONCE`] extents of `range` end; its end, if there are no more or nobody can tell. The
+/// look costs 2 µs an extent on XFS and waits for no disk but for that of the file's own map.
+pub fn end_of_few_extents(file: BorrowedFd<'_>, range: ByteRange) -> u64 {
+    let mut map = Fiemap {
+        start: range.start(),
+        length: range.len(),
+        flags: 0,
+        mapped_extents: 0,
+        extent_count: EXTENT_COUNT,
+        reserved: 0,
+        extents: [FiemapExtent::default(); EXTENTS_AT_ONCE],
+    };
+    // SAFETY: FS_IOC_FIEMAP reads and writes one `struct fiemap` and at most `extent_count` extents behind it
+    // (Documentation/filesystems/fiemap.rst), for which `map` has room and outlives the call; the descriptor is
+    // borrowed, hence open.
+    let outcome = unsafe { libc::ioctl(file.as_raw_fd(), FS_IOC_FIEMAP, &raw mut map) };
+    let seen = map.extents.get(map.mapped_extents.saturating_sub(1) as usize);
+    match seen {
+        Some(last) if outcome == 0 && map.mapped_extents == EXTENT_COUNT => {
+            let end = last.logical.saturating_add(last.length).min(range.end());
+            if end > range.start() { end } else { range.end() }
+        }
+        _ => range.end(),
+    }
 }
 
 /// Lets the kernel copy `range` of `source` to `offset` of `target`, and returns when the bytes have been handed
@@ -399,7 +458,7 @@ fn probe_with(source: &Path, target: &Path) -> io::Result<Facts> {
     };
     let copies = |by| works(&|range, to| copy_range(plain.as_fd(), range, to, 0, by).is_ok());
     let ways = DiskWays {
-        clone: works(&|range, to| clone_range(plain.as_fd(), range, to).is_ok()),
+        clone: works(&|range, to| clone_range(plain.as_fd(), range, to, 0).is_ok()),
         copy_file_range: copies(KernelCopy::CopyFileRange),
         splice: copies(KernelCopy::Splice),
     };

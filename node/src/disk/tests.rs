@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 use super::copier::{Copiers, STEP_LEN};
 use super::glommio::{GlommioDisk, folder_path, run_on_shard};
 use super::memory::{Call, MemoryDisk};
-use super::raw::{DataDirectory, DataDirectoryError};
+use super::raw::{self, DataDirectory, DataDirectoryError, EXTENTS_AT_ONCE};
 use super::sync::FileSyncer;
 use super::*;
 use crate::budget::Budget;
@@ -681,6 +682,55 @@ fn a_copy_that_nobody_waits_for_ends_before_its_end() {
             let copied = file_path(data.path(), blob(2)).metadata().map_or(0, |found| found.len());
             assert!(copied < len, "it was copied to its end");
         }
+    });
+}
+
+/// A short call holds nobody up, whatever the source looks like; what is left waits behind the byte copies.
+#[test]
+fn a_source_of_many_extents_is_cloned_in_steps() {
+    let Some(mounted) = LoopXfs::mount() else { return };
+    let data = DataDirectory::open(&mounted.path().join("data")).expect("opened");
+    run_on_shard(async {
+        let copiers = Copiers::start().expect("threads");
+        let disk = GlommioDisk::new(&data, Arc::clone(&copiers));
+        disk.make_folder(FOLDER).await.expect("made");
+        // Every other unit is a hole, so that each one with bytes is an extent, whatever the allocator does.
+        let units = 2 * (3 * EXTENTS_AT_ONCE + 7);
+        let source_path = file_path(data.path(), blob(1));
+        let source = std::fs::File::create(&source_path).expect("created");
+        // First, or XFS fills the holes ahead of the end.
+        source.set_len((units * ALIGN) as u64).expect("extended");
+        for unit in (0..units).step_by(2) {
+            let bytes = vec![u8::try_from(unit % 251).expect("small"); ALIGN];
+            source.write_all_at(&bytes, (unit * ALIGN) as u64).expect("written");
+        }
+        source.sync_all().expect("synced");
+        let range = |from: usize, to: usize| {
+            ByteRange::new((from * ALIGN) as u64, (to * ALIGN) as u64).expect("ascending")
+        };
+        let seen = raw::end_of_few_extents(source.as_fd(), range(2, units));
+        assert_eq!(seen, ((2 * EXTENTS_AT_ONCE + 1) * ALIGN) as u64);
+        let rest = range(units - 2 * EXTENTS_AT_ONCE + 2, units);
+        assert_eq!(raw::end_of_few_extents(source.as_fd(), rest), rest.end());
+
+        let part = range(2, units - 3);
+        disk.clone_range(blob(1), part, blob(2)).await.expect("cloned");
+        let cloned = std::fs::read(file_path(data.path(), blob(2))).expect("there");
+        let bytes = std::fs::read(&source_path).expect("there");
+        assert!(cloned == bytes[2 * ALIGN..(units - 3) * ALIGN], "the same bytes");
+
+        for polls in 0..12 {
+            poll_times(disk.clone_range(blob(1), part, blob(3)), polls).await;
+            disk.unlink(vec![blob(3)]).await.expect("gone for good");
+            assert_eq!(disk.list_folder(FOLDER).await, Ok(vec![blob(1), blob(2)]));
+        }
+
+        let admitted: Vec<_> = std::iter::from_fn(|| copiers.admit()).collect();
+        let refused = disk.clone_range(blob(1), part, blob(4)).await;
+        assert_eq!(refused.map(drop), Err(DiskError::Busy));
+        assert_eq!(disk.list_folder(FOLDER).await, Ok(vec![blob(1), blob(2)]));
+        disk.clone_range(blob(1), rest, blob(4)).await.expect("a short one waits for nobody");
+        drop(admitted);
     });
 }
 
