@@ -136,6 +136,7 @@ impl Room {
             }
         }
         assert_eq!(writer.len(), bytes.len() as u64);
+        assert_eq!(writer.fingerprint(), Fingerprint::of(bytes));
         let written = writer.finish().await?;
         self.take_over(&written, bytes);
         Ok(written)

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use meta::command::{NewBlob, NewTable};
-use meta::fingerprint::Running;
+use meta::fingerprint::{Fingerprint, Running};
 use meta::id::{BlobId, TableId};
 use meta::record::Extent;
 use meta::table::BLOCK_LEN;
@@ -116,6 +116,15 @@ impl BlobWriter {
         self.received == 0
     }
 
+    /// The fingerprint of the bytes received so far.
+    pub fn fingerprint(&mut self) -> Fingerprint {
+        if let Some(buffer) = self.buffer.take() {
+            self.fingerprint_new(&buffer, 1);
+            self.buffer = Some(buffer);
+        }
+        self.running.fingerprint()
+    }
+
     /// Takes the next bytes; waits while all buffers are on their way to the disk.
     ///
     /// # Errors
@@ -141,7 +150,7 @@ impl BlobWriter {
             let taken = buffer.append(&rest[..step]);
             rest = &rest[taken..];
             self.received += taken as u64;
-            self.fingerprint(&buffer, STEP_LEN);
+            self.fingerprint_new(&buffer, STEP_LEN);
             if buffer.is_full() {
                 self.submit(buffer).await?;
             } else {
@@ -208,7 +217,7 @@ impl BlobWriter {
     pub async fn give_back(&mut self) -> Result<(), DiskError> {
         self.enter();
         if let Some(mut buffer) = self.buffer.take() {
-            self.fingerprint(&buffer, 1);
+            self.fingerprint_new(&buffer, 1);
             let whole = buffer.len() / ALIGN * ALIGN;
             self.tail = buffer.bytes()[whole..].to_vec();
             buffer.truncate(whole);
@@ -256,7 +265,7 @@ impl BlobWriter {
     }
 
     /// Fingerprints what is new in `buffer`, in whole steps of `step` bytes.
-    fn fingerprint(&mut self, buffer: &Buffer, step: usize) {
+    fn fingerprint_new(&mut self, buffer: &Buffer, step: usize) {
         let new = (buffer.len() - self.fingerprinted) / step * step;
         let end = self.fingerprinted + new;
         self.running.update(&buffer.bytes()[self.fingerprinted..end]);
@@ -301,7 +310,7 @@ impl BlobWriter {
 
     /// Starts the write of `buffer`.
     async fn submit(&mut self, mut buffer: Buffer) -> Result<(), DiskError> {
-        self.fingerprint(&buffer, 1);
+        self.fingerprint_new(&buffer, 1);
         self.fingerprinted = 0;
         buffer.seal();
         let offset = self.write_at;

@@ -94,8 +94,10 @@ async fn receive(
         }
     }
     let md5 = md5.finish();
-    let digests = intake.finish(Some(md5))?;
-    Ok((digests, md5, sink.finish(files).await?))
+    // Whatever CRC the client sent is one of the fingerprint's.
+    let fingerprint = sink.fingerprint();
+    let digests = intake.finish(Some(md5), |crc| fingerprint.checksum(crc))?;
+    Ok((digests, md5, sink.finish(fingerprint, files).await?))
 }
 
 /// The next bytes of the body. While they do not come, a buffer that others need is given back.
@@ -139,10 +141,22 @@ impl Sink {
         }
     }
 
-    async fn finish(self, files: &mut NewFiles) -> Result<Stored, S3Error> {
+    /// The fingerprint of all that it took.
+    fn fingerprint(&mut self) -> Fingerprint {
+        match self {
+            Self::Inline(bytes) => Fingerprint::of(bytes),
+            Self::Blob(blob) => blob.fingerprint(),
+        }
+    }
+
+    /// Ends what has that `fingerprint`.
+    async fn finish(
+        self,
+        fingerprint: Fingerprint,
+        files: &mut NewFiles,
+    ) -> Result<Stored, S3Error> {
         match self {
             Self::Inline(bytes) => {
-                let fingerprint = Fingerprint::of(&bytes);
                 let pieces = inline(bytes.freeze(), fingerprint);
                 Ok(Stored { fingerprint, pieces, blobs: Vec::new() })
             }
@@ -150,7 +164,7 @@ impl Sink {
                 let written = writer.finish().await.map_err(|error| failure::disk(&error))?;
                 files.unsynced.push(written.unsynced);
                 Ok(Stored {
-                    fingerprint: written.extent.fingerprint,
+                    fingerprint,
                     pieces: vec![Piece::Extent(written.extent)],
                     blobs: vec![written.blob],
                 })
@@ -211,7 +225,7 @@ pub(super) async fn document(
             call.machine.clock.pause().await;
         }
     }
-    intake.finish(md5.map(|md5| md5.finalize().into()))?;
+    intake.finish(md5.map(|md5| md5.finalize().into()), |_| None)?;
     Ok(document)
 }
 

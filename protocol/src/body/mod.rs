@@ -2,8 +2,8 @@
 //! off, counts, and holds the body against everything its head promised of it.
 //! Must not: buffer payload. Pieces are handed out as they come; they are worth nothing until
 //! `finish` has said yes.
-//! Holds: running digests and at most one line of framing. The MD5 alone is made by whoever takes the payload, and
-//! brought to `finish`: it is the digest that is fastest for many bodies at a time.
+//! Holds: running digests and at most one line of framing. Whoever takes the payload makes its MD5, which is fastest for
+//! many bodies at a time, and, of an object or a part, its CRCs, which are stored in any case; `finish` is told.
 //! Invariants: the same wire bytes give the same payload and the same verdict however they are split.
 //! Source: S3 "Checking object integrity", "PutObject", "UploadPart", "Common Request Headers".
 
@@ -53,6 +53,8 @@ pub struct Intake {
     announced: Option<u64>,
     limit: Limit,
     running: Running,
+    /// The checksum that `finish` is told.
+    told: Option<ChecksumAlgorithm>,
     promises: Promises,
 }
 
@@ -125,12 +127,13 @@ impl Intake {
             limit.check(len)?;
         }
         let algorithm = promises.algorithm().or(wanted);
+        let told = algorithm.filter(|crc| limit.is_of_object() && crc.combines());
         let running = Running {
             len: 0,
             sha256: matches!(promises.payload, PayloadMode::Hash(_)).then(Sha256::new),
-            checksum: algorithm.map(Hasher::new),
+            checksum: algorithm.filter(|_| told.is_none()).map(Hasher::new),
         };
-        Ok(Self { framing, announced, limit, running, promises })
+        Ok(Self { framing, announced, limit, running, told, promises })
     }
 
     /// Takes chunks of any size. S3 itself wants 8 KiB of every chunk but the last.
@@ -187,12 +190,17 @@ impl Intake {
         }
     }
 
-    /// At the end of the wire body: whether it was all there and as promised. `md5` is that of the payload.
+    /// At the end of the wire body: whether it was all there and as promised. `md5` is that of the payload, and so is
+    /// what `crc` says for an algorithm that combines; of a document it is not asked.
     ///
     /// # Errors
     /// `IncompleteBody`, `XAmzContentSHA256Mismatch`, `BadDigest`, `MalformedTrailerError`; `InternalError` without an
-    /// MD5 where one was promised.
-    pub fn finish(self, md5: Option<[u8; 16]>) -> Result<Digests, S3Error> {
+    /// MD5 or a CRC where one was promised.
+    pub fn finish(
+        self,
+        md5: Option<[u8; 16]>,
+        crc: impl FnOnce(ChecksumAlgorithm) -> Option<ChecksumValue>,
+    ) -> Result<Digests, S3Error> {
         let in_trailer = match self.framing {
             Framing::Chunked(decoder) => decoder.finish()?,
             Framing::Plain => None,
@@ -207,7 +215,10 @@ impl Intake {
         if let Some(sent) = &self.promises.md5 {
             check_md5(sent, &md5.ok_or_else(S3Error::internal)?)?;
         }
-        let checksum = checksum.map(Hasher::finish);
+        let checksum = match self.told {
+            Some(algorithm) => Some(crc(algorithm).ok_or_else(S3Error::internal)?),
+            None => checksum.map(Hasher::finish),
+        };
         let sent = match self.promises.checksum {
             Some(SentChecksum::Header(value)) => Some(value),
             Some(SentChecksum::Trailer(_)) => in_trailer,
@@ -240,6 +251,10 @@ impl Running {
 }
 
 impl Limit {
+    const fn is_of_object(self) -> bool {
+        matches!(self, Self::Object(_))
+    }
+
     fn check(self, len: u64) -> Result<(), S3Error> {
         match self {
             Self::Object(max) if len > max => Err(S3Error::entity_too_large(len, max)),

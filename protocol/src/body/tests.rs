@@ -70,7 +70,14 @@ fn run(intake: Intake, wire: &[u8], cuts: &[usize]) -> Outcome {
         from = to;
     }
     let md5 = Md5::digest(&payload).into();
-    (payload, intake.finish(Some(md5)))
+    let crc = |algorithm: ChecksumAlgorithm| {
+        assert!(algorithm.combines(), "no other is asked for");
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(&payload);
+        Some(hasher.finish())
+    };
+    let verdict = intake.finish(Some(md5), crc);
+    (payload, verdict)
 }
 
 fn take(head: &(Head, Authenticated), want: Option<ChecksumAlgorithm>, wire: &[u8]) -> Outcome {
@@ -174,7 +181,7 @@ mod promises {
         assert!(intake().promises_md5());
         let mut unproven = intake();
         unproven.push(Bytes::from_static(b"hello"), &mut |_| ()).unwrap();
-        let error = unproven.finish(None).unwrap_err();
+        let error = unproven.finish(None, |_| None).unwrap_err();
         assert_eq!(error.code, ErrorCode::InternalError, "nothing passes unverified");
 
         let error = take(&good, NO_WANT, b"hullo").1.unwrap_err();

@@ -46,6 +46,14 @@ impl ChecksumAlgorithm {
         }
     }
 
+    /// Whether the checksum of a whole follows from those of its parts.
+    pub const fn combines(self) -> bool {
+        match self {
+            Self::Crc32 | Self::Crc32c | Self::Crc64Nvme => true,
+            Self::Sha1 | Self::Sha256 => false,
+        }
+    }
+
     /// As in some sentences of errors: `crc32`.
     pub const fn lower(self) -> &'static str {
         match self {
