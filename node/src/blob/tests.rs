@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::path::Path;
+use std::process::Command;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -26,7 +28,8 @@ use crate::budget::Budget;
 use crate::disk::buffer::BUFFER_LEN;
 use crate::disk::memory::{Call, MemoryDisk};
 use crate::disk::tests::{
-    FOLDER, Form, blob, block_on, give_way, in_memory, on_each_form, poll_times,
+    FOLDER, Form, LoopDisk, blob, block_on, file_path, give_way, in_memory, on_each_form, on_path,
+    poll_times,
 };
 use crate::disk::{BufferPool, Disk, DiskError, KernelCopy};
 use crate::seam::{Clock, Local};
@@ -586,6 +589,43 @@ fn blocks_outside_of_a_blob_or_beyond_any_table_are_none() {
     assert_eq!(around(block, 1, 0, block), None);
     assert_eq!(around(9 * block, 1, 0, block), None);
     assert_eq!(around(u64::MAX, 1, 0, u64::MAX), None);
+}
+
+/// A clone costs by the extent, so a blob must not be scattered among those that are written beside it.
+#[test]
+fn blobs_that_are_written_side_by_side_lie_in_few_extents() {
+    const WRITERS: usize = 8;
+    const LEN: usize = 12 * MIB + 5;
+    for mounted in [LoopDisk::xfs(), LoopDisk::ext4()].into_iter().flatten() {
+        let data = mounted.path().join("data");
+        let folder = data.clone();
+        let case = |form: Rc<Form>| async move {
+            let room = Room::new(&form);
+            let bytes = Random(1).bytes(LEN);
+            let write = async || {
+                let mut writer = room.writer(LEN as u64).await?;
+                for piece in bytes.chunks(MIB / 2) {
+                    writer.push(piece).await?;
+                }
+                writer.finish().await
+            };
+            for written in join_all((0..WRITERS).map(|_| write())).await {
+                let written = written.expect("written");
+                assert_eq!(form.syncer.sync(&[&written.unsynced]), [Ok(())]);
+                let extents = extents(&file_path(&folder, written.extent.blob));
+                assert!((1..=3).contains(&extents), "{extents} extents in {}", folder.display());
+            }
+        };
+        on_path(&data, move |form| Box::pin(case(form)));
+    }
+}
+
+/// How many extents the file system says that a file has.
+fn extents(path: &Path) -> usize {
+    let said = Command::new("filefrag").arg(path).output().expect("filefrag of e2fsprogs");
+    let text = String::from_utf8(said.stdout).expect("text");
+    let count = text.rsplit_once(": ").and_then(|(_, found)| found.split(' ').next()?.parse().ok());
+    count.unwrap_or_else(|| panic!("no number of extents in {text:?}"))
 }
 
 proptest! {

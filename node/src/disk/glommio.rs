@@ -11,9 +11,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +23,9 @@ use meta::id::{BlobId, FOLDER_SLOTS, FolderId};
 use protocol::range::ByteRange;
 use protocol::time::Timestamp;
 
-use super::copier::{Admitted, Copiers, STEP_LEN};
+use super::copier::Copiers;
 use super::raw::{self, DataDirectory};
+use super::transfer::{self, Begun, TwoFiles, done_if_missing, on_grid};
 use super::{
     ALIGN, BlobFile, Block, Buffer, Disk, DiskError, DiskWays, Expired, KernelCopy, READ_LEN_MAX,
     Space, Unsynced,
@@ -123,21 +124,17 @@ impl Disk for GlommioDisk {
         let to = blob_path(&self.data, target);
         Box::pin(async move {
             let birth = Births::begin(&self.births, target);
-            let (waiting, wanted) = wanted();
+            let (waiting, wanted) = transfer::wanted();
             let copiers = Arc::clone(&self.copiers);
             let cloning = async move {
                 let path = to.clone();
-                let begun = blocking_with(move || begin_clone(&from, range, &to)).await;
+                let begun = blocking_with(move || transfer::begin_clone(&from, range, &to)).await;
                 let cloned = match begun {
                     Ok(Begun::Whole(descriptor)) => Ok(descriptor),
                     Ok(Begun::Part(files, done)) => {
-                        match clone_rest(&copiers, &files, range, done, &wanted).await {
-                            Ok(()) => Ok(Arc::clone(&files.target)),
-                            Err(error) => {
-                                // Closed while it has a name, as after a byte copy.
-                                drop(files);
-                                remove(path).await.and(Err(error))
-                            }
+                        match transfer::clone_rest(&copiers, &files, range, done, &wanted).await {
+                            Ok(()) => Ok(files.target()),
+                            Err(error) => undo(files, path).await.and(Err(error)),
                         }
                     }
                     Err(error) => Err(error),
@@ -166,18 +163,15 @@ impl Disk for GlommioDisk {
         Box::pin(async move {
             let admitted = self.copiers.admit().ok_or(DiskError::Busy)?;
             let birth = Births::begin(&self.births, target);
-            let (waiting, wanted) = wanted();
+            let (waiting, wanted) = transfer::wanted();
             let copying = async move {
                 let path = to.clone();
-                let files =
-                    admitted.step(move || open_two(&from, range, &to)).await.map(Arc::new)?;
-                let copied = match copy_in_steps(&admitted, &files, range, by, &wanted).await {
-                    Ok(()) => Ok(Unsynced::of_descriptor(target, Arc::clone(&files.target))),
-                    Err(error) => {
-                        // Closed while it has a name, or the close would give its blocks back, on the shard.
-                        drop(files);
-                        remove(path).await.and(Err(error))
-                    }
+                let files = admitted.step(move || TwoFiles::open(&from, range, &to)).await;
+                let files = files.map(Arc::new)?;
+                let copying = transfer::copy_in_steps(&admitted, &files, range, by, &wanted);
+                let copied = match copying.await {
+                    Ok(()) => Ok(Unsynced::of_descriptor(target, files.target())),
+                    Err(error) => undo(files, path).await.and(Err(error)),
                 };
                 drop(birth);
                 copied
@@ -476,124 +470,6 @@ fn expire_lost(lost: &Path, before: Timestamp) -> io::Result<Expired> {
     Ok(expired)
 }
 
-const fn on_grid(position: u64) -> bool {
-    position.is_multiple_of(ALIGN as u64)
-}
-
-/// A file that is read, and a new one.
-struct TwoFiles {
-    source: OwnedFd,
-    target: Arc<OwnedFd>,
-}
-
-/// Opens the source, and only where it is long enough creates the target.
-fn open_two(from: &Path, range: ByteRange, to: &Path) -> Result<TwoFiles, DiskError> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let failed = |error: io::Error| DiskError::from_io("open a blob to copy it", &error);
-    let source = fs::File::open(from).map_err(failed)?;
-    if source.metadata().map_err(failed)?.len() < range.end() {
-        return Err(DiskError::Truncated);
-    }
-    let mut options = fs::OpenOptions::new();
-    let target = options.write(true).create_new(true).mode(raw::FILE_MODE).open(to);
-    let target: OwnedFd = target.map_err(failed)?.into();
-    Ok(TwoFiles { source: source.into(), target: Arc::new(target) })
-}
-
-/// The first lives as long as somebody waits, and tells it to the second.
-fn wanted() -> (Rc<()>, Weak<()>) {
-    let waiting = Rc::new(());
-    let wanted = Rc::downgrade(&waiting);
-    (waiting, wanted)
-}
-
-/// Copies until all is copied, a call fails or nobody waits for it any more.
-async fn copy_in_steps(
-    admitted: &Admitted,
-    files: &Arc<TwoFiles>,
-    range: ByteRange,
-    by: KernelCopy,
-    wanted: &Weak<()>,
-) -> Result<(), DiskError> {
-    let mut start = range.start();
-    while start < range.end() {
-        still(wanted)?;
-        let end = range.end().min(start + STEP_LEN);
-        let step = ByteRange::new(start, end).expect("ascending");
-        let (files, offset) = (Arc::clone(files), start - range.start());
-        let copy =
-            move || raw::copy_range(files.source.as_fd(), step, files.target.as_fd(), offset, by);
-        admitted.step(copy).await?;
-        start = end;
-    }
-    Ok(())
-}
-
-fn still(wanted: &Weak<()>) -> Result<(), DiskError> {
-    if wanted.strong_count() > 0 {
-        return Ok(());
-    }
-    let text = "nobody waits for it".to_owned();
-    Err(DiskError::Io { action: "copy a blob", errno: None, text })
-}
-
-/// How far the first call of a clone came.
-enum Begun {
-    /// To the end; the source is closed already.
-    Whole(Arc<OwnedFd>),
-    /// To this place in the source.
-    Part(Arc<TwoFiles>, u64),
-}
-
-/// Makes the new file and shares with it what one call can share in a millisecond or two. Nothing is left after an
-/// error.
-fn begin_clone(from: &Path, range: ByteRange, to: &Path) -> Result<Begun, DiskError> {
-    let files = open_two(from, range, to)?;
-    match clone_some(&files, range, range.start()) {
-        Ok(done) if done == range.end() => Ok(Begun::Whole(files.target)),
-        Ok(done) => Ok(Begun::Part(Arc::new(files), done)),
-        Err(error) => {
-            done_if_missing(fs::remove_file(to))
-                .map_err(|error| DiskError::from_io("clone a blob", &error))?;
-            Err(error)
-        }
-    }
-}
-
-/// Shares what is left of `range` from `done` on. What is left is left because it lies in many extents, which would
-/// hold up those who wait for a short call, so it goes the way of the byte copies.
-async fn clone_rest(
-    copiers: &Arc<Copiers>,
-    files: &Arc<TwoFiles>,
-    range: ByteRange,
-    mut done: u64,
-    wanted: &Weak<()>,
-) -> Result<(), DiskError> {
-    let admitted = copiers.admit().ok_or(DiskError::Busy)?;
-    while done < range.end() {
-        still(wanted)?;
-        let files = Arc::clone(files);
-        done = admitted.step(move || clone_some(&files, range, done)).await?;
-    }
-    Ok(())
-}
-
-/// Shares the first extents of `range` from `start` on, and says where they end.
-fn clone_some(files: &TwoFiles, range: ByteRange, start: u64) -> Result<u64, DiskError> {
-    let rest = ByteRange::new(start, range.end()).expect("something is left");
-    let end = raw::end_of_few_extents(files.source.as_fd(), rest);
-    // A file system that counts in less than the grid would not clone from where such an extent ends.
-    let end = if on_grid(end) { end } else { range.end() };
-    let step = ByteRange::new(start, end).expect("ascending");
-    let offset = start - range.start();
-    let cloned = raw::clone_range(files.source.as_fd(), step, files.target.as_fd(), offset);
-    cloned.map(|()| end).map_err(|error| match error.raw_os_error() {
-        // EINVAL is the answer of file systems whose grid is another one.
-        Some(libc::EXDEV | libc::EINVAL | libc::ENOTTY) => DiskError::Unsupported,
-        _ => DiskError::from_io("clone a blob", &error),
-    })
-}
-
 fn unlink_all(data: &Path, blobs: &[BlobId]) -> io::Result<()> {
     let mut folders = BTreeSet::new();
     for &blob in blobs {
@@ -612,15 +488,19 @@ fn unlink_all(data: &Path, blobs: &[BlobId]) -> io::Result<()> {
     Ok(())
 }
 
-fn done_if_missing(outcome: io::Result<()>) -> io::Result<()> {
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        outcome => outcome,
-    }
-}
-
 async fn remove(path: PathBuf) -> Result<(), DiskError> {
     blocking("remove a file", move || done_if_missing(fs::remove_file(path))).await
+}
+
+/// Takes back a new file that did not come about. Not on the shard: a close may give back the space of a file without
+/// a name, as the source may be by now.
+async fn undo(files: Arc<TwoFiles>, path: PathBuf) -> Result<(), DiskError> {
+    blocking("remove a file", move || {
+        // Closed while it has a name, or its close would give its blocks back too.
+        drop(files);
+        done_if_missing(fs::remove_file(path))
+    })
+    .await
 }
 
 /// Runs `work` on a blocking thread.

@@ -15,6 +15,7 @@ pub mod raw;
 pub mod sync;
 #[cfg(test)]
 pub(crate) mod tests;
+mod transfer;
 
 use std::fmt;
 use std::io;

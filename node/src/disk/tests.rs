@@ -77,12 +77,12 @@ pub(crate) fn on_root(case: Case) {
 }
 
 pub(crate) fn on_xfs(case: Case) {
-    if let Some(mounted) = LoopXfs::mount() {
+    if let Some(mounted) = LoopDisk::xfs() {
         on_path(&mounted.path().join("data"), case);
     }
 }
 
-fn on_path(path: &Path, case: Case) {
+pub(crate) fn on_path(path: &Path, case: impl FnOnce(Rc<Form>) -> Local<'static, ()>) {
     let data = DataDirectory::open(path).expect("a data directory");
     let syncer = Arc::new(FileSyncer::start(data.path()).expect("threads"));
     run_on_shard(async move {
@@ -102,7 +102,7 @@ fn on_path(path: &Path, case: Case) {
     });
 }
 
-fn file_path(data: &Path, blob: BlobId) -> PathBuf {
+pub(crate) fn file_path(data: &Path, blob: BlobId) -> PathBuf {
     folder_path(data, blob.folder()).join(format!("{:03x}", blob.slot()))
 }
 
@@ -114,25 +114,34 @@ fn flip(path: &Path, at: u64) {
     file.sync_all().expect("synced");
 }
 
-/// An XFS with reflink in a file, mounted as long as this lives.
-struct LoopXfs {
+/// A file system in a file, mounted as long as this lives.
+pub(crate) struct LoopDisk {
     folder: TempDir,
 }
 
-impl LoopXfs {
-    /// `None`, said on standard error past the test harness, where it cannot be mounted.
-    fn mount() -> Option<Self> {
-        match Self::try_mount() {
+impl LoopDisk {
+    /// An XFS with reflink. `None`, said on standard error past the test harness, where it cannot be mounted.
+    pub(crate) fn xfs() -> Option<Self> {
+        Self::mount(&["mkfs.xfs", "-q", "-m", "reflink=1"])
+    }
+
+    /// An ext4, under the same condition.
+    pub(crate) fn ext4() -> Option<Self> {
+        Self::mount(&["mkfs.ext4", "-q", "-F"])
+    }
+
+    fn mount(maker: &[&str]) -> Option<Self> {
+        match Self::try_mount(maker) {
             Ok(mounted) => Some(mounted),
             Err(reason) => {
-                let line = format!("\n*** NOT TESTED ON XFS: {reason} (needs root and mkfs.xfs)\n");
+                let line = format!("\n*** NOT TESTED WITH {}: {reason} (needs root)\n", maker[0]);
                 io::stderr().write_all(line.as_bytes()).expect("standard error");
                 None
             }
         }
     }
 
-    fn try_mount() -> Result<Self, String> {
+    fn try_mount(maker: &[&str]) -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("not root".to_owned());
         }
@@ -142,7 +151,7 @@ impl LoopXfs {
         made.map_err(|error| error.to_string())?;
         let mount_point = folder.path().join("mounted");
         std::fs::create_dir(&mount_point).map_err(|error| error.to_string())?;
-        run(Command::new("mkfs.xfs").args(["-q", "-m", "reflink=1"]).arg(&image))?;
+        run(Command::new(maker[0]).args(&maker[1..]).arg(&image))?;
         let mounted = Self { folder };
         mounted.attach()?;
         Ok(mounted)
@@ -169,12 +178,12 @@ impl LoopXfs {
         self
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("mounted")
     }
 }
 
-impl Drop for LoopXfs {
+impl Drop for LoopDisk {
     fn drop(&mut self) {
         let plain = run(Command::new("umount").arg(self.path()));
         // A descriptor that is still being closed keeps it busy: then it goes with the descriptor.
@@ -600,7 +609,7 @@ fn a_data_directory_belongs_to_one_process() {
 
 #[test]
 fn xfs_is_known_to_clone() {
-    if let Some(mounted) = LoopXfs::mount() {
+    if let Some(mounted) = LoopDisk::xfs() {
         let data = DataDirectory::open(&mounted.path()).expect("opened");
         let facts = data.facts();
         assert_eq!(
@@ -619,7 +628,7 @@ fn xfs_is_known_to_clone() {
 /// unlinked does not come back.
 #[test]
 fn what_was_synced_survives_a_power_cut() {
-    let Some(mounted) = LoopXfs::mount() else { return };
+    let Some(mounted) = LoopDisk::xfs() else { return };
     let path = mounted.path().join("data");
     let bytes = pattern(5 * 1024 * 1024);
     let data = DataDirectory::open(&path).expect("opened");
@@ -688,7 +697,7 @@ fn a_copy_that_nobody_waits_for_ends_before_its_end() {
 /// A short call holds nobody up, whatever the source looks like; what is left waits behind the byte copies.
 #[test]
 fn a_source_of_many_extents_is_cloned_in_steps() {
-    let Some(mounted) = LoopXfs::mount() else { return };
+    let Some(mounted) = LoopDisk::xfs() else { return };
     let data = DataDirectory::open(&mounted.path().join("data")).expect("opened");
     run_on_shard(async {
         let copiers = Copiers::start().expect("threads");
