@@ -17,6 +17,7 @@ use crate::blob::{BlockReader, ReadError};
 use crate::digest::Md5Stream;
 use crate::limits;
 use crate::machine::Machine;
+use crate::seam::in_queue;
 
 /// What reading the range's bytes has told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,12 +29,22 @@ pub struct Digested {
 }
 
 impl Digested {
-    /// Reads the range once, verified, for what is asked of it.
+    /// Reads the range once, verified, for what is asked of it; in the queue for long work.
     ///
     /// # Errors
     /// If the bytes cannot be read or are not what was written.
     pub async fn of(
         machine: &Rc<Machine>,
+        slices: Vec<PieceSlice>,
+        md5: bool,
+        algorithm: Option<ChecksumAlgorithm>,
+    ) -> Result<Self, ReadError> {
+        let reading = Self::read(Rc::clone(machine), slices, md5, algorithm);
+        in_queue(&*machine.bulk, reading).await
+    }
+
+    async fn read(
+        machine: Rc<Machine>,
         slices: Vec<PieceSlice>,
         md5: bool,
         algorithm: Option<ChecksumAlgorithm>,

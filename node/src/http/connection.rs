@@ -17,7 +17,6 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{AbortHandle, abortable};
 use hyper::Version;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, EXPECT, HeaderValue};
@@ -40,7 +39,7 @@ use crate::config::Config;
 use crate::exchange::{self, Request, Response};
 use crate::log;
 use crate::metrics::Metrics;
-use crate::seam::{Clock, Local, Random, Spawn};
+use crate::seam::{Clock, Local, Random, Spawn, in_queue};
 use crate::shard::Handler;
 use crate::shard::hand_over::Arrival;
 
@@ -351,25 +350,6 @@ fn guarded(
         };
         Response { status, headers, body, trace }
     })
-}
-
-/// Runs `answer` as a task of another queue. Cancel: dropping this future drops the task.
-async fn in_queue(queue: &dyn Spawn, answer: Local<'static, Response>) -> Response {
-    struct AbortOnDrop(AbortHandle);
-    impl Drop for AbortOnDrop {
-        fn drop(&mut self) {
-            self.0.abort();
-        }
-    }
-    let (sender, receiver) = flume::bounded(1);
-    let (task, handle) = abortable(async move {
-        let answer = answer.await;
-        // There is room for one, and the receiver goes away only together with this task.
-        let _ = sender.send(answer);
-    });
-    let _abort = AbortOnDrop(handle);
-    queue.spawn(Box::pin(task.map(drop)));
-    receiver.recv_async().await.expect("the task sends before it ends, and only we abort it")
 }
 
 /// Closing a socket that holds unread bytes resets the connection and can destroy an answer on its way: so the

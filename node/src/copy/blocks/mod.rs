@@ -25,6 +25,7 @@ use crate::lease::LeaseError;
 use crate::log;
 use crate::machine::Machine;
 use crate::new_files::NewFiles;
+use crate::seam::in_queue;
 
 /// Makes a new blob that holds the blocks of `source`, by the first way of the configured order that works. Its
 /// file is among `files.unsynced` then. By [`Way::Rw`] it has a table of its own.
@@ -141,7 +142,7 @@ async fn logical(machine: &Machine, source: Blocks) -> Result<PieceSlice, CopyEr
     Ok(PieceSlice { piece: Piece::Extent(extent), within: ByteRange::whole(extent.len) })
 }
 
-/// Reads `slices`, verified, and writes them as one new blob.
+/// Reads `slices`, verified, and writes them as one new blob; in the queue for long work.
 pub(super) async fn write(
     machine: &Rc<Machine>,
     files: &mut NewFiles,
@@ -149,11 +150,18 @@ pub(super) async fn write(
 ) -> Result<Written, CopyError> {
     let len = slices.iter().map(PieceSlice::len).sum();
     let claim = machine.admission.claim(len).ok_or(DiskError::NoSpace)?;
-    let mut reader = BlockReader::new(machine.copy_path.clone(), slices);
     let id = files.reserve().await.map_err(CopyError::Lease)?;
     let (disk, clock) = (machine.disk.clone(), machine.clock.clone());
-    let pool = machine.copy_pool.clone();
-    let mut writer = BlobWriter::create(disk, clock, pool, id, len).await?.claiming(claim);
+    let (path, pool) = (machine.copy_path.clone(), machine.copy_pool.clone());
+    let moving = async move {
+        let writer = BlobWriter::create(disk, clock, pool, id, len).await?.claiming(claim);
+        pour(BlockReader::new(path, slices), writer).await
+    };
+    in_queue(&*machine.bulk, moving).await
+}
+
+/// From what is read into what is written.
+async fn pour(mut reader: BlockReader, mut writer: BlobWriter) -> Result<Written, CopyError> {
     while let Some(block) = reader.next().await {
         // The one copy in user space: from the read buffer to the write buffer.
         writer.push(&block?).await?;

@@ -1,11 +1,16 @@
 //! Blocks in a new blob, by each way: what the records will say of it is what its file holds.
 
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use md5::{Digest as _, Md5};
 use meta::command::NewTable;
 use meta::id::{BlobId, FOLDER_SLOTS};
 use meta::query;
 
 use super::*;
 use crate::config::Way;
+use crate::copy::Digested;
 use crate::disk::memory::{Call, MemoryDisk};
 use crate::testing::{TestNode, ask};
 
@@ -108,4 +113,34 @@ fn a_refused_folder_is_a_refused_way() {
     assert!(matches!(made, Ok(None)), "{made:?}");
     let made = node.run(by(&node.machine, &mut files, source, way, Means::Clone));
     assert!(matches!(made, Ok(Some(_))), "{made:?}");
+}
+
+/// Whoever asks for a copy waits in the queue of short answers, and is in nobody's way there.
+#[test]
+fn bytes_are_moved_and_hashed_in_the_queue_for_long_work() {
+    const POLLS: usize = 1_000;
+    let (node, bytes, blob) = node(&[Way::Rw]);
+    let source = blocks_of(&node, blob, 0, u64::MAX);
+    let all = node.run(logical(&node.machine, source)).expect("known");
+    let mut files = NewFiles::none(&node.machine);
+    {
+        let mut moving = pin!(blocks(&node.machine, &mut files, source));
+        let mut hashing = pin!(Digested::of(&node.machine, vec![all], true, None));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut aside = Vec::new();
+        for _ in 0..POLLS {
+            assert!(moving.as_mut().poll(&mut context).is_pending());
+            assert!(hashing.as_mut().poll(&mut context).is_pending());
+            aside.extend(node.set_tasks_aside());
+        }
+        assert_eq!((aside.len(), node.disk.blobs()), (2, vec![blob]), "nothing has been done");
+        node.put_tasks_back(aside);
+        let (way, _) = node.run(moving).expect("made");
+        assert_eq!(way, Way::Rw);
+        let digested = node.run(hashing).expect("read");
+        assert_eq!(digested.md5, Some(Md5::digest(&bytes).into()));
+    }
+    files.abandon();
+    node.settle();
+    assert_eq!(node.disk.blobs(), [blob]);
 }
