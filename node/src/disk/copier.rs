@@ -1,4 +1,5 @@
-//! Room: the threads that copies by the kernel run on, for all shards together.
+//! Room: the threads that copies by the kernel run on, and what is left of clones of many extents, for all shards
+//! together.
 //!
 //! Such a copy moves gigabytes and blocks while it does, so it must hold neither a shard nor the threads on which a
 //! shard unlinks and clones. It runs in steps, each queued behind those of the others: a short copy does not wait

@@ -2,8 +2,8 @@
 //!
 //! May touch: files, and block while doing so; so everything here runs at start or on a blocking thread.
 //! Must not: be called on a shard's thread.
-//! Source: ioctl_ficlonerange(2), fiemap (kernel documentation), copy_file_range(2), splice(2), sync_file_range(2), flock(2), statfs(2), statx(2),
-//! adjtimex(2), open(2) "O_DIRECT".
+//! Source: ioctl_ficlonerange(2), copy_file_range(2), splice(2), sync_file_range(2), flock(2), statfs(2), statx(2),
+//! adjtimex(2), open(2) "O_DIRECT", Documentation/filesystems/fiemap.rst of the kernel.
 
 #![expect(unsafe_code, reason = "this is the room of the system calls; see each SAFETY")]
 
