@@ -535,15 +535,15 @@ mod tests {
         }
     }
 
-    /// Two clients on two threads, of which each does one operation to warm up.
-    fn round(bound: Bound, deed: Deed) -> Result<Outcome<u64>, Failure> {
+    /// Two clients on so many threads, of which each does one operation to warm up.
+    fn round(threads: usize, bound: Bound, deed: Deed) -> Result<Outcome<u64>, Failure> {
         let url = Url::parse("http://127.0.0.1:9").expect("a URL");
         let credential = Credential { access_key: "a".to_owned(), secret_key: "b".to_owned() };
         let endpoint = Arc::new(url.endpoint(credential, "r", "c").expect("an address"));
         let interrupted = Arc::new(AtomicBool::new(false));
         let plan = Plan {
             concurrency: 2,
-            threads: 2,
+            threads,
             warmup: Duration::ZERO,
             bound,
             rate: None,
@@ -568,7 +568,7 @@ mod tests {
             },
         ];
         for deed in deeds {
-            let failure = round(FOREVER, deed).expect_err("a thread died");
+            let failure = round(2, FOREVER, deed).expect_err("a thread died");
             assert_eq!(failure.code, "Panicked");
         }
     }
@@ -586,27 +586,23 @@ mod tests {
                     Ok(())
                 },
             ];
-            let failure = round(FOREVER, deeds[usize::from(at > 1)]).expect_err("no result");
+            let failure = round(2, FOREVER, deeds[usize::from(at > 1)]).expect_err("no result");
             assert_eq!(failure.code, "Interrupted", "at operation {at}");
         }
     }
 
     #[test]
     fn failures_of_the_warm_up_are_told_and_not_measured() {
-        let outcome = round(Bound::Requests(8), |_, _, done| match done {
-            // The first success ends the warm-up, so that a failure comes before it.
-            1 => Err(Failure::new("SlowDown", "planted")),
+        let deed: Deed = |_, client, done| match (client, done) {
+            (0, 1) => Err(Failure::new("SlowDown", "planted")),
             _ => Ok(()),
-        });
-        let failure = outcome.expect_err("the only operation of each warm-up failed");
+        };
+        // Alone on its thread, a client that fails has warmed nothing up.
+        let failure = round(2, Bound::Requests(8), deed).expect_err("nothing to measure");
         assert_eq!(failure.code, "SlowDown");
 
-        let outcome = round(Bound::Requests(8), |_, client, done| match (client, done) {
-            (0, 5) => Err(Failure::new("SlowDown", "planted")),
-            _ => Ok(()),
-        });
-        let outcome = outcome.expect("a result");
-        assert_eq!(outcome.errors, Errors::from([("SlowDown".to_owned(), outcome.failed)]));
-        assert_eq!(outcome.tallies[0].latencies.len() + outcome.failed, 8);
+        let outcome = round(1, Bound::Requests(8), deed).expect("the other client succeeded");
+        assert_eq!(outcome.errors, Errors::from([("SlowDown".to_owned(), 1)]));
+        assert_eq!((outcome.failed, outcome.tallies[0].latencies.len()), (0, 8));
     }
 }
