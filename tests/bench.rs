@@ -4,8 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tenon_tests::client::Call;
 use tenon_tests::node::{self, Node};
@@ -174,6 +177,39 @@ fn a_mix_arrives_at_fixed_times() {
     must_be(&all, &["all"]);
     assert_eq!(sum(&all, "all", "operations"), 2 * ROUNDS as u64 * REQUESTS);
     assert!(all.iter().all(|point| point["median"]["late"].is_number()));
+}
+
+/// Whoever ends a run early, by Ctrl-C or a time limit, must not find its uploads and objects months later.
+#[test]
+fn a_run_that_is_interrupted_takes_away_what_it_stored() {
+    let node = Node::start("bench-interrupted");
+    let s3 = node.s3();
+    let load = Command::new(node::program())
+        .args(["bench", "copy", "--size", "1MiB", "--duration", "86400", "--url", &s3.url()])
+        .env("AWS_ACCESS_KEY_ID", &s3.credential.access_key)
+        .env("AWS_SECRET_ACCESS_KEY", &s3.credential.secret_key)
+        .env("AWS_DEFAULT_REGION", &s3.region)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program can be started");
+    let begun = || {
+        let uploads =
+            s3.call(&Call::new("GET", "/tenon-bench").query("uploads")).expect("an answer");
+        String::from_utf8_lossy(&uploads.body).contains("<UploadId>")
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !begun() {
+        assert!(Instant::now() < deadline, "the load does not begin");
+        thread::sleep(Duration::from_millis(10));
+    }
+    kill_process(Pid::from_child(&load), Signal::INT).expect("it runs");
+    let output = load.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("Interrupted"), "{said}");
+    let gone = s3.call(&Call::new("HEAD", "/tenon-bench")).expect("the node answers");
+    assert_eq!(gone.status, 404, "{said}");
 }
 
 #[test]
