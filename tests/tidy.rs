@@ -8,7 +8,7 @@ use std::fs;
 use tenon_tests::source::{SourceFile, Token, source_files, workspace};
 
 /// Crates that only these files and folders may name.
-const NAMED_ONLY_IN: [(&str, &[&str]); 3] = [
+const NAMED_ONLY_IN: [(&str, &[&str]); 4] = [
     (
         "glommio",
         &[
@@ -22,6 +22,15 @@ const NAMED_ONLY_IN: [(&str, &[&str]); 3] = [
     ),
     ("hyper", &["node/src/http/"]),
     ("rocksdb", &["meta/src/rocks.rs"]),
+    (
+        "tokio_uring",
+        &[
+            "bench/src/arrival.rs",
+            "bench/src/http.rs",
+            "bench/src/load.rs",
+            "bench/src/scenario/site.rs",
+        ],
+    ),
 ];
 
 /// The files that may contain unsafe code: system calls, the way from sockets to hyper, and vectors.
@@ -216,6 +225,7 @@ fn wrong_arrow(folder: &str, manifest: &str) -> Vec<String> {
         (rooms.contains(*name) && !may.contains(*name))
             || (**name == "rocksdb" && folder != "meta")
             || (matches!(**name, "glommio" | "hyper") && folder != "node")
+            || (**name == "tokio-uring" && folder != "bench")
     });
     wrong.map(|name| format!("{folder}/Cargo.toml: {folder} may not depend on {name}")).collect()
 }
@@ -226,7 +236,7 @@ fn assert_none(complaints: &[String]) {
 }
 
 #[test]
-fn glommio_hyper_and_rocksdb_are_named_only_behind_their_seams() {
+fn machinery_is_named_only_behind_its_seams() {
     assert_none(&crates_named_elsewhere(&all_files()));
 }
 
@@ -294,7 +304,12 @@ fn planted_faults_are_found() {
     let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
     let one = |path: &str, text: &str| [file(path, text)];
 
-    for text in ["use glommio::Task;", "fn f() { ::hyper::f() }", "use rocksdb as r;"] {
+    for text in [
+        "use glommio::Task;",
+        "fn f() { ::hyper::f() }",
+        "use rocksdb as r;",
+        "tokio_uring::start(f())",
+    ] {
         assert_eq!(crates_named_elsewhere(&one("node/src/flush.rs", text)).len(), 1, "{text}");
     }
     for text in [
