@@ -28,10 +28,11 @@ use super::kernel::{BLOCK_LEN, Lane, State};
 /// The four words of so many streams: all first words, all second ones, …
 type Columns<const N: usize> = [[u32; N]; 4];
 
-/// The 64 steps of a block: the function of each round, the word of the message, the rotation and the constant.
-/// The four words take turns, as RFC 1321 writes them.
+/// One block: 64 steps, and the sum with what the words were before. A step has the function of its round, a word of the
+/// message, a rotation and a constant. The four words take turns, as RFC 1321 writes them.
 macro_rules! rounds {
-    ($f:ident $g:ident $h:ident $i:ident, $a:ident $b:ident $c:ident $d:ident, $w:ident) => {
+    ($f:ident $g:ident $h:ident $i:ident, $add:ident, $a:ident $b:ident $c:ident $d:ident, $w:ident) => {
+        let before = ($a, $b, $c, $d);
         rounds!(@ $f $a $b $c $d $w, 7 12 17 22,
             0 0xd76a_a478, 1 0xe8c7_b756, 2 0x2420_70db, 3 0xc1bd_ceee,
             4 0xf57c_0faf, 5 0x4787_c62a, 6 0xa830_4613, 7 0xfd46_9501,
@@ -52,6 +53,8 @@ macro_rules! rounds {
             12 0x655b_59c3, 3 0x8f0c_cc92, 10 0xffef_f47d, 1 0x8584_5dd1,
             8 0x6fa8_7e4f, 15 0xfe2c_e6e0, 6 0xa301_4314, 13 0x4e08_11a1,
             4 0xf753_7e82, 11 0xbd3a_f235, 2 0x2ad7_d2bb, 9 0xeb86_d391);
+        ($a, $b) = ($add($a, before.0), $add($b, before.1));
+        ($c, $d) = ($add($c, before.2), $add($d, before.3));
     };
     (@ $f:ident $a:ident $b:ident $c:ident $d:ident $w:ident, $s:literal $t:literal $u:literal $v:literal,
         $($m1:literal $k1:literal, $m2:literal $k2:literal,
@@ -93,6 +96,51 @@ macro_rules! ternary_steps {
                 asm!("/* {0} */", inout($register) early, options(pure, nomem, nostack, preserves_flags));
             }
             $add(b, $rotate::<LEFT>($add(early, $ternary::<$table>(b, c, d))))
+        }
+    };
+}
+
+/// What vectors of several streams have in common: how they are loaded and stored, and the first half of turning rows
+/// into words: in each quarter of vector `4 i + j`, word `j` of the four rows from `4 i` on side by side.
+macro_rules! vectors {
+    ($vector:ident of $lanes:literal, $bytes:literal, $features:literal, $load:ident $store:ident,
+        $low32:ident $high32:ident $low64:ident $high64:ident) => {
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn load_bytes(bytes: &[u8; $bytes]) -> $vector {
+            // SAFETY: a vector's length of bytes is readable there; the load asks for no alignment.
+            unsafe { $load(bytes.as_ptr().cast()) }
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn load_words(words: &[u32; $lanes]) -> $vector {
+            // SAFETY: a vector's length of words is readable there; the load asks for no alignment.
+            unsafe { $load(words.as_ptr().cast()) }
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn store(words: &mut [u32; $lanes], vector: $vector) {
+            // SAFETY: a vector's length of words is writable there and ours alone; the store asks for no alignment.
+            unsafe { $store(words.as_mut_ptr().cast(), vector) }
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn in_quads(rows: &[$vector; $lanes]) -> [$vector; $lanes] {
+            let mut quads = *rows;
+            for quad in quads.as_chunks_mut::<4>().0 {
+                let [low01, high01] = [$low32(quad[0], quad[1]), $high32(quad[0], quad[1])];
+                let [low23, high23] = [$low32(quad[2], quad[3]), $high32(quad[2], quad[3])];
+                *quad = [
+                    $low64(low01, low23),
+                    $high64(low01, low23),
+                    $low64(high01, high23),
+                    $high64(high01, high23),
+                ];
+            }
+            quads
         }
     };
 }
@@ -175,12 +223,7 @@ mod single {
             for (vector, word) in w.iter_mut().zip(block.as_chunks().0) {
                 *vector = _mm_cvtsi32_si128(i32::from_le_bytes(*word));
             }
-            let (a0, b0, c0, d0) = (a, b, c, d);
-            rounds!(f g h i, a b c d, w);
-            a = _mm_add_epi32(a, a0);
-            b = _mm_add_epi32(b, b0);
-            c = _mm_add_epi32(c, c0);
-            d = _mm_add_epi32(d, d0);
+            rounds!(f g h i, _mm_add_epi32, a b c d, w);
         }
         *state = [a, b, c, d].map(|word| _mm_cvtsi128_si32(word).cast_unsigned());
     }
@@ -192,6 +235,8 @@ mod wide {
 
     ternary_steps!(__m512i, "avx512f", zmm_reg,
         _mm512_add_epi32 _mm512_ternarylogic_epi32 _mm512_rol_epi32 _mm512_set1_epi32);
+    vectors!(__m512i of 16, 64, "avx512f", _mm512_loadu_si512 _mm512_storeu_si512,
+        _mm512_unpacklo_epi32 _mm512_unpackhi_epi32 _mm512_unpacklo_epi64 _mm512_unpackhi_epi64);
 
     #[target_feature(enable = "avx512f")]
     pub(super) fn compress(columns: &mut Columns<16>, blocks: &[&[[u8; BLOCK_LEN]]; 16]) {
@@ -204,61 +249,21 @@ mod wide {
         for at in 0..blocks[0].len() {
             let mut rows = [_mm512_set1_epi32(0); 16];
             for (row, blocks) in rows.iter_mut().zip(blocks) {
-                *row = load_block(&blocks[at]);
+                *row = load_bytes(&blocks[at]);
             }
             let w = transpose(&rows);
-            let (a0, b0, c0, d0) = (a, b, c, d);
-            rounds!(f g h i, a b c d, w);
-            a = _mm512_add_epi32(a, a0);
-            b = _mm512_add_epi32(b, b0);
-            c = _mm512_add_epi32(c, c0);
-            d = _mm512_add_epi32(d, d0);
+            rounds!(f g h i, _mm512_add_epi32, a b c d, w);
         }
         for (column, vector) in columns.iter_mut().zip([a, b, c, d]) {
             store(column, vector);
         }
     }
 
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn load_block(block: &[u8; BLOCK_LEN]) -> __m512i {
-        // SAFETY: the 64 bytes of `block` are readable; the load asks for no alignment.
-        unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn load_words(words: &[u32; 16]) -> __m512i {
-        // SAFETY: the 64 bytes of `words` are readable; the load asks for no alignment.
-        unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn store(words: &mut [u32; 16], vector: __m512i) {
-        // SAFETY: the 64 bytes of `words` are writable and ours alone; the store asks for no alignment.
-        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), vector) }
-    }
-
     /// Word `i` of every row becomes vector `i`.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn transpose(rows: &[__m512i; 16]) -> [__m512i; 16] {
-        let mut words = *rows;
-        // In each quarter of a vector: word `j` of four rows side by side, for `j` = 0 to 3.
-        let mut quads = *rows;
-        for (rows, quads) in rows.as_chunks::<4>().0.iter().zip(quads.as_chunks_mut::<4>().0) {
-            let [low01, high01] =
-                [_mm512_unpacklo_epi32(rows[0], rows[1]), _mm512_unpackhi_epi32(rows[0], rows[1])];
-            let [low23, high23] =
-                [_mm512_unpacklo_epi32(rows[2], rows[3]), _mm512_unpackhi_epi32(rows[2], rows[3])];
-            *quads = [
-                _mm512_unpacklo_epi64(low01, low23),
-                _mm512_unpackhi_epi64(low01, low23),
-                _mm512_unpacklo_epi64(high01, high23),
-                _mm512_unpackhi_epi64(high01, high23),
-            ];
-        }
+        let (mut words, quads) = (*rows, in_quads(rows));
         // Quarter `q` of the four vectors of word `j` together is word `4 q + j` of all rows.
         for j in 0..4 {
             let [p, q, r, s] = [quads[j], quads[4 + j], quads[8 + j], quads[12 + j]];
@@ -279,75 +284,34 @@ mod wide {
 mod middle {
     use super::*;
 
-    /// The sum and the rotation that every step ends with.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn step<const LEFT: i32, const RIGHT: i32, const ADDEND: u32>(
-        a: __m256i,
-        b: __m256i,
-        mixed: __m256i,
-        word: __m256i,
-    ) -> __m256i {
-        let known =
-            _mm256_add_epi32(_mm256_add_epi32(word, _mm256_set1_epi32(ADDEND.cast_signed())), a);
-        let sum = _mm256_add_epi32(known, mixed);
-        let turned =
-            _mm256_or_si256(_mm256_slli_epi32::<LEFT>(sum), _mm256_srli_epi32::<RIGHT>(sum));
-        _mm256_add_epi32(b, turned)
-    }
+    vectors!(__m256i of 8, 32, "avx2", _mm256_loadu_si256 _mm256_storeu_si256,
+        _mm256_unpacklo_epi32 _mm256_unpackhi_epi32 _mm256_unpacklo_epi64 _mm256_unpackhi_epi64);
 
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn f<const LEFT: i32, const RIGHT: i32, const ADDEND: u32>(
-        a: __m256i,
-        b: __m256i,
-        c: __m256i,
-        d: __m256i,
-        word: __m256i,
-    ) -> __m256i {
-        let mixed = _mm256_xor_si256(d, _mm256_and_si256(b, _mm256_xor_si256(c, d)));
-        step::<LEFT, RIGHT, ADDEND>(a, b, mixed, word)
+    /// The steps of a round whose function of three words is this expression.
+    macro_rules! steps {
+        ($name:ident, $b:ident $c:ident $d:ident, $mixed:expr) => {
+            #[inline]
+            #[target_feature(enable = "avx2")]
+            fn $name<const LEFT: i32, const RIGHT: i32, const ADDEND: u32>(
+                a: __m256i,
+                $b: __m256i,
+                $c: __m256i,
+                $d: __m256i,
+                word: __m256i,
+            ) -> __m256i {
+                let addend = _mm256_set1_epi32(ADDEND.cast_signed());
+                let known = _mm256_add_epi32(_mm256_add_epi32(word, addend), a);
+                let sum = _mm256_add_epi32(known, $mixed);
+                let (left, right) =
+                    (_mm256_slli_epi32::<LEFT>(sum), _mm256_srli_epi32::<RIGHT>(sum));
+                _mm256_add_epi32($b, _mm256_or_si256(left, right))
+            }
+        };
     }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn g<const LEFT: i32, const RIGHT: i32, const ADDEND: u32>(
-        a: __m256i,
-        b: __m256i,
-        c: __m256i,
-        d: __m256i,
-        word: __m256i,
-    ) -> __m256i {
-        let mixed = _mm256_or_si256(_mm256_and_si256(d, b), _mm256_andnot_si256(d, c));
-        step::<LEFT, RIGHT, ADDEND>(a, b, mixed, word)
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn h<const LEFT: i32, const RIGHT: i32, const ADDEND: u32>(
-        a: __m256i,
-        b: __m256i,
-        c: __m256i,
-        d: __m256i,
-        word: __m256i,
-    ) -> __m256i {
-        let mixed = _mm256_xor_si256(_mm256_xor_si256(c, d), b);
-        step::<LEFT, RIGHT, ADDEND>(a, b, mixed, word)
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn i<const LEFT: i32, const RIGHT: i32, const ADDEND: u32>(
-        a: __m256i,
-        b: __m256i,
-        c: __m256i,
-        d: __m256i,
-        word: __m256i,
-    ) -> __m256i {
-        let not_d = _mm256_xor_si256(d, _mm256_set1_epi32(-1));
-        let mixed = _mm256_xor_si256(c, _mm256_or_si256(b, not_d));
-        step::<LEFT, RIGHT, ADDEND>(a, b, mixed, word)
-    }
+    steps!(f, b c d, _mm256_xor_si256(d, _mm256_and_si256(b, _mm256_xor_si256(c, d))));
+    steps!(g, b c d, _mm256_or_si256(_mm256_and_si256(d, b), _mm256_andnot_si256(d, c)));
+    steps!(h, b c d, _mm256_xor_si256(_mm256_xor_si256(c, d), b));
+    steps!(i, b c d, _mm256_xor_si256(c, _mm256_or_si256(b, _mm256_xor_si256(d, _mm256_set1_epi32(-1)))));
 
     #[target_feature(enable = "avx2")]
     pub(super) fn compress(columns: &mut Columns<8>, blocks: &[&[[u8; BLOCK_LEN]]; 8]) {
@@ -361,62 +325,23 @@ mod middle {
             let mut halves = [[_mm256_set1_epi32(0); 8]; 2];
             for (lane, blocks) in blocks.iter().enumerate() {
                 for (half, bytes) in halves.iter_mut().zip(blocks[at].as_chunks().0) {
-                    half[lane] = load_half(bytes);
+                    half[lane] = load_bytes(bytes);
                 }
             }
             let halves = [transpose(&halves[0]), transpose(&halves[1])];
             let w = halves.as_flattened();
-            let (a0, b0, c0, d0) = (a, b, c, d);
-            rounds!(f g h i, a b c d, w);
-            a = _mm256_add_epi32(a, a0);
-            b = _mm256_add_epi32(b, b0);
-            c = _mm256_add_epi32(c, c0);
-            d = _mm256_add_epi32(d, d0);
+            rounds!(f g h i, _mm256_add_epi32, a b c d, w);
         }
         for (column, vector) in columns.iter_mut().zip([a, b, c, d]) {
             store(column, vector);
         }
     }
 
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn load_half(half: &[u8; BLOCK_LEN / 2]) -> __m256i {
-        // SAFETY: the 32 bytes of `half` are readable; the load asks for no alignment.
-        unsafe { _mm256_loadu_si256(half.as_ptr().cast()) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn load_words(words: &[u32; 8]) -> __m256i {
-        // SAFETY: the 32 bytes of `words` are readable; the load asks for no alignment.
-        unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn store(words: &mut [u32; 8], vector: __m256i) {
-        // SAFETY: the 32 bytes of `words` are writable and ours alone; the store asks for no alignment.
-        unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), vector) }
-    }
-
     /// Word `i` of every row becomes vector `i`.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn transpose(rows: &[__m256i; 8]) -> [__m256i; 8] {
-        let mut words = *rows;
-        let mut quads = *rows;
-        for (rows, quads) in rows.as_chunks::<4>().0.iter().zip(quads.as_chunks_mut::<4>().0) {
-            let [low01, high01] =
-                [_mm256_unpacklo_epi32(rows[0], rows[1]), _mm256_unpackhi_epi32(rows[0], rows[1])];
-            let [low23, high23] =
-                [_mm256_unpacklo_epi32(rows[2], rows[3]), _mm256_unpackhi_epi32(rows[2], rows[3])];
-            *quads = [
-                _mm256_unpacklo_epi64(low01, low23),
-                _mm256_unpackhi_epi64(low01, low23),
-                _mm256_unpacklo_epi64(high01, high23),
-                _mm256_unpackhi_epi64(high01, high23),
-            ];
-        }
+        let (mut words, quads) = (*rows, in_quads(rows));
         for j in 0..4 {
             words[j] = _mm256_permute2x128_si256::<0x20>(quads[j], quads[4 + j]);
             words[4 + j] = _mm256_permute2x128_si256::<0x31>(quads[j], quads[4 + j]);
