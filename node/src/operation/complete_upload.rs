@@ -52,11 +52,12 @@ pub(super) async fn complete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     // S3 looks for the upload before it looks into the document.
     let prepared = match completion.find().await {
         Ok(found) => completion.read_and_prepare(found).await,
-        Err(error) => {
+        Err(error) if error.code == ErrorCode::NoSuchUpload => {
             // Whatever the document is, there is no upload for it.
             completion.read().await.map_err(|_malformed| error.clone())?;
             Err(error)
         }
+        Err(error) => return Err(error),
     };
     let prepared = match prepared {
         Ok(prepared) => prepared,
