@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -132,10 +132,8 @@ impl Disk for GlommioDisk {
                 let cloned = match begun {
                     Ok(Begun::Whole(descriptor)) => Ok(descriptor),
                     Ok(Begun::Part(files, done)) => {
-                        match transfer::clone_rest(&copiers, &files, range, done, &wanted).await {
-                            Ok(()) => Ok(files.target()),
-                            Err(error) => undo(files, path).await.and(Err(error)),
-                        }
+                        let rest = transfer::clone_rest(&copiers, &files, range, done, &wanted);
+                        part(rest.await, files, path).await
                     }
                     Err(error) => Err(error),
                 };
@@ -169,10 +167,8 @@ impl Disk for GlommioDisk {
                 let files = admitted.step(move || TwoFiles::open(&from, range, &to)).await;
                 let files = files.map(Arc::new)?;
                 let copying = transfer::copy_in_steps(&admitted, &files, range, by, &wanted);
-                let copied = match copying.await {
-                    Ok(()) => Ok(Unsynced::of_descriptor(target, files.target())),
-                    Err(error) => undo(files, path).await.and(Err(error)),
-                };
+                let copied = part(copying.await, files, path).await;
+                let copied = copied.map(|descriptor| Unsynced::of_descriptor(target, descriptor));
                 drop(birth);
                 copied
             };
@@ -492,13 +488,20 @@ async fn remove(path: PathBuf) -> Result<(), DiskError> {
     blocking("remove a file", move || done_if_missing(fs::remove_file(path))).await
 }
 
-/// Takes back a new file that did not come about. Not on the shard: a close may give back the space of a file without
-/// a name, as the source may be by now.
-async fn undo(files: Arc<TwoFiles>, path: PathBuf) -> Result<(), DiskError> {
-    blocking("remove a file", move || {
-        // Closed while it has a name, or its close would give its blocks back too.
+/// Parts the two files: closes the source, and gives the descriptor of the new one, or takes it back if it did not come
+/// about. Not on the shard: a close may give back the space of a file without a name, as the source may be by now.
+async fn part(
+    copied: Result<(), DiskError>,
+    files: Arc<TwoFiles>,
+    path: PathBuf,
+) -> Result<Arc<OwnedFd>, DiskError> {
+    blocking_with(move || {
+        let Err(error) = copied else { return Ok(files.target()) };
+        // The new one is closed while it has a name, or its close would give its blocks back too.
         drop(files);
         done_if_missing(fs::remove_file(path))
+            .map_err(|error| DiskError::from_io("remove a file", &error))?;
+        Err(error)
     })
     .await
 }
