@@ -3,8 +3,9 @@
 //! Source of the question: a range copy combines one stored CRC per 64 KiB block, so combining must cost
 //! nothing beside reading the bytes; a client waits for one stream's MD5 or SHA, so their speed is a limit.
 
+mod common;
+
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use protocol::checksum::{ChecksumAlgorithm, Hasher};
@@ -69,9 +70,7 @@ fn combining(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
+    config = common::settings();
     targets = digests, fingerprint, combining
 }
 criterion_main!(benches);

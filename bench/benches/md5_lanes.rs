@@ -3,8 +3,9 @@
 //! Source of the question: a stream's MD5 is sequential, so one stream must lose nothing by the lanes, and a few must
 //! gain: how many streams it takes decides whether to wait for company.
 
+mod common;
+
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use node::digest::{Kernel, Lane};
@@ -43,9 +44,7 @@ fn by_form(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
+    config = common::settings();
     targets = by_form
 }
 criterion_main!(benches);

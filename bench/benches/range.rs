@@ -3,8 +3,9 @@
 //! Source of the question: the latency of a copy is to be flat from 1 MiB to 5 GiB, so nothing of it may
 //! cost more for a long range than for a short one, the look-ups in its block table least of all.
 
+mod common;
+
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use meta::extent::{merge, slices};
@@ -157,9 +158,7 @@ fn keys(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
+    config = common::settings();
     targets = fingerprints, tables, lists, keys
 }
 criterion_main!(benches);

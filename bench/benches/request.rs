@@ -3,8 +3,9 @@
 //! Source of the question: a part copy that is shared costs one synced batch, so what a request costs
 //! beside it is what bounds how many of them a core can serve.
 
+mod common;
+
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use protocol::etag::ETag;
@@ -220,9 +221,7 @@ fn documents(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
+    config = common::settings();
     targets = heads, signatures, documents
 }
 criterion_main!(benches);
