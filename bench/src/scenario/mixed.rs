@@ -8,10 +8,10 @@ use std::str::FromStr;
 use crate::client::{Client, Failure, Source, Upload};
 use crate::content::{Dice, Pattern};
 use crate::load::{Done, Watch, Worker};
-use crate::measurement::{Verified, Work};
+use crate::measurement::Work;
 
 use super::site::{Measured, Site, verify};
-use super::verify::{Piece, draw, object};
+use super::verify::objects;
 
 /// The operations of a mix.
 const OPERATIONS: [&str; 6] = ["get", "put", "head", "delete", "list", "copy"];
@@ -117,7 +117,7 @@ impl Mixed {
         let (keys, uploads): (Vec<_>, Vec<_>) = left.into_iter().unzip();
         let keys: Vec<String> = keys.into_iter().flatten().collect();
         let uploads: Vec<Upload> = uploads.into_iter().flatten().collect();
-        verify(&mut points, self.read_back(site, &keys)?);
+        verify(&mut points, objects(site, &keys, self.size)?);
         site.each(&uploads, async |client, upload| client.abort(upload).await)?;
         site.each(&keys, async |client, key| client.delete(key).await)?;
         // What the mix leaves out is no point.
@@ -134,17 +134,6 @@ impl Mixed {
             keys: Some(self.keys as u64),
             ..Work::default()
         }
-    }
-
-    fn read_back(&self, site: &Site, keys: &[String]) -> Result<Verified, Failure> {
-        let mut dice = site.dice();
-        let mut verified = Verified::default();
-        for index in draw(keys.len(), site.settings.samples, &mut dice) {
-            let key = &keys[index];
-            let pieces = [Piece { content: site.pattern.content(key), range: 0..self.size }];
-            verified.add(site.ask(async |client| object(client, key, &pieces, &mut dice).await)?);
-        }
-        Ok(verified)
     }
 }
 

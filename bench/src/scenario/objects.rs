@@ -10,7 +10,7 @@ use crate::load::{Done, Watch, Worker};
 use crate::measurement::{Verified, Work};
 
 use super::site::{Measured, Site, verify};
-use super::verify::{Piece, draw, object};
+use super::verify::{draw, objects};
 
 /// What GET fetches from: no more objects, and no more bytes in all.
 const FETCHED_MAX: u64 = 64;
@@ -184,15 +184,7 @@ impl Stock {
     }
 
     fn read_back(&self, site: &Site) -> Result<Verified, Failure> {
-        let mut dice = site.dice();
-        let keys = self.keys();
-        let mut verified = Verified::default();
-        for index in draw(keys.len(), site.settings.samples, &mut dice) {
-            let key = &keys[index];
-            let pieces = [Piece { content: site.pattern.content(key), range: 0..self.size }];
-            verified.add(site.ask(async |client| object(client, key, &pieces, &mut dice).await)?);
-        }
-        Ok(verified)
+        objects(site, &self.keys(), self.size)
     }
 
     /// Whether objects that were taken away are not there any more.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::Site;
 use crate::client::{Client, Failure};
 use crate::content::{Content, Dice};
 use crate::measurement::Verified;
@@ -45,6 +46,21 @@ pub(super) async fn object(
         begin += piece.len();
     }
     Ok(Verified { samples: 1, bytes, wrong: u64::from(!right) })
+}
+
+/// Compares a sample of these objects, of `len` bytes each, with what their keys say that is in them.
+///
+/// # Errors
+/// As [`object`].
+pub(super) fn objects(site: &Site, keys: &[String], len: u64) -> Result<Verified, Failure> {
+    let mut dice = site.dice();
+    let mut verified = Verified::default();
+    for index in draw(keys.len(), site.settings.samples, &mut dice) {
+        let key = &keys[index];
+        let pieces = [Piece { content: site.pattern.content(key), range: 0..len }];
+        verified.add(site.ask(async |client| object(client, key, &pieces, &mut dice).await)?);
+    }
+    Ok(verified)
 }
 
 /// What is read of a piece.
