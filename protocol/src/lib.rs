@@ -31,4 +31,5 @@ pub mod route;
 pub mod sign;
 pub mod tagging;
 pub mod time;
+pub mod versioning;
 pub mod xml;

@@ -1,4 +1,4 @@
-//! Room: the names of things: bucket, object, upload, account. Parsed once, at the door; whoever
+//! Room: the names of things: bucket, object, version, upload, account. Parsed once, at the door; whoever
 //! holds one of these types holds a name that obeys the rules.
 
 use alloc::format;
@@ -78,6 +78,53 @@ impl ObjectKey {
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Which version of an object: the null version, of which a key has at most one, or one that was
+/// written while its bucket had versions. S3 User Guide, "Working with version IDs".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum VersionId {
+    /// Written while the bucket had no versions, or while they were suspended.
+    Null,
+    /// The version of this number.
+    Number(u64),
+}
+
+impl VersionId {
+    /// Reads `null`, or 32 lower-case hex digits that we have once given out. `None` = nothing else
+    /// is a version id, whatever the key.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "null" {
+            return Some(Self::Null);
+        }
+        let mut bytes = [0; 16];
+        if !crate::etag::parse_hex(text, &mut bytes) {
+            return None;
+        }
+        let (halves, _) = bytes.as_chunks::<8>();
+        let check = u64::from_be_bytes(halves[0]);
+        let number = check ^ u64::from_be_bytes(halves[1]);
+        (Self::check(number) == check).then_some(Self::Number(number))
+    }
+
+    /// What tells a number of ours from made-up digits, and keeps the numbers from being counted.
+    fn check(number: u64) -> u64 {
+        let digest = Sha256::new().chain_update(b"tenon version id ");
+        let digest: [u8; 32] = digest.chain_update(number.to_be_bytes()).finalize().into();
+        u64::from_be_bytes(digest.as_chunks::<8>().0[0])
+    }
+}
+
+impl fmt::Display for VersionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Null => f.write_str("null"),
+            Self::Number(number) => {
+                let check = Self::check(number);
+                write!(f, "{check:016x}{:016x}", number ^ check)
+            }
+        }
     }
 }
 

@@ -138,3 +138,43 @@ fn an_upload_id_tells_its_key() {
         assert!(!UploadId::from_bytes(other).is_of("dir/key"), "byte {at}");
     }
 }
+
+#[test]
+fn version_ids_are_read_as_they_are_written() {
+    // rule: version-id/form
+    assert_eq!(VersionId::Null.to_string(), "null");
+    assert_eq!(VersionId::parse("null"), Some(VersionId::Null));
+    for number in [0, 1, 2, 255, 1 << 32, u64::MAX] {
+        let text = VersionId::Number(number).to_string();
+        assert_eq!(text.len(), 32);
+        assert!(text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')), "{text}");
+        assert_eq!(VersionId::parse(&text), Some(VersionId::Number(number)));
+    }
+    // Clients keep them; they must never change.
+    assert_eq!(VersionId::Number(7).to_string(), "5ad0143440a8bac05ad0143440a8bac7");
+}
+
+#[test]
+fn what_is_no_version_id() {
+    // rule: version-id/form
+    let good = VersionId::Number(7).to_string();
+    for text in [
+        "",
+        "NULL",
+        " null",
+        "0",
+        &good[1..],
+        &good.to_uppercase(),
+        &(good.clone() + "0"),
+        "é",
+        "v1",
+    ] {
+        assert_eq!(VersionId::parse(text), None, "{text}");
+    }
+    for at in 0..good.len() {
+        let mut made_up = good.clone().into_bytes();
+        made_up[at] = if made_up[at] == b'0' { b'1' } else { b'0' };
+        let made_up = String::from_utf8(made_up).unwrap();
+        assert_eq!(VersionId::parse(&made_up), None, "{made_up}");
+    }
+}
