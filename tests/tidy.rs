@@ -7,6 +7,9 @@ use std::fs;
 
 use tenon_tests::source::{SourceFile, Token, source_files, workspace};
 
+#[path = "tidy/semantics.rs"]
+mod semantics;
+
 /// Crates that only these files and folders may name.
 const NAMED_ONLY_IN: [(&str, &[&str]); 4] = [
     (

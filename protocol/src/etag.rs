@@ -171,12 +171,14 @@ mod tests {
 
     #[test]
     fn md5_of_nothing() {
+        // rule: etag/empty
         let digest: [u8; 16] = Md5::digest(b"").into();
         assert_eq!(ETag::from_md5(&digest).as_str(), "d41d8cd98f00b204e9800998ecf8427e");
     }
 
     #[test]
     fn multipart_of_one_part() {
+        // rule: etag/multipart
         let part = etag("11df95d595559285eb2b042124e74f09").digest().unwrap();
         assert_eq!(
             ETag::multipart([part].into_iter()).as_str(),
@@ -199,6 +201,7 @@ mod tests {
 
     #[test]
     fn one_pair_of_quotes_comes_off() {
+        // rule: etag/quotes
         assert_eq!(etag("\"abc\"").as_str(), "abc");
         assert_eq!(etag("abc").quoted(), "\"abc\"");
         for text in ["", "\"\"", "\"", "\"\"abc\"\"", "a\"b", "a\nb", &"x".repeat(256)] {
@@ -208,6 +211,7 @@ mod tests {
 
     #[test]
     fn lists_with_and_without_quotes() {
+        // rule: etag/list
         let list = ETagCondition::parse(" \"a\" , b,W/\"c\",\"d,e\",, ");
         let ETagCondition::OneOf(items) = &list else { panic!("not a list") };
         let read: Vec<_> = items.iter().map(|i| (i.etag.as_str(), i.weak)).collect();
@@ -216,6 +220,7 @@ mod tests {
 
     #[test]
     fn weak_tags_match_only_weakly() {
+        // rule: etag/comparison
         let list = ETagCondition::parse("W/\"c\", d");
         assert!(!list.matches_strong(&etag("c")));
         assert!(list.matches_weak(&etag("c")));

@@ -433,6 +433,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_says_its_name() {
+        // rule: every/not-built
         for (method, target, headers, name) in [
             ("GET", "/bucket?versioning", &[][..], "GetBucketVersioning"),
             ("POST", "/bucket", &[], "PostObject"),
@@ -450,6 +451,7 @@ mod tests {
 
     #[test]
     fn what_s3_refuses_is_refused() {
+        // rule: every/copy-source-elsewhere
         use ErrorCode::{InvalidArgument, InvalidRequest, MethodNotAllowed};
         for (method, target, headers, code, detail) in [
             ("PUT", "/bucket/key?partNumber=1", &[][..], InvalidArgument, "partNumber"),

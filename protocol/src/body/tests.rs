@@ -137,6 +137,7 @@ mod plain {
 
     #[test]
     fn the_length_must_be_there_and_right() {
+        // rule: put/no-length, put/incomplete-body
         assert_eq!(refused(&put(UnsignedPayload, &[])).code, ErrorCode::MissingContentLength);
         let head = put(UnsignedPayload, &[("content-length", "4")]);
         for wire in [&b"abc"[..], b"abcde", b""] {
@@ -151,6 +152,7 @@ mod plain {
 
     #[test]
     fn too_much_is_refused_by_the_head_alone() {
+        // rule: put/five-gib
         let head = put(UnsignedPayload, &[("content-length", "5368709121")]);
         let error = refused(&head);
         assert_eq!(error.code, ErrorCode::EntityTooLarge);

@@ -15,6 +15,7 @@ fn owned(bucket: &str, key: &str, version: Option<&str>) -> (String, String, Opt
 
 #[test]
 fn sources_that_are() {
+    // rule: copy-source/forms
     for (raw, bucket, key, version) in [
         ("src/a%20b%2Bc%252F%3Fd/%C3%A9~x?versionId=v1", "src", "a b+c%2F?d/é~x", Some("v1")),
         ("/src/a+b", "src", "a b", None),
@@ -49,6 +50,7 @@ fn sources_that_are() {
 
 #[test]
 fn sources_that_are_not() {
+    // rule: copy-source/malformed
     let key = "Invalid copy source object key";
     let encoding = "Invalid copy source encoding";
     let bucket = "Invalid copy source bucket name";
@@ -87,6 +89,7 @@ fn sources_that_are_not() {
 
 #[test]
 fn too_long_a_key_is_an_error_of_its_own() {
+    // rule: copy-source/key-too-long
     let raw = |len| alloc::format!("src/{}", "k".repeat(len));
     assert_eq!(CopySource::parse(&raw(1024)).unwrap().key.as_str().len(), 1024);
     let error = CopySource::parse(&raw(1025)).unwrap_err();
@@ -95,6 +98,7 @@ fn too_long_a_key_is_an_error_of_its_own() {
 
 #[test]
 fn arns_are_refused() {
+    // rule: copy-source/arn
     for raw in [
         "arn:aws:s3:us-west-2:123456789012:accesspoint/my-access-point/object/reports/january.pdf",
         "arn%3Aaws%3As3%3Aus-west-2%3A123456789012%3Aaccesspoint/my-access-point/object/k?versionId=v",

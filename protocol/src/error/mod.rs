@@ -115,6 +115,7 @@ mod tests {
 
     #[test]
     fn document_has_details_in_order_and_no_namespace() {
+        // rule: every/errors
         let xml = S3Error::invalid_argument("partNumber", Some("<0&\"\u{1}"), "Bad > part")
             .to_xml("REQUEST", "HOST");
         assert_eq!(

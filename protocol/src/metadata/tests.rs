@@ -11,6 +11,7 @@ fn parse(lines: &[(&str, &str)]) -> Result<ObjectMetadata, S3Error> {
 
 #[test]
 fn what_came_is_answered() {
+    // rule: put/metadata
     let lines = [
         ("content-type", "text/plain; charset=utf-8"),
         ("cache-control", "no-cache"),
@@ -29,6 +30,7 @@ fn what_came_is_answered() {
 
 #[test]
 fn nothing_is_answered_as_bytes() {
+    // rule: put/content-type
     let metadata =
         parse(&[("content-type", ""), ("x-amz-acl", "private"), ("content-length", "3")]);
     let metadata = metadata.unwrap();
@@ -39,6 +41,7 @@ fn nothing_is_answered_as_bytes() {
 
 #[test]
 fn framing_is_not_kept_as_an_encoding() {
+    // rule: put/content-encoding
     for (sent, kept) in [
         (&["aws-chunked"][..], None),
         (&["gzip,aws-chunked"], Some("gzip")),
@@ -62,6 +65,7 @@ fn user_metadata_is_sorted_and_repeated_names_are_joined() {
 
 #[test]
 fn user_metadata_is_bounded() {
+    // rule: put/metadata-too-large
     let value = "v".repeat(USER_METADATA_LEN_MAX - 3);
     parse(&[("x-amz-meta-ab", &value), ("x-amz-meta-c", "")]).unwrap();
     let error = parse(&[("x-amz-meta-ab", &value), ("x-amz-meta-cd", "")]).unwrap_err();
@@ -72,6 +76,7 @@ fn user_metadata_is_bounded() {
 
 #[test]
 fn redirects_are_paths_or_urls() {
+    // rule: put/redirect
     for location in ["/x", "http://x", "https://x/y"] {
         parse(&[("x-amz-website-redirect-location", location)]).unwrap();
     }

@@ -106,6 +106,7 @@ mod tests {
 
     #[test]
     fn an_owner_is_twelve_digits() {
+        // rule: every/expected-owner
         let request = head("GET", "/bucket/key", &[("x-amz-expected-bucket-owner", "12345")]);
         let error = Common::parse(&request, Operation::GetObject).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidBucketOwnerAwsAccountId);
@@ -119,6 +120,7 @@ mod tests {
 
     #[test]
     fn each_side_has_its_owner() {
+        // rule: every/expected-owner
         let mine = AccountId::parse("000000000000").unwrap();
         let other = AccountId::parse("111111111111").unwrap();
         let request = head(
@@ -139,6 +141,7 @@ mod tests {
 
     #[test]
     fn only_the_requester_can_pay() {
+        // rule: every/request-payer
         let parse = |value| {
             Common::parse(
                 &head("GET", "/bucket/key", &[("x-amz-request-payer", value)]),

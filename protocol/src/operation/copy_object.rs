@@ -189,6 +189,7 @@ mod tests {
 
     #[test]
     fn metadata_and_tags_come_from_the_source_unless_they_are_replaced() {
+        // rule: copy/metadata-directive, copy/tagging-directive, copy/redirect
         let given =
             [("x-amz-meta-color", "red"), ("content-type", "text/plain"), ("x-amz-tagging", "a=1")];
         let source = ObjectMetadata {
@@ -230,6 +231,7 @@ mod tests {
 
     #[test]
     fn faults_have_their_names() {
+        // rule: copy/unknown-directive, copy/no-body
         for (headers, code, told) in [
             (
                 &[("x-amz-metadata-directive", "MOVE")][..],
@@ -277,6 +279,7 @@ mod tests {
 
     #[test]
     fn an_object_is_copied_to_itself_only_if_that_changes_it() {
+        // rule: copy/to-itself, copy/five-gib
         let (bucket, key) = (BucketName::parse("src").unwrap(), ObjectKey::parse("key").unwrap());
         let crc32 = Checksum::full_object(ChecksumValue::from_crc32(1));
         let parts = [ChecksumValue::from_crc32(1)];
@@ -310,6 +313,7 @@ mod tests {
 
     #[test]
     fn the_source_says_which_checksum_a_copy_has_unless_the_request_does() {
+        // rule: copy/checksum
         use ChecksumAlgorithm as A;
         let sha = ChecksumValue::from_bytes(A::Sha256, &[7; 32]).unwrap();
         let whole = Checksum::full_object(sha);
@@ -324,6 +328,7 @@ mod tests {
 
     #[test]
     fn the_answer_is_a_document() {
+        // rule: copy/answer
         let answer = answer(
             Timestamp::from_millis(1_576_278_963_999),
             &ETag::from_text("abc").unwrap(),

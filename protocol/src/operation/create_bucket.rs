@@ -127,6 +127,7 @@ mod tests {
 
     #[test]
     fn the_constraint_names_the_nodes_region() {
+        // rule: create-bucket/region
         let code = |body: &str, region: &str| {
             parse_body(body.as_bytes(), region).err().map(|error| error.code)
         };
@@ -161,6 +162,7 @@ mod tests {
 
     #[test]
     fn other_kinds_of_buckets_are_refused() {
+        // rule: create-bucket/kinds
         for inner in ["<Bucket><Type>Directory</Type></Bucket>", "<Tags><Tag/></Tags>"] {
             let body = format!("<CreateBucketConfiguration>{inner}</CreateBucketConfiguration>");
             let error = parse_body(body.as_bytes(), "us-east-1").unwrap_err();
@@ -180,6 +182,7 @@ mod tests {
 
     #[test]
     fn the_answer_tells_where() {
+        // rule: create-bucket/answer
         let answer = answer(&BucketName::parse("bucket").unwrap());
         assert_eq!(
             pairs(&answer),

@@ -48,6 +48,7 @@ mod tests {
 
     #[test]
     fn an_etag_or_any() {
+        // rule: delete/if-match
         let parse = |value: &str| {
             DeleteCondition::parse(&head("DELETE", "/bucket/key", &[("if-match", value)]))
         };

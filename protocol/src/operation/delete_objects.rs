@@ -195,6 +195,7 @@ mod tests {
 
     #[test]
     fn a_list_as_clients_send_it() {
+        // rule: delete-objects/document
         let list = parse_body(
             b"<?xml version=\"1.0\"?>\n<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
               <Object><Key>a</Key></Object><Object><VersionId>null</VersionId><Key>a</Key></Object>\
@@ -211,6 +212,7 @@ mod tests {
 
     #[test]
     fn keys_may_hold_whatever_a_text_can() {
+        // rule: delete-objects/keys
         let list = listed("<Object><Key> a&#13;&#10;b&#x1;&lt;&amp; </Key></Object>");
         assert_eq!(list.keys[0].name, " a\r\nb\u{1}<& ");
         let list = listed(&format!("<Object><Key>{}</Key></Object>", "&#x1F;".repeat(1024)));
@@ -219,6 +221,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_one_key_is_told_of_that_key() {
+        // rule: delete-objects/each-by-itself
         let etag = ETag::from_text("abc").unwrap();
         let any = DeleteCondition::IfMatchAny;
         let long = "k".repeat(1025);
@@ -246,6 +249,7 @@ mod tests {
 
     #[test]
     fn anything_but_a_list_is_malformed() {
+        // rule: delete-objects/malformed
         let one = "<Object><Key>k</Key></Object>";
         assert_eq!(listed(&one.repeat(1000)).keys.len(), 1000);
         for bad in [
@@ -270,6 +274,7 @@ mod tests {
 
     #[test]
     fn the_answer_tells_of_each_key() {
+        // rule: delete-objects/answer
         let list = listed(
             "<Object><Key>a&amp;b</Key></Object>\
              <Object><Key>c</Key><VersionId>null</VersionId></Object>\

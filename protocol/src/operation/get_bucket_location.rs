@@ -42,6 +42,7 @@ mod tests {
 
     #[test]
     fn one_region_has_no_name() {
+        // rule: location/region
         assert_eq!(body(&answer("us-east-1")), "<LocationConstraint></LocationConstraint>");
         assert_eq!(
             body(&answer("eu-west-1")),

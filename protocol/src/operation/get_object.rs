@@ -191,6 +191,7 @@ mod tests {
 
     #[test]
     fn a_checksum_goes_with_the_whole_alone() {
+        // rule: get/checksum-mode
         let whole = plan(&[("x-amz-checksum-mode", "ENABLED")]).unwrap().answer;
         let value = whole.header("x-amz-checksum-crc32").unwrap();
         assert!(value.ends_with("==-1"), "{value}");
@@ -202,6 +203,7 @@ mod tests {
 
     #[test]
     fn ranges() {
+        // rule: get/content-range, get/range-unsatisfiable
         for (range, expect) in [
             ("bytes=0-8", Some("bytes 0-8/10")),
             ("bytes=1-", Some("bytes 1-9/10")),
@@ -223,6 +225,7 @@ mod tests {
 
     #[test]
     fn overrides_hold_for_bytes_and_for_nothing_else() {
+        // rule: get/overrides
         let target = "/bucket/key?response-cache-control=no-store&response-content-type=text/plain";
         let same = "\"711470fc377698c393d94aed6305e245\"";
         for (headers, status, expect) in [
@@ -240,6 +243,7 @@ mod tests {
 
     #[test]
     fn conditions_come_before_the_range() {
+        // rule: get/conditions-before-range, get/not-modified
         let same = "\"711470fc377698c393d94aed6305e245\"";
         let unchanged = plan(&[("if-none-match", same), ("range", "bytes=100-200")]).unwrap();
         assert_eq!((unchanged.answer.status, unchanged.bytes.len()), (304, 0));

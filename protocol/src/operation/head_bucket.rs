@@ -46,6 +46,7 @@ mod tests {
 
     #[test]
     fn the_answer_tells_the_region() {
+        // rule: head-bucket/region
         let answer = answer(&BucketName::parse("bucket").unwrap(), "eu-west-1");
         assert_eq!(
             pairs(&answer),

@@ -54,6 +54,7 @@ mod tests {
 
     #[test]
     fn the_length_is_that_of_the_bytes_not_sent() {
+        // rule: head/as-get
         let object = ObjectFacts {
             len: 10,
             etag: &ETag::from_text("a").unwrap(),

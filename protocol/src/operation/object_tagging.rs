@@ -119,6 +119,7 @@ mod tests {
 
     #[test]
     fn tags_go_in_and_out() {
+        // rule: tagging/document
         let inner = "<TagSet><Tag><Key>a</Key><Value>1 + 2</Value></Tag>\
              <Tag><Key>b</Key><Value></Value></Tag></TagSet>";
         let sent = alloc::format!(
@@ -133,6 +134,7 @@ mod tests {
 
     #[test]
     fn what_is_no_tagging_is_malformed() {
+        // rule: tagging/malformed
         for bad in [
             "",
             "<Tagging/>",

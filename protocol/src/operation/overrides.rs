@@ -69,6 +69,7 @@ mod tests {
 
     #[test]
     fn each_parameter_replaces_its_header() {
+        // rule: get/overrides
         let all = "response-content-type=text%2Fplain%3B+charset%3DUTF-8&response-expires=never\
                    &response-content-disposition=attachment%3B%20filename%3D%22a%09%C3%A9.txt%22\
                    &response-content-language=de&response-content-encoding=identity\
@@ -96,6 +97,7 @@ mod tests {
 
     #[test]
     fn no_value_can_end_its_line() {
+        // rule: get/override-values
         for (parameter, _) in PARAMETERS {
             for odd in ["%0D", "%0A", "%00", "%0D%0Aset-cookie:a", "%7F", "%1B", "%C2%85", "%0B"] {
                 let error = parse(&alloc::format!("{parameter}=a{odd}b")).unwrap_err();

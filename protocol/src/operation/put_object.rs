@@ -90,6 +90,7 @@ mod tests {
 
     #[test]
     fn a_version_cannot_be_written() {
+        // rule: put/no-version-id
         let error = PutObjectInput::parse(&head("PUT", "/bucket/key?versionId=null", &[]));
         let error = error.unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidArgument);
@@ -98,6 +99,7 @@ mod tests {
 
     #[test]
     fn the_answer_tells_the_checksum_and_its_type() {
+        // rule: put/answer
         let checksum = Checksum::full_object(ChecksumValue::from_crc32(0xCBF4_3926));
         let answer = answer(&ETag::from_text("abc").unwrap(), Some(&checksum));
         assert_eq!(

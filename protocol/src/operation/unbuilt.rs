@@ -192,6 +192,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
+        // rule: every/not-built
         use Operation as O;
         for (operation, name, value) in [
             (O::PutObject, "x-amz-server-side-encryption", "AES256"),

@@ -143,6 +143,7 @@ mod tests {
 
     #[test]
     fn a_range_and_its_source() {
+        // rule: copy-range/five-gib
         let input = parse(GOOD, &[SOURCE, ("x-amz-copy-source-range", "bytes=0-8")]).unwrap();
         assert_eq!((input.source.bucket.as_str(), input.source.key.as_str()), ("src", "key"));
         assert_eq!(input.resolve(10).unwrap().len(), 9);
@@ -155,6 +156,7 @@ mod tests {
 
     #[test]
     fn faults_are_answered_in_order() {
+        // rule: part-copy/order
         let source = ("x-amz-copy-source", "src");
         let range = ("x-amz-copy-source-range", "");
         let key = ("x-amz-server-side-encryption-customer-algorithm", "AES256");
@@ -205,6 +207,7 @@ mod tests {
 
     #[test]
     fn the_answer_of_the_manual_page() {
+        // rule: part-copy/answer
         let etag = ETag::from_text("711470fc377698c393d94aed6305e245").unwrap();
         let modified = Timestamp::from_millis(1_576_278_963_000);
         assert_eq!(

@@ -74,6 +74,7 @@ mod tests {
 
     #[test]
     fn s3_takes_one_condition_of_two_forms() {
+        // rule: put/if-none-match-etag, put/if-match-any, put/two-conditions
         let parse =
             |headers: &[(&str, &str)]| WriteCondition::parse(&head("PUT", "/bucket/key", headers));
         let etag = ETag::from_text("abc").unwrap();
@@ -107,6 +108,7 @@ mod tests {
 
     #[test]
     fn the_current_object_decides() {
+        // rule: put/if-none-match-any, put/if-match, put/if-match-absent
         let key = ObjectKey::parse("key").unwrap();
         let (a, b) = (ETag::from_text("a").unwrap(), ETag::from_text("b").unwrap());
         let code = |condition: &WriteCondition, current: Option<&ETag>| {

@@ -111,6 +111,7 @@ fn borrowed(lines: &[(String, String)]) -> Vec<(&str, &str)> {
 
 #[test]
 fn every_combination_of_copy_conditions() {
+    // rule: copy-condition/order, copy-condition/always-412
     all_81(|i, u, n, m, expected| {
         let lines = lines("x-amz-copy-source-", i, u, n, m);
         let expected = expected.map(|name| format!("x-amz-copy-source-{name}"));
@@ -120,6 +121,7 @@ fn every_combination_of_copy_conditions() {
 
 #[test]
 fn every_combination_of_read_conditions() {
+    // rule: get/condition-order, get/not-modified, get/precondition-failed
     all_81(|i, u, n, m, expected| {
         let lines = lines("", i, u, n, m);
         let expected = match expected {
@@ -133,6 +135,7 @@ fn every_combination_of_read_conditions() {
 
 #[test]
 fn etags_with_and_without_quotes_and_in_lists() {
+    // rule: copy-condition/etags
     for value in ["abc", "\"abc\"", "*", "x, \"abc\"", "\"x\",abc"] {
         assert_eq!(copy(&[("x-amz-copy-source-if-match", value)]), None, "{value}");
         let broken = copy(&[("x-amz-copy-source-if-none-match", value)]);
@@ -142,18 +145,21 @@ fn etags_with_and_without_quotes_and_in_lists() {
 
 #[test]
 fn weak_tags_count_only_for_if_none_match() {
+    // rule: copy-condition/weak
     assert!(copy(&[("x-amz-copy-source-if-match", "W/\"abc\"")]).is_some());
     assert!(copy(&[("x-amz-copy-source-if-none-match", "W/\"abc\"")]).is_some());
 }
 
 #[test]
 fn a_list_may_stand_on_several_lines() {
+    // rule: copy-condition/etags
     let name = "x-amz-copy-source-if-match";
     assert_eq!(copy(&[(name, "\"x\""), (name, "\"abc\"")]), None);
 }
 
 #[test]
 fn empty_headers_and_broken_dates_are_absent() {
+    // rule: copy-condition/broken-date, copy-condition/empty
     for value in ["", "yesterday"] {
         assert_eq!(copy(&[("x-amz-copy-source-if-modified-since", value)]), None);
         assert_eq!(copy(&[("x-amz-copy-source-if-unmodified-since", value)]), None);
@@ -169,6 +175,7 @@ fn empty_headers_and_broken_dates_are_absent() {
 
 #[test]
 fn a_future_if_modified_since_is_of_no_account() {
+    // rule: copy-condition/future-date, get/future-date
     let future = date(NOW.as_millis() + SECOND);
     assert_eq!(copy(&[("x-amz-copy-source-if-modified-since", &future)]), None);
     assert_eq!(read(&[("if-modified-since", &future)]), ReadVerdict::Proceed);
@@ -178,6 +185,7 @@ fn a_future_if_modified_since_is_of_no_account() {
 
 #[test]
 fn dates_in_any_form() {
+    // rule: copy-condition/date-forms
     for value in
         ["2023-11-14T22:13:20Z", "Tuesday, 14-Nov-23 22:13:20 GMT", "Tue Nov 14 22:13:20 2023"]
     {

@@ -9,6 +9,7 @@ const FORM: &str = "The x-amz-copy-source-range value must be of the form bytes=
 
 #[test]
 fn copy_ranges_that_have_no_such_form() {
+    // rule: copy-range/form
     for raw in [
         "",
         "0-8",
@@ -44,6 +45,7 @@ fn copy_ranges_that_have_no_such_form() {
 
 #[test]
 fn copy_ranges_that_fit_ten_bytes() {
+    // rule: copy-range/inclusive
     for (raw, start, end) in [
         ("bytes=0-8", 0, 9),
         ("bytes=1-1", 1, 2),
@@ -59,6 +61,7 @@ fn copy_ranges_that_fit_ten_bytes() {
 
 #[test]
 fn copy_ranges_that_reach_past_the_end() {
+    // rule: copy-range/past-the-end
     for raw in ["bytes=0-100", "bytes=0-10", "bytes=9-9223372036854775807"] {
         let error = CopyRange::parse(raw).unwrap().resolve(10).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidArgument, "{raw}");
@@ -70,6 +73,7 @@ fn copy_ranges_that_reach_past_the_end() {
 
 #[test]
 fn copy_ranges_that_begin_past_the_end() {
+    // rule: copy-range/outside
     for (raw, size) in [("bytes=100-200", 10), ("bytes=10-10", 10), ("bytes=0-0", 0)] {
         let error = CopyRange::parse(raw).unwrap().resolve(size).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidRequest, "{raw}");
@@ -80,6 +84,7 @@ fn copy_ranges_that_begin_past_the_end() {
 
 #[test]
 fn copies_are_at_most_five_gib() {
+    // rule: copy-range/five-gib
     let parse = |raw| CopyRange::parse(raw).unwrap();
     let longest = parse("bytes=1-5368709120").resolve(u64::MAX).unwrap();
     assert_eq!(longest.len(), COPY_LEN_MAX);
@@ -95,6 +100,7 @@ fn copies_are_at_most_five_gib() {
 
 #[test]
 fn read_ranges_of_ten_bytes() {
+    // rule: get/range
     for (raw, start, end) in [
         ("bytes=0-8", 0, 9),
         ("bytes=1-1", 1, 2),
@@ -116,6 +122,7 @@ fn read_ranges_of_ten_bytes() {
 
 #[test]
 fn read_ranges_of_no_account() {
+    // rule: get/range-ignored
     for raw in [
         "bytes=1-0",
         "bytes=-1-",
@@ -137,6 +144,7 @@ fn read_ranges_of_no_account() {
 
 #[test]
 fn read_ranges_of_which_nothing_is_there() {
+    // rule: get/range-unsatisfiable
     for (raw, size) in [
         ("bytes=-0", 10),
         ("bytes=100-200", 10),

@@ -29,6 +29,7 @@ fn headers_that_parse() {
 
 #[test]
 fn headers_that_do_not() {
+    // rule: put/tags-header
     for raw in ["a=1&a=2", "a=%", "%zz=1", "a=%C3", "a=1&%61=2"] {
         let error = TagSet::parse_header(raw).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidArgument, "{raw}");
@@ -43,6 +44,7 @@ fn headers_that_do_not() {
 
 #[test]
 fn at_most_ten() {
+    // rule: tagging/at-most-ten
     let tags = |n| (0..n).map(|i| tag(&format!("k{i}"), "v")).collect::<Vec<_>>();
     let header = |n| (0..n).map(|i| format!("k{i}=v")).collect::<Vec<_>>().join("&");
     TagSet::validate(tags(10)).unwrap();
@@ -54,11 +56,13 @@ fn at_most_ten() {
 
 #[test]
 fn lengths_are_counted_in_characters() {
+    // rule: tagging/lengths
     TagSet::validate(alloc::vec![tag(&"é".repeat(128), &"日".repeat(256))]).unwrap();
 }
 
 #[test]
 fn tags_that_are_not_allowed() {
+    // rule: tagging/invalid
     let long_key = "k".repeat(129);
     let long_value = "v".repeat(257);
     let bad_key = "The TagKey you have provided is invalid";
@@ -84,6 +88,7 @@ fn tags_that_are_not_allowed() {
 
 #[test]
 fn a_key_twice_in_a_body() {
+    // rule: tagging/duplicate
     let error = TagSet::validate(alloc::vec![tag("k", "1"), tag("k", "2")]).unwrap_err();
     assert_eq!(error.code, ErrorCode::InvalidTag);
     assert_eq!(error.message, "Cannot provide multiple Tags with the same key");

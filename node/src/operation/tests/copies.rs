@@ -72,6 +72,7 @@ fn nodes() -> Vec<(TestNode, &'static str)> {
 
 #[test]
 fn every_way_copies_exactly_the_range() {
+    // rule: part-copy/content
     for (node, way) in nodes() {
         let source = bytes(1, 6 * MIB + 12_345);
         node.put("/bkt/source", &source);
@@ -110,6 +111,7 @@ fn every_way_copies_exactly_the_range() {
 
 #[test]
 fn ranges_cross_the_parts_of_a_multipart_source() {
+    // rule: part-copy/content
     let node = node_with_bucket();
     let lengths = [5 * MIB, 5 * MIB + 1, 6 * MIB + 77, 10];
     let upload = node.create_upload("/bkt/source", &[]);
@@ -146,6 +148,7 @@ fn ranges_cross_the_parts_of_a_multipart_source() {
 
 #[test]
 fn the_source_may_change_between_copy_and_complete() {
+    // rule: part-copy/pinned
     let node = node_with_bucket();
     let source = bytes(9, 6 * MIB);
     node.put("/bkt/source", &source);
@@ -180,6 +183,7 @@ fn the_part_has_the_uploads_checksum_of_exactly_the_range() {
 
 #[test]
 fn small_copies_are_named_by_their_md5_and_large_ones_opaquely_but_stably() {
+    // rule: etag/copied-part
     use md5::{Digest, Md5};
     use protocol::etag::hex;
     let node = node_with_bucket();

@@ -84,6 +84,7 @@ pub(super) fn multipart(
 
 #[test]
 fn objects_of_every_kind_are_copied_every_way() {
+    // rule: copy/content
     for (ways, large) in [
         (&Way::ALL[..], "share"),
         (&[Way::Reflink, Way::Rw], "reflink"),
@@ -136,6 +137,7 @@ fn objects_of_every_kind_are_copied_every_way() {
 
 #[test]
 fn the_etag_is_the_md5_up_to_a_limit_and_the_sources_beyond() {
+    // rule: etag/copied-object
     let node = node_with_bucket();
     let short = multipart(&node, "/bkt/short", &[5 * MIB], &[]);
     let long = multipart(&node, "/bkt/long", &[5 * MIB, 1], &[]);
@@ -155,6 +157,7 @@ fn the_etag_is_the_md5_up_to_a_limit_and_the_sources_beyond() {
 
 #[test]
 fn the_checksum_is_the_sources_or_the_one_asked_for() {
+    // rule: copy/checksum
     let node = node_with_bucket();
     let content = bytes(4, 50_000);
     let crc32 = checksum(ChecksumAlgorithm::Crc32, &content);
@@ -182,6 +185,7 @@ fn the_checksum_is_the_sources_or_the_one_asked_for() {
 
 #[test]
 fn metadata_and_tags_are_copied_or_replaced() {
+    // rule: copy/metadata-directive, copy/tagging-directive, copy/redirect
     let node = node_with_bucket();
     let given = [
         ("content-type", "text/plain"),
@@ -219,6 +223,7 @@ fn metadata_and_tags_are_copied_or_replaced() {
 
 #[test]
 fn an_object_can_be_copied_to_itself_with_other_metadata() {
+    // rule: copy/to-itself
     let node = node_with_bucket();
     for (key, len) in [("tiny", 100), ("large", MIB)] {
         let (target, source) = (format!("/bkt/{key}"), format!("bkt/{key}"));
@@ -240,6 +245,7 @@ fn an_object_can_be_copied_to_itself_with_other_metadata() {
 
 #[test]
 fn conditions_on_both_sides_are_kept() {
+    // rule: copy/source-conditions, copy/destination-conditions
     let node = node_with_bucket();
     node.put("/bkt/source", b"source");
     node.put("/bkt/there", b"there");
@@ -270,6 +276,7 @@ fn conditions_on_both_sides_are_kept() {
 
 #[test]
 fn refusals_come_in_order_and_leave_nothing() {
+    // rule: copy/order
     let node = node_with_bucket();
     node.put("/bkt/k", &bytes(1, 40_000));
     let owner = ("x-amz-expected-bucket-owner", "111111111111");
@@ -312,6 +319,7 @@ fn one_of_many_copies_to_an_absent_key_wins_and_the_others_leave_nothing() {
 
 #[test]
 fn the_source_may_go_while_it_is_copied() {
+    // rule: copy/pinned
     let node = node_with_bucket();
     let content = bytes(6, MIB);
     for polls in 0..40 {

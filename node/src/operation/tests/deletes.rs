@@ -71,6 +71,7 @@ fn a_list_of_keys_goes_in_a_few_rounds() {
 
 #[test]
 fn each_key_of_a_list_fails_by_itself() {
+    // rule: delete-objects/each-by-itself
     let node = node_with_bucket();
     for key in ["a", "b", "c", "d"] {
         node.put(&format!("/bkt/{key}"), key.as_bytes());
@@ -100,6 +101,7 @@ fn each_key_of_a_list_fails_by_itself() {
 
 #[test]
 fn a_list_is_checked_before_anything_is_deleted() {
+    // rule: delete-objects/integrity
     let node = node_with_bucket();
     node.put("/bkt/k", b"1");
     let document = named(["k"]);
@@ -151,6 +153,7 @@ fn a_damaged_object_holds_no_other_key_up() {
 
 #[test]
 fn a_full_disk_refuses_no_delete() {
+    // rule: delete/full-disk
     let node = node_with_bucket();
     node.put("/bkt/k", &bytes(1, 100_000));
     node.put("/bkt/l", &bytes(2, 100_000));
@@ -165,6 +168,7 @@ fn a_full_disk_refuses_no_delete() {
 
 #[test]
 fn a_delete_may_demand_an_object() {
+    // rule: delete/if-match, delete/if-match-absent
     let node = node_with_bucket();
     node.put("/bkt/k", b"1");
     let etag = node.send("HEAD", "/bkt/k", &[], b"").header("etag").expect("an ETag").to_owned();

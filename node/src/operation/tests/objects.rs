@@ -15,6 +15,7 @@ const LENGTHS: [usize; 9] =
 
 #[test]
 fn what_was_put_comes_back_whole_and_in_ranges() {
+    // rule: etag/md5, get/content-range
     let node = node_with_bucket();
     for (seed, len) in (1..).zip(LENGTHS) {
         let content = bytes(seed, len);
@@ -55,6 +56,7 @@ fn an_overwrite_or_delete_gives_the_space_back() {
 
 #[test]
 fn a_reader_keeps_what_it_began_to_read() {
+    // rule: get/pinned
     let node = node_with_bucket();
     let content = bytes(3, 2 << 20);
     node.put("/bkt/k", &content);
@@ -83,6 +85,7 @@ fn a_flipped_bit_never_leaves_the_node() {
 
 #[test]
 fn a_failing_disk_leaves_the_old_object_and_nothing_else() {
+    // rule: put/all-or-nothing
     for (call, error, status) in [
         (Call::Create, DiskError::NoSpace, 507),
         (Call::Write, DiskError::NoSpace, 507),
@@ -101,6 +104,7 @@ fn a_failing_disk_leaves_the_old_object_and_nothing_else() {
 
 #[test]
 fn a_client_that_goes_away_leaves_nothing() {
+    // rule: put/all-or-nothing
     let node = node_with_bucket();
     for polls in 0..40 {
         let content = bytes(7, 300_000);
@@ -119,6 +123,7 @@ fn a_client_that_goes_away_leaves_nothing() {
 
 #[test]
 fn one_of_many_writers_wins() {
+    // rule: put/race
     let node = node_with_bucket();
     let only_if_absent = [("if-none-match", "*")];
     assert_eq!(node.send("PUT", "/bkt/k", &only_if_absent, b"first").status, 200);

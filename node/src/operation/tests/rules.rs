@@ -14,6 +14,7 @@ pub(super) fn expect(answered: &Answered, status: u16, name: &str) {
 
 #[test]
 fn buckets_come_and_go() {
+    // rule: create-bucket/name, create-bucket/exists, delete-bucket/not-empty, delete-bucket/uploads, head-bucket/missing
     let node = TestNode::new();
     assert_eq!(node.send("PUT", "/bkt", &[], b"").status, 200);
     expect(&node.send("PUT", "/bkt", &[], b""), 409, "BucketAlreadyOwnedByYou");
@@ -32,6 +33,7 @@ fn buckets_come_and_go() {
 
 #[test]
 fn expected_owners_are_checked_before_anything_is_told() {
+    // rule: every/expected-owner
     let node = node_with_bucket();
     node.put("/bkt/k", b"1");
     let owner = |value| [("x-amz-expected-bucket-owner", value)];
@@ -43,6 +45,7 @@ fn expected_owners_are_checked_before_anything_is_told() {
 
 #[test]
 fn a_copy_is_refused_in_the_order_of_s3() {
+    // rule: part-copy/order
     let node = node_with_bucket();
     node.put("/bkt/source", &bytes(1, 10));
     let upload = node.create_upload("/bkt/copy", &[]);
@@ -72,6 +75,7 @@ fn a_copy_is_refused_in_the_order_of_s3() {
 
 #[test]
 fn an_empty_object_can_be_copied_whole() {
+    // rule: part-copy/empty-source
     let node = node_with_bucket();
     node.put("/bkt/empty", b"");
     let upload = node.create_upload("/bkt/copy", &[]);
@@ -221,6 +225,7 @@ fn listings_page_through_keys_and_prefixes() {
 
 #[test]
 fn tags_and_metadata_stay_with_the_object() {
+    // rule: tagging/integrity, tagging/no-such-key, put/metadata
     let node = node_with_bucket();
     let headers = [
         ("x-amz-tagging", "a=1&b=2"),
@@ -270,6 +275,7 @@ pub(super) fn base64(md5: &[u8; 16]) -> String {
 
 #[test]
 fn what_is_not_built_is_refused() {
+    // rule: every/not-built
     let node = node_with_bucket();
     node.put("/bkt/k", b"1");
     for target in ["/bkt?versioning", "/bkt?policy", "/bkt/k?acl"] {

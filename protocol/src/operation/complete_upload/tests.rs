@@ -386,6 +386,7 @@ fn the_object_is_what_its_bytes_would_make() {
 /// ETag and checksum of an upload of one part, as S3 itself answered them.
 #[test]
 fn a_recorded_upload_of_one_part() {
+    // rule: etag/multipart
     let etag = ETag::from_text("11df95d595559285eb2b042124e74f09").unwrap();
     let crc32c = ChecksumValue::parse_base64(ChecksumAlgorithm::Crc32c, "iqJrOQ==").unwrap();
     let stored = [StoredPart { etag, checksum: Some(crc32c), ..part(1, 7) }];
