@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use bytes::Bytes;
 
 use crate::key;
-use crate::store::{Batch, Change, Peek, Space, Store, StoreError, Visit};
+use crate::store::{Advance, Batch, Change, Pair, Peek, Space, Store, StoreError, Visit};
 
 /// A [`Store`] in memory, for tests and simulation.
 #[derive(Default, Debug)]
@@ -198,6 +198,43 @@ impl Store for MemoryStore {
                 }
             }
             return Ok(());
+        }
+    }
+
+    fn scan_pair(
+        &self,
+        spaces: [Space; 2],
+        from: [&[u8]; 2],
+        visit: &mut dyn FnMut(Pair<'_>) -> Option<[Advance; 2]>,
+    ) -> Result<(), StoreError> {
+        let entries = self.moment()?;
+        let mut from = from.map(|from| Bound::Included(Bytes::copy_from_slice(from)));
+        loop {
+            let shown = [0, 1].map(|side| {
+                let space = spaces[side];
+                let from = from[side].clone().map(|key| (space, key));
+                let (key, value) = entries.range((from, Bound::Unbounded)).next()?;
+                (key.0 == space).then_some((&key.1, value))
+            });
+            if shown == [None, None] {
+                return Ok(());
+            }
+            let pair = shown.map(|entry| entry.map(|(key, value)| (&key[..], &value[..])));
+            let Some(steps) = visit(pair) else { return Ok(()) };
+            let mut gone_on = false;
+            for ((from, step), entry) in from.iter_mut().zip(steps).zip(shown) {
+                let Some((key, _)) = entry else { continue };
+                *from = match step {
+                    Advance::Stay => continue,
+                    Advance::Next => Bound::Excluded(key.clone()),
+                    Advance::SeekTo(next) => {
+                        assert!(next.as_slice() > &key[..], "a scan goes forward only");
+                        Bound::Included(Bytes::from(next))
+                    }
+                };
+                gone_on = true;
+            }
+            assert!(gone_on, "a scan goes on");
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bytes::Bytes;
 
-use crate::store::{Batch, Peek, Space, Store, StoreError, Visit};
+use crate::store::{Advance, Batch, Pair, Peek, Space, Store, StoreError, Visit};
 
 /// A store that never waits for a disk.
 pub struct Near<'s> {
@@ -65,6 +65,15 @@ impl Store for Near<'_> {
         _visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
     ) -> Result<(), StoreError> {
         // How long one takes nobody knows before.
+        self.give_up()
+    }
+
+    fn scan_pair(
+        &self,
+        _spaces: [Space; 2],
+        _from: [&[u8]; 2],
+        _visit: &mut dyn FnMut(Pair<'_>) -> Option<[Advance; 2]>,
+    ) -> Result<(), StoreError> {
         self.give_up()
     }
 

@@ -24,7 +24,7 @@ use rocksdb::{
 };
 
 use crate::log_tail::{Logs, TornTail, logs};
-use crate::store::{Batch, Figure, Peek, Space, Store, StoreError, Visit};
+use crate::store::{Advance, Batch, Figure, Pair, Peek, Space, Store, StoreError, Visit};
 
 /// A [`Store`] in a folder of a file system.
 pub struct RocksStore {
@@ -230,10 +230,7 @@ impl Store for RocksStore {
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
     ) -> Result<(), StoreError> {
         self.well()?;
-        let mut options = ReadOptions::default();
-        // A page of a listing passes more inline bytes than the cache holds.
-        options.fill_cache(!space.holds_inline_bytes());
-        let mut entries = self.db.raw_iterator_cf_opt(self.family(space), options);
+        let mut entries = self.db.raw_iterator_cf_opt(self.family(space), scanning(space));
         entries.seek(from);
         while let Some((key, value)) = entries.item() {
             match visit(key, value) {
@@ -246,6 +243,45 @@ impl Store for RocksStore {
             }
         }
         entries.status().map_err(unreadable)
+    }
+
+    fn scan_pair(
+        &self,
+        spaces: [Space; 2],
+        from: [&[u8]; 2],
+        visit: &mut dyn FnMut(Pair<'_>) -> Option<[Advance; 2]>,
+    ) -> Result<(), StoreError> {
+        self.well()?;
+        let moment = self.db.snapshot();
+        let mut both =
+            spaces.map(|space| moment.raw_iterator_cf_opt(self.family(space), scanning(space)));
+        both.iter_mut().zip(from).for_each(|(entries, from)| entries.seek(from));
+        loop {
+            let pair = both.each_ref().map(|entries| entries.item());
+            for (entries, shown) in both.iter().zip(pair) {
+                if shown.is_none() {
+                    entries.status().map_err(unreadable)?;
+                }
+            }
+            if pair == [None, None] {
+                return Ok(());
+            }
+            let Some(steps) = visit(pair) else { return Ok(()) };
+            let mut gone_on = false;
+            for (entries, step) in both.iter_mut().zip(steps) {
+                let Some(key) = entries.key() else { continue };
+                match step {
+                    Advance::Stay => continue,
+                    Advance::Next => entries.next(),
+                    Advance::SeekTo(next) => {
+                        assert!(next.as_slice() > key, "a scan goes forward only");
+                        entries.seek(next);
+                    }
+                }
+                gone_on = true;
+            }
+            assert!(gone_on, "a scan goes on");
+        }
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -317,6 +353,14 @@ thread_local! {
         options.set_read_tier(ReadTier::BlockCache);
         options
     };
+}
+
+/// How a scan reads.
+fn scanning(space: Space) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    // A page of a listing passes more inline bytes than the cache holds.
+    options.fill_cache(!space.holds_inline_bytes());
+    options
 }
 
 /// Properties that each space has: name, meaning, RocksDB's name.

@@ -94,6 +94,20 @@ pub enum Visit {
     Stop,
 }
 
+/// The next entry, key and value, of each of two spaces; `None` where a space has no more.
+pub type Pair<'e> = [Option<(&'e [u8], &'e [u8])>; 2];
+
+/// Where the scan of one of two spaces goes on after a [`Pair`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Advance {
+    /// Nowhere: the same entry is shown again.
+    Stay,
+    /// To the next entry.
+    Next,
+    /// To the first entry at or after this key, which must lie behind the entry just shown.
+    SeekTo(Vec<u8>),
+}
+
 /// An ordered key-value store.
 ///
 /// Promises:
@@ -122,6 +136,19 @@ pub trait Store: Send + Sync {
         space: Space,
         from: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError>;
+
+    /// Scans two spaces side by side, as they are at one moment, so that what moves from one to the other is seen
+    /// once. Shows `visit` the next entry of each, until it answers `None` or neither has more; the visitor says
+    /// for each where it goes on, which means nothing for one that has no more.
+    ///
+    /// # Panics
+    /// If `visit` lets neither go on, or one go back: it might never end.
+    fn scan_pair(
+        &self,
+        spaces: [Space; 2],
+        from: [&[u8]; 2],
+        visit: &mut dyn FnMut(Pair<'_>) -> Option<[Advance; 2]>,
     ) -> Result<(), StoreError>;
 
     /// Makes all changes of `batch`, in their order, as one. Committing nothing does nothing.

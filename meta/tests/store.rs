@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 use meta::memory::{Fate, MemoryStore};
 use meta::rocks::RocksStore;
-use meta::store::{Batch, Peek, Space, Store, StoreError, Visit};
+use meta::store::{Advance, Batch, Peek, Space, Store, StoreError, Visit};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
@@ -199,6 +199,94 @@ fn a_scan_sees_one_moment() {
     }
 }
 
+/// What both spaces show, the smaller key first, as the two would stand in one list.
+fn merged(store: &dyn Store, from: [&str; 2], mut between: impl FnMut()) -> Vec<String> {
+    let mut shown = Vec::new();
+    let from = from.map(str::as_bytes);
+    let mut visit = |pair: meta::store::Pair<'_>| {
+        between();
+        let (sides, keys) = ([Space::Objects, Space::Uploads], pair.map(|entry| Some(entry?.0)));
+        let first = match keys {
+            [Some(left), Some(right)] => usize::from(right < left),
+            [left, _] => usize::from(left.is_none()),
+        };
+        let (key, value) = pair[first].expect("one of them has more");
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+        shown.push(format!("{} {} {}", sides[first].name(), text(key), text(value)));
+        let mut steps = [Advance::Stay, Advance::Stay];
+        steps[first] = match key.last() {
+            Some(b'/') => Advance::SeekTo([&key[..key.len() - 1], b"0"].concat()),
+            _ => Advance::Next,
+        };
+        (key != b"stop").then_some(steps)
+    };
+    store.scan_pair([Space::Objects, Space::Uploads], from, &mut visit).expect("scanned");
+    shown
+}
+
+#[test]
+fn two_spaces_are_scanned_side_by_side() {
+    for subject in Subject::both() {
+        let store = subject.store();
+        for key in ["a", "b", "d/", "d/1", "d/2", "e"] {
+            put(store, Space::Objects, key, "o");
+        }
+        for key in ["a0", "b", "d/3", "stop", "z"] {
+            put(store, Space::Uploads, key, "u");
+        }
+        // What lies beside them belongs to neither.
+        put(store, Space::Buckets, "c", "");
+        put(store, Space::Parts, "c", "");
+        let all = ["objects a o", "uploads a0 u", "objects b o", "uploads b u", "objects d/ o"];
+        let rest = ["uploads d/3 u", "objects e o", "uploads stop u"];
+        assert_eq!(merged(store, ["", ""], || ()), [&all[..], &rest[..]].concat());
+        assert_eq!(merged(store, ["e", "d"], || ()), rest);
+        assert_eq!(merged(store, ["x", "z"], || ()), ["uploads z u"]);
+        assert!(merged(store, ["x", "zz"], || ()).is_empty());
+    }
+}
+
+#[test]
+fn a_scan_of_two_spaces_sees_one_moment() {
+    for subject in Subject::both() {
+        let store = subject.store();
+        put(store, Space::Objects, "a", "1");
+        put(store, Space::Uploads, "b", "1");
+        put(store, Space::Objects, "k", "1");
+        // What moves between the two is seen once, wherever the scan is.
+        let moved = || {
+            let mut batch = Batch::new();
+            batch.delete(Space::Objects, "k");
+            batch.put(Space::Uploads, "k", "2");
+            store.commit(batch).expect("committed");
+        };
+        let before = ["objects a 1", "uploads b 1", "objects k 1"];
+        assert_eq!(merged(store, ["", ""], moved), before);
+        assert_eq!(merged(store, ["b", ""], || ()), ["uploads b 1", "uploads k 2"]);
+    }
+}
+
+#[test]
+fn a_scan_of_two_spaces_goes_on_and_never_back() {
+    for subject in Subject::both() {
+        let store = subject.store();
+        put(store, Space::Objects, "a", "");
+        put(store, Space::Objects, "b", "");
+        let back = || Advance::SeekTo(b"a".to_vec());
+        for steps in [
+            [back(), Advance::Stay],
+            [Advance::Stay, Advance::Stay],
+            // The second has nothing that could go on.
+            [Advance::Stay, Advance::Next],
+        ] {
+            let mut visit = |_: meta::store::Pair<'_>| Some(steps.clone());
+            let spaces = [Space::Objects, Space::Uploads];
+            let scan = AssertUnwindSafe(|| store.scan_pair(spaces, [b"", b""], &mut visit));
+            catch_unwind(scan).expect_err("would never end");
+        }
+    }
+}
+
 #[test]
 fn what_was_committed_is_there_after_opening_again() {
     for mut subject in Subject::both() {
@@ -382,4 +470,6 @@ fn refuses_everything(store: &dyn Store) {
     assert!(failed(store.get(Space::Objects, b"before").map(drop)));
     assert!(failed(store.peek(Space::Objects, b"before").map(drop)));
     assert!(failed(store.scan(Space::Objects, b"", &mut |_, _| Visit::Next)));
+    let pair = store.scan_pair([Space::Objects, Space::Uploads], [b"", b""], &mut |_| None);
+    assert!(failed(pair));
 }

@@ -103,7 +103,7 @@ mod tests {
     use meta::key;
     use meta::memory::MemoryStore;
     use meta::round::Round;
-    use meta::store::{Batch, Peek, Space, Store, StoreError, Visit};
+    use meta::store::{Advance, Batch, Pair, Peek, Space, Store, StoreError, Visit};
 
     use super::*;
     use crate::catalog::{Mailbox, Question};
@@ -137,6 +137,15 @@ mod tests {
             visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
         ) -> Result<(), StoreError> {
             self.store.scan(space, from, visit)
+        }
+
+        fn scan_pair(
+            &self,
+            spaces: [Space; 2],
+            from: [&[u8]; 2],
+            visit: &mut dyn FnMut(Pair<'_>) -> Option<[Advance; 2]>,
+        ) -> Result<(), StoreError> {
+            self.store.scan_pair(spaces, from, visit)
         }
 
         fn commit(&self, batch: Batch) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use crate::extent::PieceSlice;
 use crate::id::FolderId;
 use crate::memory::MemoryStore;
 use crate::record::{Content, Manifest, Piece, PieceList};
+use crate::store::{Advance, Pair};
 use crate::testing::{
     Known, MIB, bucket_name, done, inline, key, len_of, make_bucket, make_upload, new_object,
     number, put, put_part, upload_id,
@@ -147,6 +148,18 @@ impl Store for Counting<'_> {
         self.store.scan(space, from, &mut |key, value| {
             self.shown.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             visit(key, value)
+        })
+    }
+
+    fn scan_pair(
+        &self,
+        spaces: [Space; 2],
+        from: [&[u8]; 2],
+        visit: &mut dyn FnMut(Pair<'_>) -> Option<[Advance; 2]>,
+    ) -> Result<(), StoreError> {
+        self.store.scan_pair(spaces, from, &mut |pair| {
+            self.shown.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            visit(pair)
         })
     }
 
