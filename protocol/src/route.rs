@@ -392,6 +392,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_its_request() {
+        // rule: part-copy/dispatch
         for (method, target, name) in [
             ("GET", "/", "ListBuckets"),
             ("GET", "/?x-id=ListBuckets", "ListBuckets"),
@@ -451,7 +452,7 @@ mod tests {
 
     #[test]
     fn what_s3_refuses_is_refused() {
-        // rule: every/copy-source-elsewhere
+        // rule: every/copy-source-elsewhere, put/part-without-upload
         use ErrorCode::{InvalidArgument, InvalidRequest, MethodNotAllowed};
         for (method, target, headers, code, detail) in [
             ("PUT", "/bucket/key?partNumber=1", &[][..], InvalidArgument, "partNumber"),

@@ -86,6 +86,7 @@ SOURCES = {
 
 
 def change_between_copy_and_complete():
+    # rule: part-copy/pinned
     for name, (contents, byte_range) in SOURCES.items():
         whole = Content([]) if len(contents) > 1 else contents[0]
         for content in contents if len(contents) > 1 else []:
@@ -107,6 +108,7 @@ def change_between_copy_and_complete():
 
 def append_to_itself():
     """The copied prefix of an object becomes the start of what replaces it."""
+    # rule: part-copy/to-itself
     content = Content.random(20, PART_LEN_MIN + 511)
     put("appended", content)
     for round_number in range(4):
@@ -120,6 +122,7 @@ def append_to_itself():
 
 
 def last_copy_of_a_part_wins():
+    # rule: part-copy/last-wins
     content = Content.random(30, 7 * MIB)
     put("twice", content)
     upload = start("twice-target")
@@ -153,6 +156,7 @@ def parts_not_listed_are_discarded():
 
 
 def source_in_another_bucket():
+    # rule: copy-source/forms
     other = f"{BUCKET}-other"
     s3.create_bucket(Bucket=other)
     content = Content.random(60, PART_LEN_MIN + 3)

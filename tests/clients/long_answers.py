@@ -50,6 +50,7 @@ def part():
 
 
 def answers_come_in_pieces():
+    # rule: every/late-answers
     content, _ = source(1)
     asked = part()
     answer = s3.upload_part_copy(**asked)
@@ -85,6 +86,7 @@ def an_error_that_goes_away_is_asked_again():
 
 
 def an_error_that_stays_is_told():
+    # rule: every/late-answers
     _, path = source(3)
     flip(path)
     # The SDK makes a 500 of an error in a 200.

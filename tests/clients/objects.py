@@ -156,6 +156,7 @@ def checksums():
 
 
 def write_conditions():
+    # rule: put/if-none-match-any, put/if-match, put/if-match-absent
     one, two = Content.random(1, 10), Content.random(2, 40_000)
     put("conditional", one, IfNoneMatch="*")
     etag = get("conditional")["ETag"]
@@ -168,6 +169,7 @@ def write_conditions():
 
 
 def read_conditions():
+    # rule: get/condition-order, get/not-modified, get/precondition-failed
     answer = put("readable", Content.random(1, 100))
     etag, modified = answer["ETag"], get("readable")["LastModified"]
     second = datetime.timedelta(seconds=1)
@@ -181,6 +183,7 @@ def read_conditions():
 
 
 def read_ranges():
+    # rule: get/range, get/range-ignored, get/range-unsatisfiable
     small = Content.random(1, 10)
     put("ten", small)
     for text, start, end in (
@@ -206,6 +209,7 @@ def read_ranges():
 
 def copy_conditions_and_ranges():
     """UploadPartCopy's own rules, against a source of ten bytes."""
+    # rule: copy-condition/order, copy-condition/always-412, copy-range/form, copy-range/past-the-end, copy-range/outside
     put("ten", Content.random(1, 10))
     head = s3.head_object(Bucket=BUCKET, Key="ten")
     etag, modified = head["ETag"], head["LastModified"]

@@ -55,6 +55,7 @@ fn garbage_xml_completes_nothing() {
 
 #[test]
 fn short_and_wrong_bodies_store_nothing() {
+    // rule: put/no-length, put/incomplete-body, put/five-gib
     let mut victim = Victim::new();
     let short = Call::new("PUT", "/hostile/short").payload(PayloadMode::Unsigned);
     for (what, call) in [
@@ -98,6 +99,7 @@ fn short_and_wrong_bodies_store_nothing() {
 
 #[test]
 fn continue_comes_after_the_checks() {
+    // rule: put/expect-continue
     let mut victim = Victim::new();
     let put = Call::new("PUT", "/hostile/expected")
         .header("expect", "100-continue")
@@ -130,12 +132,12 @@ fn continue_comes_after_the_checks() {
 /// A body in chunks of 8 KiB and a rest, with a CRC32 trailer where the mode has trailers.
 fn chunked(
     victim: &Victim,
-    path: &str,
+    call: Call,
     mode: PayloadMode,
     data: &[u8],
     trailer: Option<&str>,
 ) -> (Vec<u8>, Vec<u8>) {
-    let mut call = Call::new("PUT", path)
+    let mut call = call
         .header("content-encoding", "aws-chunked")
         .header("x-amz-decoded-content-length", data.len().to_string())
         .payload(mode);
@@ -162,6 +164,7 @@ fn chunked(
 
 #[test]
 fn chunked_bodies_are_verified() {
+    // rule: put/chunked, upload-part/chunked
     let mut victim = Victim::new();
     let data: Vec<u8> =
         (0..20_000_u32).map(|index| u8::try_from(index % 251).expect("below 251")).collect();
@@ -171,8 +174,16 @@ fn chunked_bodies_are_verified() {
         (PayloadMode::StreamingSignedTrailer, Some(&*crc)),
         (PayloadMode::StreamingUnsignedTrailer, Some(&*crc)),
     ];
+    let put = |path: &str| Call::new("PUT", path);
     for (mode, trailer) in modes {
-        let (head, body) = chunked(&victim, "/hostile/chunked", mode, &data, trailer);
+        // What frames the chunks is stored nowhere, neither in an object nor in a part.
+        let (head, body) = chunked(&victim, victim.part(1), mode, &data, trailer);
+        let reply = victim.answer(&[&*head, &body].concat());
+        assert_eq!(reply.status, 200, "{mode:?}: {}", reply.text());
+        let list = Call::new("GET", TARGET).query(format!("uploadId={}", victim.upload_id));
+        assert_eq!(victim.call(&list).element("Size").as_deref(), Some("20000"), "{mode:?}");
+
+        let (head, body) = chunked(&victim, put("/hostile/chunked"), mode, &data, trailer);
         let reply = victim.answer(&[&*head, &body].concat());
         assert_eq!(reply.status, 200, "{mode:?}: {}", reply.text());
         let reply = victim.call(&Call::new("GET", "/hostile/chunked"));
@@ -183,12 +194,12 @@ fn chunked_bodies_are_verified() {
             PayloadMode::StreamingUnsignedTrailer => expected(400, "BadDigest"),
             _ => expected(403, "SignatureDoesNotMatch"),
         };
-        let (head, mut body) = chunked(&victim, "/hostile/broken", mode, &data, trailer);
+        let (head, mut body) = chunked(&victim, put("/hostile/broken"), mode, &data, trailer);
         let middle = body.len() / 2;
         body[middle] ^= 1;
         victim.must_refuse_wire("a changed chunk", &[&*head, &body].concat(), &refused);
 
-        let (head, body) = chunked(&victim, "/hostile/broken", mode, &data, trailer);
+        let (head, body) = chunked(&victim, put("/hostile/broken"), mode, &data, trailer);
         let mut connection = Connection::open(victim.s3.address).expect("the node listens");
         connection.send(&[&head, &body[..9000]].concat()).expect("the node takes bytes");
         connection.close_sending().expect("a connection can be half closed");
@@ -196,7 +207,7 @@ fn chunked_bodies_are_verified() {
         must_be("a truncated stream", &reply, &expected(400, "IncompleteBody"));
     }
     for mode in [PayloadMode::StreamingSignedTrailer, PayloadMode::StreamingUnsignedTrailer] {
-        let (head, body) = chunked(&victim, "/hostile/broken", mode, &data, Some("AAAAAA=="));
+        let (head, body) = chunked(&victim, put("/hostile/broken"), mode, &data, Some("AAAAAA=="));
         let refused = expected(400, "BadDigest");
         victim.must_refuse_wire("a wrong trailer", &[head, body].concat(), &refused);
     }

@@ -10,6 +10,7 @@ const COPY_RANGE_FORM_TEXT: &str = "The x-amz-copy-source-range value must be of
 
 #[test]
 fn bad_copy_ranges_copy_nothing() {
+    // rule: copy-range/form, copy-range/past-the-end, copy-range/outside
     let mut victim = Victim::new();
     let ranged = |victim: &Victim, range: &str| {
         let header = "x-amz-copy-source-range";
@@ -58,6 +59,7 @@ fn bad_copy_ranges_copy_nothing() {
 
 #[test]
 fn bad_part_numbers_and_uploads_are_refused() {
+    // rule: part-copy/part-number, part-copy/no-such-upload
     let mut victim = Victim::new();
     for number in ["0", "10001", "-1", "abc", "1.5", "65537", "18446744073709551617"] {
         let query = format!("partNumber={number}&uploadId={}", victim.upload_id);
@@ -88,6 +90,7 @@ fn bad_part_numbers_and_uploads_are_refused() {
 
 #[test]
 fn bad_copy_sources_are_refused() {
+    // rule: copy-source/malformed, part-copy/no-body
     let mut victim = Victim::new();
     let cases: [(&str, &str); 9] = [
         ("", "Invalid copy source object key"),

@@ -6,6 +6,7 @@ use crate::{TARGET, TEN, Victim, expected};
 
 #[test]
 fn keys_end_at_1024_bytes() {
+    // rule: every/key-length
     let mut victim = Victim::new();
     let path = format!("/hostile/{}", "k".repeat(1025));
     let too_long = expected(400, "KeyTooLongError");
@@ -35,6 +36,7 @@ fn keys_end_at_1024_bytes() {
 
 #[test]
 fn what_is_not_built_is_refused() {
+    // rule: every/not-built
     let mut victim = Victim::new();
     let path = "/hostile/refused";
     let refused = expected(501, "NotImplemented");

@@ -56,7 +56,7 @@ fn in_tests(file: &SourceFile, at: usize) -> bool {
     path.starts_with("tests/")
         || path.contains("/tests/")
         || path.ends_with("/tests.rs")
-        || file.text.lines().take(at).any(|line| line.trim() == "#[cfg(test)]")
+        || file.text.lines().take(at).any(|line| matches!(line.trim(), "#[cfg(test)]" | "#[test]"))
 }
 
 /// The rules that tests name.

@@ -57,6 +57,7 @@ fn framing_is_not_kept_as_an_encoding() {
 
 #[test]
 fn user_metadata_is_sorted_and_repeated_names_are_joined() {
+    // rule: put/metadata
     let user =
         parse(&[("X-Amz-Meta-B", "1"), ("x-amz-meta-a", ""), ("x-amz-meta-b", "2")]).unwrap().user;
     let expected: [(String, String); 2] = [("a".into(), "".into()), ("b".into(), "1,2".into())];

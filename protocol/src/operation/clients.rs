@@ -143,6 +143,7 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
 
 #[test]
 fn every_default_request_is_understood() {
+    // rule: every/default-clients
     let mut seen = BTreeSet::new();
     for (method, target, headers, operation) in SENT {
         let request = head(method, target, headers);

@@ -221,6 +221,7 @@ mod tests {
 
     #[test]
     fn what_is_ignored_need_not_be_right() {
+        // rule: copy/metadata-directive
         let long = "x".repeat(3000);
         let given = [("x-amz-meta-a", long.as_str()), ("x-amz-tagging", "a=1&a=2")];
         assert!(parse(&given).is_ok());
@@ -293,6 +294,8 @@ mod tests {
         assert!(refused(&[("x-amz-metadata-directive", "COPY")], Some(&crc32)));
         assert!(refused(&[("x-amz-tagging-directive", "REPLACE")], Some(&crc32)));
         assert!(refused(&[("x-amz-storage-class", "STANDARD")], Some(&crc32)));
+        assert!(refused(&[("x-amz-acl", "private")], Some(&crc32)));
+        assert!(refused(&[("x-amz-object-annotation-directive", "EXCLUDE")], Some(&crc32)));
         assert!(refused(&algorithm("CRC32"), Some(&crc32)));
         assert!(!refused(&algorithm("SHA1"), Some(&crc32)));
         assert!(!refused(&algorithm("CRC32"), Some(&composite)));

@@ -184,6 +184,7 @@ mod tests {
 
     #[test]
     fn the_whole_object() {
+        // rule: get/headers
         let reading = plan(&[]).unwrap();
         assert_eq!((reading.answer.status, reading.bytes), (200, ByteRange::whole(10)));
         assert_eq!(pairs(&reading.answer), DESCRIBED);

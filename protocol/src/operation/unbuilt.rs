@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        // rule: every/not-built
+        // rule: every/not-built, delete/directory-conditions, put/append
         use Operation as O;
         for (operation, name, value) in [
             (O::PutObject, "x-amz-server-side-encryption", "AES256"),
@@ -217,6 +217,7 @@ mod tests {
 
     #[test]
     fn what_says_nothing_special_passes() {
+        // rule: every/unknown-headers
         use Operation as O;
         for (operation, name, value) in [
             (O::PutObject, "x-amz-acl", "private"),
@@ -241,6 +242,7 @@ mod tests {
 
     #[test]
     fn what_s3_does_not_know_is_an_invalid_value() {
+        // rule: put/storage-class, put/canned-acl
         let error = refused(Operation::PutObject, ("x-amz-acl", "everyone")).unwrap();
         assert_eq!(error.code, ErrorCode::InvalidArgument);
         assert!(error.details.contains(&("ArgumentName", "x-amz-acl".into())));

@@ -71,7 +71,36 @@ const STAGE_2: [(Is, Is, Option<&str>); 9] = [
     (Fail, Fail, Some("If-None-Match")),
 ];
 
-/// Header name without prefix, a value that passes, a value that fails. The dates sit at the edge.
+/// Where the dates of the conditions sit, in seconds behind LastModified.
+#[derive(Clone, Copy, Debug)]
+struct Dates {
+    unmodified_pass: i64,
+    unmodified_fail: i64,
+    modified_pass: i64,
+    modified_fail: i64,
+}
+
+/// A day, which is how far the present is from LastModified.
+const DAY: i64 = 86_400;
+
+/// At LastModified itself, a second beside it, and around the present: what lies in the future passes.
+const EDGES: [Dates; 3] = [
+    Dates { unmodified_pass: 0, unmodified_fail: -1, modified_pass: -1, modified_fail: 0 },
+    Dates { unmodified_pass: 1, unmodified_fail: -2, modified_pass: -2, modified_fail: 1 },
+    Dates {
+        unmodified_pass: DAY + 1,
+        unmodified_fail: -DAY,
+        modified_pass: DAY + 1,
+        modified_fail: DAY,
+    },
+];
+
+fn date_behind(seconds: i64) -> String {
+    let millis = i64::try_from(MODIFIED).unwrap() + seconds * 1000;
+    date(u64::try_from(millis).unwrap())
+}
+
+/// Header name without prefix, a value that passes, a value that fails.
 fn spelled(is: Is, name: &str, pass: &str, fail: &str) -> Option<(String, String)> {
     match is {
         Absent => None,
@@ -80,13 +109,16 @@ fn spelled(is: Is, name: &str, pass: &str, fail: &str) -> Option<(String, String
     }
 }
 
-fn lines(prefix: &str, i: Is, u: Is, n: Is, m: Is) -> Vec<(String, String)> {
-    let (before, same) = (date(MODIFIED - SECOND), date(MODIFIED));
+/// The states of If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since.
+type Four = [Is; 4];
+
+fn lines(prefix: &str, [i, u, n, m]: Four, dates: Dates) -> Vec<(String, String)> {
+    let at = date_behind;
     [
         spelled(i, "if-match", "\"abc\"", "\"xyz\""),
-        spelled(u, "if-unmodified-since", &same, &before),
+        spelled(u, "if-unmodified-since", &at(dates.unmodified_pass), &at(dates.unmodified_fail)),
         spelled(n, "if-none-match", "\"xyz\"", "\"abc\""),
-        spelled(m, "if-modified-since", &before, &same),
+        spelled(m, "if-modified-since", &at(dates.modified_pass), &at(dates.modified_fail)),
     ]
     .into_iter()
     .flatten()
@@ -94,15 +126,18 @@ fn lines(prefix: &str, i: Is, u: Is, n: Is, m: Is) -> Vec<(String, String)> {
     .collect()
 }
 
-fn all_81(mut each: impl FnMut(Is, Is, Is, Is, Option<&'static str>)) {
+/// All 81 combinations, at each of the edges.
+fn all_81(mut each: impl FnMut(Four, Dates, Option<&'static str>)) {
     let mut count = 0;
-    for (i, u, first) in STAGE_1 {
-        for (n, m, second) in STAGE_2 {
-            each(i, u, n, m, first.or(second));
-            count += 1;
+    for dates in EDGES {
+        for (i, u, first) in STAGE_1 {
+            for (n, m, second) in STAGE_2 {
+                each([i, u, n, m], dates, first.or(second));
+                count += 1;
+            }
         }
     }
-    assert_eq!(count, 81);
+    assert_eq!(count, 81 * EDGES.len());
 }
 
 fn borrowed(lines: &[(String, String)]) -> Vec<(&str, &str)> {
@@ -111,35 +146,42 @@ fn borrowed(lines: &[(String, String)]) -> Vec<(&str, &str)> {
 
 #[test]
 fn every_combination_of_copy_conditions() {
-    // rule: copy-condition/order, copy-condition/always-412
-    all_81(|i, u, n, m, expected| {
-        let lines = lines("x-amz-copy-source-", i, u, n, m);
+    // rule: copy-condition/order, copy-condition/always-412, copy-condition/equal-second
+    all_81(|four, dates, expected| {
+        let lines = lines("x-amz-copy-source-", four, dates);
         let expected = expected.map(|name| format!("x-amz-copy-source-{name}"));
-        assert_eq!(copy(&borrowed(&lines)), expected, "I {i:?} U {u:?} N {n:?} M {m:?}");
+        assert_eq!(copy(&borrowed(&lines)), expected, "{four:?} {dates:?}");
     });
 }
 
 #[test]
 fn every_combination_of_read_conditions() {
-    // rule: get/condition-order, get/not-modified, get/precondition-failed
-    all_81(|i, u, n, m, expected| {
-        let lines = lines("", i, u, n, m);
+    // rule: get/condition-order, get/not-modified, get/precondition-failed, get/equal-second
+    all_81(|four, dates, expected| {
+        let lines = lines("", four, dates);
         let expected = match expected {
             None => ReadVerdict::Proceed,
             Some("If-None-Match" | "If-Modified-Since") => ReadVerdict::NotModified,
             Some(name) => ReadVerdict::Failed(S3Error::precondition_failed(name)),
         };
-        assert_eq!(read(&borrowed(&lines)), expected, "I {i:?} U {u:?} N {n:?} M {m:?}");
+        assert_eq!(read(&borrowed(&lines)), expected, "{four:?} {dates:?}");
     });
 }
 
 #[test]
 fn etags_with_and_without_quotes_and_in_lists() {
-    // rule: copy-condition/etags
+    // rule: copy-condition/etags, get/etags
     for value in ["abc", "\"abc\"", "*", "x, \"abc\"", "\"x\",abc"] {
         assert_eq!(copy(&[("x-amz-copy-source-if-match", value)]), None, "{value}");
         let broken = copy(&[("x-amz-copy-source-if-none-match", value)]);
         assert_eq!(broken.as_deref(), Some("x-amz-copy-source-If-None-Match"), "{value}");
+        assert_eq!(read(&[("if-match", value)]), ReadVerdict::Proceed, "{value}");
+        assert_eq!(read(&[("if-none-match", value)]), ReadVerdict::NotModified, "{value}");
+    }
+    for value in ["xyz", "ABC", "x, y", "\"abc", "\"\"", "\"x, abc\""] {
+        assert!(copy(&[("x-amz-copy-source-if-match", value)]).is_some(), "{value}");
+        assert_eq!(copy(&[("x-amz-copy-source-if-none-match", value)]), None, "{value}");
+        assert_eq!(read(&[("if-none-match", value)]), ReadVerdict::Proceed, "{value}");
     }
 }
 

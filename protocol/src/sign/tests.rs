@@ -534,6 +534,7 @@ fn the_date_header_serves_where_there_is_no_amz_date() {
 
 #[test]
 fn tokens_unknown_keys_and_odd_payloads_are_refused() {
+    // rule: every/payload-modes
     let token = refused(&get(fresh(&[("x-amz-security-token", "t")])));
     assert_eq!((token.code, token.status()), (ErrorCode::InvalidToken, 403));
 

@@ -43,6 +43,7 @@ fn writes_even_the_last_moment() {
 
 #[test]
 fn reads_every_form_of_a_header_date() {
+    // rule: copy-condition/date-forms
     for text in [
         "Sun, 06 Nov 1994 08:49:37 GMT",
         "Sun, 6 Nov 1994 08:49:37 GMT",
@@ -90,6 +91,7 @@ fn before_1970_is_1970() {
 
 #[test]
 fn what_is_no_date_is_none() {
+    // rule: copy-condition/broken-date
     for text in [
         "",
         "yesterday",

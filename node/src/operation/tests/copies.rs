@@ -299,6 +299,7 @@ fn too_many_copies_in_the_kernel_are_told_to_slow_down() {
 
 #[test]
 fn a_source_that_is_cut_short_is_not_shared_instead() {
+    // rule: part-copy/damage
     for first in [Way::Reflink, Way::CopyFileRange, Way::Splice] {
         let node = TestNode::with(MemoryDisk::new(1 << 32), |config| {
             config.copy.ways = vec![first, Way::Share, Way::Rw];
@@ -317,6 +318,7 @@ fn a_source_that_is_cut_short_is_not_shared_instead() {
 
 #[test]
 fn damage_is_found_by_the_copy_and_never_passed_on() {
+    // rule: part-copy/damage
     let node = node_with_bucket();
     node.put("/bkt/source", &bytes(13, 2 * MIB));
     let blob = node.disk.blobs()[0];

@@ -347,6 +347,7 @@ fn the_source_may_go_while_it_is_copied() {
 
 #[test]
 fn an_object_may_be_overwritten_while_it_is_copied_to_itself() {
+    // rule: copy/pinned
     for ways in [&[Way::Share, Way::Rw][..], &[Way::Reflink, Way::Rw]] {
         let node = TestNode::with(MemoryDisk::new(1 << 32), |config| {
             config.copy.ways = ways.to_vec();

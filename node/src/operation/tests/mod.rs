@@ -1,9 +1,11 @@
 //! The operations on a node in memory, against models of what S3 says.
 
+mod conditions;
 mod copies;
 mod copy_object;
 mod damage;
 mod deletes;
+mod lessons;
 mod listings;
 mod objects;
 mod rewrites;

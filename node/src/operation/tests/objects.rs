@@ -72,6 +72,7 @@ fn a_reader_keeps_what_it_began_to_read() {
 
 #[test]
 fn a_flipped_bit_never_leaves_the_node() {
+    // rule: get/damage
     let node = node_with_bucket();
     node.put("/bkt/k", &bytes(4, 200_000));
     let blob = node.disk.blobs()[0];

@@ -90,6 +90,7 @@ fn an_empty_object_can_be_copied_whole() {
 
 #[test]
 fn parts_replace_each_other_and_abort_takes_them_all() {
+    // rule: part-copy/last-wins
     let node = node_with_bucket();
     let upload = node.create_upload("/bkt/k", &[]);
     let target = format!("/bkt/k?partNumber=7&uploadId={upload}");

@@ -93,6 +93,7 @@ impl Client {
 
 #[test]
 fn spaces_keep_a_client_until_the_answer_is_there() {
+    // rule: every/late-answers
     let node = start(NOW);
     let mut client = node.connect();
     for _ in 0..2 {
@@ -112,6 +113,7 @@ fn spaces_keep_a_client_until_the_answer_is_there() {
 
 #[test]
 fn what_fails_late_is_an_error_in_a_200() {
+    // rule: every/late-answers
     let node = start(NOW);
     let mut client = node.connect();
     for (key, code) in [("late-error", "NoSuchUpload"), ("late-panic", "InternalError")] {

@@ -450,6 +450,7 @@ fn an_early_answer_survives_the_body_that_goes_on() {
 
 #[test]
 fn head_has_a_length_and_no_body() {
+    // rule: head/no-body
     let node = Node::start(1, |_| {});
     let mut client = node.connect();
     for (key, status, len) in
