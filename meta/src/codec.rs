@@ -157,6 +157,11 @@ impl Writer {
             ChecksumAlgorithm::Crc64Nvme => 3,
             ChecksumAlgorithm::Sha1 => 4,
             ChecksumAlgorithm::Sha256 => 5,
+            ChecksumAlgorithm::Sha512 => 6,
+            ChecksumAlgorithm::Md5 => 7,
+            ChecksumAlgorithm::XxHash64 => 8,
+            ChecksumAlgorithm::XxHash3 => 9,
+            ChecksumAlgorithm::XxHash128 => 10,
         });
     }
 
@@ -323,6 +328,11 @@ impl Reader {
             3 => Ok(ChecksumAlgorithm::Crc64Nvme),
             4 => Ok(ChecksumAlgorithm::Sha1),
             5 => Ok(ChecksumAlgorithm::Sha256),
+            6 => Ok(ChecksumAlgorithm::Sha512),
+            7 => Ok(ChecksumAlgorithm::Md5),
+            8 => Ok(ChecksumAlgorithm::XxHash64),
+            9 => Ok(ChecksumAlgorithm::XxHash3),
+            10 => Ok(ChecksumAlgorithm::XxHash128),
             _ => Err(self.malformed("checksum algorithm")),
         }
     }

@@ -66,7 +66,13 @@ impl Fingerprint {
             ChecksumAlgorithm::Crc64Nvme => Some(ChecksumValue::from_crc64(self.crc64nvme)),
             ChecksumAlgorithm::Crc32c => Some(ChecksumValue::from_crc32c(self.crc32c)),
             ChecksumAlgorithm::Crc32 => Some(ChecksumValue::from_crc32(self.crc32)),
-            ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => None,
+            ChecksumAlgorithm::Sha1
+            | ChecksumAlgorithm::Sha256
+            | ChecksumAlgorithm::Sha512
+            | ChecksumAlgorithm::Md5
+            | ChecksumAlgorithm::XxHash64
+            | ChecksumAlgorithm::XxHash3
+            | ChecksumAlgorithm::XxHash128 => None,
         }
     }
 

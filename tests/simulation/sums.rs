@@ -10,13 +10,12 @@ use crate::client::Answered;
 /// What an upload was created with.
 pub(crate) type Sum = (ChecksumAlgorithm, ChecksumType);
 
-/// An algorithm; the two that are no CRC, for which bytes must be read, as often as the other three.
+/// An algorithm; the CRCs, which are known without reading, as often as the others.
 pub(crate) fn draw(random: &mut Random) -> ChecksumAlgorithm {
-    if random.chance(50) {
-        *random.pick(&[ChecksumAlgorithm::Sha1, ChecksumAlgorithm::Sha256])
-    } else {
-        *random.pick(&ChecksumAlgorithm::ALL)
-    }
+    let crc = random.chance(50);
+    let algorithms: Vec<_> =
+        ChecksumAlgorithm::ALL.into_iter().filter(|a| a.combines() == crc).collect();
+    *random.pick(&algorithms)
 }
 
 /// An algorithm for an upload, with one of the types that it has.

@@ -22,7 +22,7 @@ use crate::seam::in_queue;
 /// What reading the range's bytes has told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Digested {
-    /// The MD5 of the range, if it was asked for.
+    /// The MD5 of the range, if it was asked for, be it as a checksum.
     pub md5: Option<[u8; 16]>,
     /// The checksum of the range, if it was asked for.
     pub checksum: Option<ChecksumValue>,
@@ -49,8 +49,10 @@ impl Digested {
         md5: bool,
         algorithm: Option<ChecksumAlgorithm>,
     ) -> Result<Self, ReadError> {
-        let mut md5 = md5.then(|| machine.md5.stream());
-        let mut checksum = algorithm.map(Hasher::new);
+        // An MD5 is made in the lanes, also where it is the checksum.
+        let is_md5 = algorithm == Some(ChecksumAlgorithm::Md5);
+        let mut md5 = (md5 || is_md5).then(|| machine.md5.stream());
+        let mut checksum = algorithm.filter(|_| !is_md5).map(Hasher::new);
         let mut reader = BlockReader::new(machine.copy_path.clone(), slices);
         while let Some(block) = reader.next().await {
             let block = block?;
@@ -64,7 +66,9 @@ impl Digested {
                 md5.update(block).await;
             }
         }
-        Ok(Self { md5: md5.map(Md5Stream::finish), checksum: checksum.map(Hasher::finish) })
+        let md5 = md5.map(Md5Stream::finish);
+        let by_md5 = md5.filter(|_| is_md5).map(ChecksumValue::from_md5);
+        Ok(Self { md5, checksum: checksum.map(Hasher::finish).or(by_md5) })
     }
 }
 

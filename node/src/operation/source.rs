@@ -91,10 +91,10 @@ impl Source {
         epoch: EpochGuard,
         wanted: Option<ChecksumAlgorithm>,
     ) -> Result<Copy, S3Error> {
-        let (slices, part_md5) = self.resolve(machine).await?;
-        let md5 = self.object.md5.filter(|_| self.is_whole()).or(part_md5);
+        let (slices, part) = self.resolve(machine).await?;
         // Whether the fingerprint tells the checksum does not hang on which bytes they are.
-        let missing = self.missing(machine, &self.known(Fingerprint::EMPTY, md5, wanted), wanted);
+        let known = self.known(Fingerprint::EMPTY, &part, wanted);
+        let missing = self.missing(machine, &known, wanted);
         let to_read = missing.any().then(|| slices.clone());
         let copying = async {
             let copied = copy::copy(machine, slices).await;
@@ -109,7 +109,7 @@ impl Source {
         // Whichever fails first ends both; files that the other has made go with it.
         let (mut copied, read) = try_join(copying, reading).await?;
         copied.files.hold(epoch);
-        let known = self.known(copied.fingerprint, md5, wanted);
+        let known = self.known(copied.fingerprint, &part, wanted);
         Ok(Copy { copied, md5: known.md5.or(read.md5), checksum: known.checksum.or(read.checksum) })
     }
 
@@ -122,16 +122,16 @@ impl Source {
         machine: &Rc<Machine>,
         wanted: ChecksumAlgorithm,
     ) -> Result<Digested, S3Error> {
-        let ObjectRecord { fingerprint, md5, .. } = self.object;
+        let fingerprint = self.object.fingerprint;
         let one_part = self.object.content.manifest().is_some_and(|manifest| manifest.parts == 1);
-        let known = self.known(fingerprint, md5, Some(wanted));
+        let known = self.known(fingerprint, &Digested::default(), Some(wanted));
         let missing = self.missing(machine, &known, Some(wanted));
-        // The MD5 of a lone part is that of the object.
-        if !missing.any() && (md5.is_some() || !one_part) {
+        // The digests of a lone part are those of the object.
+        if !missing.any() && (known.md5.is_some() || !one_part) {
             return Ok(known);
         }
-        let (slices, part_md5) = self.resolve(machine).await?;
-        let known = self.known(fingerprint, md5.or(part_md5), Some(wanted));
+        let (slices, part) = self.resolve(machine).await?;
+        let known = self.known(fingerprint, &part, Some(wanted));
         let missing = self.missing(machine, &known, Some(wanted));
         if !missing.any() {
             return Ok(known);
@@ -140,29 +140,33 @@ impl Source {
         Ok(Digested { md5: known.md5.or(read.md5), checksum: known.checksum.or(read.checksum) })
     }
 
-    /// The pieces of the range, and its MD5 where the range is a whole part of the object.
-    async fn resolve(
-        &self,
-        machine: &Machine,
-    ) -> Result<(Vec<SourceSlice>, Option<[u8; 16]>), S3Error> {
+    /// The pieces of the range, and its digests where the range is a whole part of the object.
+    async fn resolve(&self, machine: &Machine) -> Result<(Vec<SourceSlice>, Digested), S3Error> {
         let (content, range) = (self.object.content.clone(), self.range);
         let found = machine.catalog.look(move |store| {
             let part = query::exact_part(store, &content, range)?;
             let slices = copy::source_slices(store, &content, range)?;
-            Ok((slices, part.and_then(|part| part.md5)))
+            let part = part.map(|part| Digested { md5: part.md5, checksum: part.checksum });
+            Ok((slices, part.unwrap_or_default()))
         });
         found.await.map_err(failure::catalog)
     }
 
-    /// What is known of the range without a read.
+    /// What is known of the range without a read. `part` is what the part knows that the range is, if it is one.
     fn known(
         &self,
         fingerprint: Fingerprint,
-        md5: Option<[u8; 16]>,
+        part: &Digested,
         wanted: Option<ChecksumAlgorithm>,
     ) -> Digested {
+        let md5 = self.object.md5.filter(|_| self.is_whole()).or(part.md5);
         let checksum = wanted.and_then(|algorithm| {
-            fingerprint.checksum(algorithm).or_else(|| self.own_checksum(algorithm))
+            let told = match algorithm {
+                ChecksumAlgorithm::Md5 => md5.map(ChecksumValue::from_md5),
+                other => fingerprint.checksum(other),
+            };
+            let of_part = part.checksum.filter(|value| value.algorithm() == algorithm);
+            told.or(of_part).or_else(|| self.own_checksum(algorithm))
         });
         Digested { md5, checksum }
     }

@@ -53,7 +53,7 @@ pub struct Intake {
     announced: Option<u64>,
     limit: Limit,
     running: Running,
-    /// The checksum that `finish` is told.
+    /// The checksum that `finish` is told, rather than computed here.
     told: Option<ChecksumAlgorithm>,
     promises: Promises,
 }
@@ -76,8 +76,8 @@ impl Intake {
     /// client sends none of its own.
     ///
     /// # Errors
-    /// `MissingContentLength`, `EntityTooLarge`, `InvalidDigest`, and `InvalidRequest` or
-    /// `NotImplemented` for checksum headers that contradict each other or cannot be kept.
+    /// `MissingContentLength`, `EntityTooLarge`, `InvalidDigest`, and `InvalidRequest` for
+    /// checksum headers that contradict each other or cannot be kept.
     pub fn new(
         head: &Head,
         auth: &Authenticated,
@@ -127,7 +127,7 @@ impl Intake {
             limit.check(len)?;
         }
         let algorithm = promises.algorithm().or(wanted);
-        let told = algorithm.filter(|crc| limit.is_of_object() && crc.combines());
+        let told = algorithm.filter(|algorithm| limit.is_of_object() && is_made_anyway(*algorithm));
         let running = Running {
             len: 0,
             sha256: matches!(promises.payload, PayloadMode::Hash(_)).then(Sha256::new),
@@ -191,7 +191,7 @@ impl Intake {
     }
 
     /// At the end of the wire body: whether it was all there and as promised. `md5` is that of the payload, and so is
-    /// what `crc` says for an algorithm that combines; of a document it is not asked.
+    /// what `crc_of` says for an algorithm that combines; of a document it is not asked.
     ///
     /// # Errors
     /// `IncompleteBody`, `XAmzContentSHA256Mismatch`, `BadDigest`, `MalformedTrailerError`; `InternalError` without an
@@ -199,7 +199,7 @@ impl Intake {
     pub fn finish(
         self,
         md5: Option<[u8; 16]>,
-        crc: impl FnOnce(ChecksumAlgorithm) -> Option<ChecksumValue>,
+        crc_of: impl FnOnce(ChecksumAlgorithm) -> Option<ChecksumValue>,
     ) -> Result<Digests, S3Error> {
         let in_trailer = match self.framing {
             Framing::Chunked(decoder) => decoder.finish()?,
@@ -215,8 +215,12 @@ impl Intake {
         if let Some(sent) = &self.promises.md5 {
             check_md5(sent, &md5.ok_or_else(S3Error::internal)?)?;
         }
+        let told = |algorithm| match algorithm {
+            ChecksumAlgorithm::Md5 => md5.map(ChecksumValue::from_md5),
+            crc => crc_of(crc),
+        };
         let checksum = match self.told {
-            Some(algorithm) => Some(crc(algorithm).ok_or_else(S3Error::internal)?),
+            Some(algorithm) => Some(told(algorithm).ok_or_else(S3Error::internal)?),
             None => checksum.map(Hasher::finish),
         };
         let sent = match self.promises.checksum {
@@ -229,6 +233,11 @@ impl Intake {
         }
         Ok(Digests { len, checksum })
     }
+}
+
+/// Whether who takes the bytes of an object or a part makes this digest of them in any case.
+const fn is_made_anyway(algorithm: ChecksumAlgorithm) -> bool {
+    algorithm.combines() || matches!(algorithm, ChecksumAlgorithm::Md5)
 }
 
 /// The digests that grow here with the payload.

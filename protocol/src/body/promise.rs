@@ -5,7 +5,7 @@
 use base64_simd::STANDARD as BASE64;
 
 use crate::checksum::{ChecksumAlgorithm, ChecksumValue};
-use crate::error::{ErrorCode, S3Error};
+use crate::error::S3Error;
 use crate::request::Head;
 use crate::sign::PayloadMode;
 
@@ -96,9 +96,8 @@ fn trailer_algorithm(
     let mut found = None;
     for value in head.headers.all("x-amz-trailer") {
         for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            let name = name.to_ascii_lowercase();
-            let suffix = name.strip_prefix(PREFIX).ok_or_else(unsupported_trailer)?;
-            let algorithm = known(suffix)?.ok_or_else(unsupported_trailer)?;
+            let algorithm = ChecksumAlgorithm::of_header(&name.to_ascii_lowercase());
+            let algorithm = algorithm.ok_or_else(unsupported_trailer)?;
             if found.replace(algorithm).is_some() {
                 return Err(S3Error::multiple_checksums());
             }
@@ -120,12 +119,11 @@ fn header_checksum(
 ) -> Result<Option<ChecksumValue>, S3Error> {
     let mut sent = None;
     for (name, value) in head.headers.iter() {
-        let Some(suffix) = name.strip_prefix(PREFIX) else { continue };
-        // An empty header is none; a header that no operation knows is ignored.
+        // A header that no operation knows is ignored; an empty one is none.
+        let Some(algorithm) = ChecksumAlgorithm::of_header(name) else { continue };
         if value.trim_ascii().is_empty() {
             continue;
         }
-        let Some(algorithm) = known(suffix)? else { continue };
         // No checksum has a comma: these are the values of several lines.
         let several = value.contains(&b',');
         if several || in_trailer.is_some() || sent.replace((algorithm, value)).is_some() {
@@ -139,20 +137,6 @@ fn header_checksum(
     parsed.map(Some).ok_or_else(|| S3Error::invalid_header_value(algorithm.header()))
 }
 
-/// The algorithm of `x-amz-checksum-<suffix>`; `None` for a name that is no algorithm's.
-///
-/// # Errors
-/// `NotImplemented` for one that S3 has and this node does not.
-fn known(suffix: &str) -> Result<Option<ChecksumAlgorithm>, S3Error> {
-    match ChecksumAlgorithm::parse(&suffix.to_ascii_uppercase()) {
-        Ok(algorithm) => Ok(Some(algorithm)),
-        Err(error) if error.code == ErrorCode::NotImplemented => Err(error),
-        Err(_no_algorithm) => Ok(None),
-    }
-}
-
 fn unsupported_trailer() -> S3Error {
     S3Error::invalid_request("The value specified in the x-amz-trailer header is not supported")
 }
-
-const PREFIX: &str = "x-amz-checksum-";

@@ -1,21 +1,18 @@
-//! Room: the checksums that clients may ask for: names, spellings, types, and computing them.
+//! Room: the checksums that clients may ask for: names, spellings, types and values; [`hasher`] computes them.
 //!
 //! Source: S3 "Checking object integrity", x-amz-checksum-algorithm, x-amz-checksum-type.
 
-use alloc::boxed::Box;
+mod hasher;
+
 use alloc::format;
 use alloc::string::String;
-use core::fmt;
 
 use base64_simd::STANDARD;
-use crc_fast::CrcAlgorithm;
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
 
-use crate::crc::low_half;
+pub use self::hasher::Hasher;
 use crate::error::S3Error;
 
-/// The checksum algorithms that we compute. The S3 model has five more; see [`Self::parse`].
+/// The checksum algorithms of the S3 model.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum ChecksumAlgorithm {
     /// CRC-32 of ISO-HDLC.
@@ -28,88 +25,117 @@ pub enum ChecksumAlgorithm {
     Sha1,
     /// SHA-256.
     Sha256,
+    /// SHA-512.
+    Sha512,
+    /// MD5, as a checksum beside the ETag.
+    Md5,
+    /// XXH64 with seed 0.
+    XxHash64,
+    /// XXH3 of 64 bits with seed 0.
+    XxHash3,
+    /// XXH3 of 128 bits with seed 0.
+    XxHash128,
+}
+
+/// How an algorithm is spelled, and how long its values are.
+struct Form {
+    name: &'static str,
+    lower: &'static str,
+    header: &'static str,
+    element: &'static str,
+    digest_len: usize,
+}
+
+macro_rules! form {
+    ($name:literal, $lower:literal, $digest_len:literal) => {
+        &Form {
+            name: $name,
+            lower: $lower,
+            header: concat!("x-amz-checksum-", $lower),
+            element: concat!("Checksum", $name),
+            digest_len: $digest_len,
+        }
+    };
 }
 
 impl ChecksumAlgorithm {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    pub const ALL: [Self; 10] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        Self::Md5,
+        Self::XxHash64,
+        Self::XxHash3,
+        Self::XxHash128,
+    ];
+
+    const fn form(self) -> &'static Form {
+        match self {
+            Self::Crc32 => form!("CRC32", "crc32", 4),
+            Self::Crc32c => form!("CRC32C", "crc32c", 4),
+            Self::Crc64Nvme => form!("CRC64NVME", "crc64nvme", 8),
+            Self::Sha1 => form!("SHA1", "sha1", 20),
+            Self::Sha256 => form!("SHA256", "sha256", 32),
+            Self::Sha512 => form!("SHA512", "sha512", 64),
+            Self::Md5 => form!("MD5", "md5", 16),
+            Self::XxHash64 => form!("XXHASH64", "xxhash64", 8),
+            Self::XxHash3 => form!("XXHASH3", "xxhash3", 8),
+            Self::XxHash128 => form!("XXHASH128", "xxhash128", 16),
+        }
+    }
 
     /// As in `x-amz-checksum-algorithm` and `<ChecksumAlgorithm>`: `CRC32`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Crc32 => "CRC32",
-            Self::Crc32c => "CRC32C",
-            Self::Crc64Nvme => "CRC64NVME",
-            Self::Sha1 => "SHA1",
-            Self::Sha256 => "SHA256",
-        }
+        self.form().name
+    }
+
+    /// As in some sentences of errors: `crc32`.
+    pub const fn lower(self) -> &'static str {
+        self.form().lower
+    }
+
+    /// The header or trailer that carries the value: `x-amz-checksum-crc32`.
+    pub const fn header(self) -> &'static str {
+        self.form().header
+    }
+
+    /// The XML element that carries the value: `ChecksumCRC32`.
+    pub const fn element(self) -> &'static str {
+        self.form().element
+    }
+
+    /// Bytes of a value.
+    pub const fn digest_len(self) -> usize {
+        self.form().digest_len
     }
 
     /// Whether the checksum of a whole follows from those of its parts.
     pub const fn combines(self) -> bool {
         match self {
             Self::Crc32 | Self::Crc32c | Self::Crc64Nvme => true,
-            Self::Sha1 | Self::Sha256 => false,
+            Self::Sha1
+            | Self::Sha256
+            | Self::Sha512
+            | Self::Md5
+            | Self::XxHash64
+            | Self::XxHash3
+            | Self::XxHash128 => false,
         }
     }
 
-    /// As in some sentences of errors: `crc32`.
-    pub const fn lower(self) -> &'static str {
-        match self {
-            Self::Crc32 => "crc32",
-            Self::Crc32c => "crc32c",
-            Self::Crc64Nvme => "crc64nvme",
-            Self::Sha1 => "sha1",
-            Self::Sha256 => "sha256",
-        }
-    }
-
-    /// The header or trailer that carries the value: `x-amz-checksum-crc32`.
-    pub const fn header(self) -> &'static str {
-        match self {
-            Self::Crc32 => "x-amz-checksum-crc32",
-            Self::Crc32c => "x-amz-checksum-crc32c",
-            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
-            Self::Sha1 => "x-amz-checksum-sha1",
-            Self::Sha256 => "x-amz-checksum-sha256",
-        }
-    }
-
-    /// The XML element that carries the value: `ChecksumCRC32`.
-    pub const fn element(self) -> &'static str {
-        match self {
-            Self::Crc32 => "ChecksumCRC32",
-            Self::Crc32c => "ChecksumCRC32C",
-            Self::Crc64Nvme => "ChecksumCRC64NVME",
-            Self::Sha1 => "ChecksumSHA1",
-            Self::Sha256 => "ChecksumSHA256",
-        }
-    }
-
-    /// Bytes of a value.
-    pub const fn digest_len(self) -> usize {
-        match self {
-            Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-        }
-    }
-
-    /// Reads the value of `x-amz-checksum-algorithm`, in any case. Fails with NotImplemented for
-    /// the five newer algorithms of S3, and with InvalidRequest for what is none.
+    /// Reads the value of `x-amz-checksum-algorithm`, in any case. Fails with InvalidRequest for
+    /// what is none.
     pub fn parse(name: &str) -> Result<Self, S3Error> {
         let known = Self::ALL.into_iter().find(|a| a.name().eq_ignore_ascii_case(name));
-        if let Some(algorithm) = known {
-            return Ok(algorithm);
-        }
-        if NOT_BUILT.iter().any(|n| n.eq_ignore_ascii_case(name)) {
-            return Err(S3Error::not_implemented(Some("x-amz-checksum-algorithm"), None));
-        }
-        Err(S3Error::invalid_request(
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]",
-        ))
+        known.ok_or_else(|| {
+            S3Error::invalid_request(
+                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]",
+            )
+        })
     }
 
     /// The algorithm whose value this header or trailer carries; `name` in lower case.
@@ -120,27 +146,21 @@ impl ChecksumAlgorithm {
     /// Whether a multipart upload may use the algorithm with this type. S3: "Checking object
     /// integrity", full object and composite checksum types.
     pub const fn allows(self, kind: ChecksumType) -> bool {
-        match (self, kind) {
-            (Self::Crc64Nvme, ChecksumType::Composite)
-            | (Self::Sha1 | Self::Sha256, ChecksumType::FullObject) => false,
-            (
-                Self::Crc32 | Self::Crc32c | Self::Crc64Nvme | Self::Sha1 | Self::Sha256,
-                ChecksumType::FullObject | ChecksumType::Composite,
-            ) => true,
+        match kind {
+            ChecksumType::FullObject => self.combines(),
+            ChecksumType::Composite => !matches!(self, Self::Crc64Nvme),
         }
     }
 
     /// The type of a multipart upload that asks for none.
     pub const fn default_type(self) -> ChecksumType {
-        match self {
-            Self::Crc64Nvme => ChecksumType::FullObject,
-            Self::Crc32 | Self::Crc32c | Self::Sha1 | Self::Sha256 => ChecksumType::Composite,
+        if self.allows(ChecksumType::Composite) {
+            ChecksumType::Composite
+        } else {
+            ChecksumType::FullObject
         }
     }
 }
-
-/// Algorithms of the S3 model that we do not compute.
-pub const NOT_BUILT: [&str; 5] = ["SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"];
 
 /// What the checksum of an object of parts is taken over.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -169,9 +189,9 @@ impl ChecksumType {
     }
 }
 
-const DIGEST_LEN_MAX: usize = 32;
+const DIGEST_LEN_MAX: usize = 64;
 
-/// A value of one algorithm. CRCs are big-endian.
+/// A value of one algorithm. Numbers (CRCs and XXH) are big-endian, XXH128 with its high half first.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ChecksumValue {
     algorithm: ChecksumAlgorithm,
@@ -213,6 +233,11 @@ impl ChecksumValue {
     /// The value of a CRC32C.
     pub fn from_crc32c(crc: u32) -> Self {
         Self::from_bytes(ChecksumAlgorithm::Crc32c, &crc.to_be_bytes()).expect("4 bytes")
+    }
+
+    /// The value of an MD5.
+    pub fn from_md5(md5: [u8; 16]) -> Self {
+        Self::from_bytes(ChecksumAlgorithm::Md5, &md5).expect("16 bytes")
     }
 
     /// The algorithm.
@@ -286,73 +311,6 @@ impl Checksum {
                 Some((ChecksumValue::parse_base64(algorithm, value)?, Some(parts)))
             }
         }
-    }
-}
-
-/// Computes one checksum over bytes as they come.
-#[derive(Clone)]
-pub struct Hasher(State);
-
-#[derive(Clone)]
-enum State {
-    Crc32(crc_fast::Digest),
-    Crc32c(crc_fast::Digest),
-    Crc64Nvme(crc_fast::Digest),
-    Sha1(Box<Sha1>),
-    Sha256(Box<Sha256>),
-}
-
-impl Hasher {
-    /// Over nothing yet.
-    pub fn new(algorithm: ChecksumAlgorithm) -> Self {
-        let crc = crc_fast::Digest::new;
-        Self(match algorithm {
-            ChecksumAlgorithm::Crc32 => State::Crc32(crc(CrcAlgorithm::Crc32IsoHdlc)),
-            ChecksumAlgorithm::Crc32c => State::Crc32c(crc(CrcAlgorithm::Crc32Iscsi)),
-            ChecksumAlgorithm::Crc64Nvme => State::Crc64Nvme(crc(CrcAlgorithm::Crc64Nvme)),
-            ChecksumAlgorithm::Sha1 => State::Sha1(Box::default()),
-            ChecksumAlgorithm::Sha256 => State::Sha256(Box::default()),
-        })
-    }
-
-    /// The algorithm.
-    pub fn algorithm(&self) -> ChecksumAlgorithm {
-        match &self.0 {
-            State::Crc32(_) => ChecksumAlgorithm::Crc32,
-            State::Crc32c(_) => ChecksumAlgorithm::Crc32c,
-            State::Crc64Nvme(_) => ChecksumAlgorithm::Crc64Nvme,
-            State::Sha1(_) => ChecksumAlgorithm::Sha1,
-            State::Sha256(_) => ChecksumAlgorithm::Sha256,
-        }
-    }
-
-    /// Takes the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        match &mut self.0 {
-            State::Crc32(crc) | State::Crc32c(crc) | State::Crc64Nvme(crc) => crc.update(bytes),
-            State::Sha1(sha) => sha.update(bytes),
-            State::Sha256(sha) => sha.update(bytes),
-        }
-    }
-
-    /// The value over all bytes taken.
-    pub fn finish(self) -> ChecksumValue {
-        let digest = |algorithm, bytes: &[u8]| {
-            ChecksumValue::from_bytes(algorithm, bytes).expect("the algorithm's own digest")
-        };
-        match self.0 {
-            State::Crc32(crc) => ChecksumValue::from_crc32(low_half(crc.finalize())),
-            State::Crc32c(crc) => ChecksumValue::from_crc32c(low_half(crc.finalize())),
-            State::Crc64Nvme(crc) => ChecksumValue::from_crc64(crc.finalize()),
-            State::Sha1(sha) => digest(ChecksumAlgorithm::Sha1, &sha.finalize()),
-            State::Sha256(sha) => digest(ChecksumAlgorithm::Sha256, &sha.finalize()),
-        }
-    }
-}
-
-impl fmt::Debug for Hasher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hasher({})", self.algorithm().name())
     }
 }
 

@@ -265,7 +265,6 @@ mod tests {
             ("x-amz-grant-read", "id=1"),
             ("x-amz-object-lock-mode", "GOVERNANCE"),
             ("x-amz-storage-class", "STANDARD_IA"),
-            ("x-amz-checksum-algorithm", "XXHASH3"),
             ("if-match", "*"),
         ] {
             let error = parse(&[(name, value)]).unwrap_err();

@@ -88,15 +88,6 @@ const fn any(name: &'static str, on: &'static [Operation]) -> Row {
 const CREATING: &[Operation] =
     &[Operation::PutObject, Operation::CopyObject, Operation::CreateMultipartUpload];
 const READING: &[Operation] = &[Operation::GetObject, Operation::HeadObject];
-/// The operations whose body may be checked by an `x-amz-checksum-*` header, and the one that
-/// states the checksum of an object.
-const CHECKSUMMED: &[Operation] = &[
-    Operation::PutObject,
-    Operation::UploadPart,
-    Operation::CompleteMultipartUpload,
-    Operation::PutObjectTagging,
-    Operation::DeleteObjects,
-];
 
 const HEADERS: &[Row] = &[
     // Encryption, on either side: nowhere ignored, since a client that sends a key must not believe
@@ -172,10 +163,6 @@ const HEADERS: &[Row] = &[
     any("x-amz-if-match-last-modified-time", &[Operation::DeleteObject]),
     any("x-amz-if-match-size", &[Operation::DeleteObject]),
     any("x-amz-if-match-initiated-time", &[Operation::AbortMultipartUpload]),
-    // The checksum algorithms that S3 took up last.
-    any("x-amz-checksum-sha512", CHECKSUMMED),
-    any("x-amz-checksum-md5", CHECKSUMMED),
-    any("x-amz-checksum-xxhash*", CHECKSUMMED),
 ];
 
 const QUERY: &[Row] = &[any("partNumber", READING)];
@@ -206,8 +193,6 @@ mod tests {
             (O::PutObject, "x-amz-storage-class", "GLACIER"),
             (O::PutObject, "x-amz-write-offset-bytes", "0"),
             (O::DeleteObject, "x-amz-if-match-size", "5"),
-            (O::DeleteObjects, "x-amz-checksum-sha512", "AAAA"),
-            (O::UploadPart, "x-amz-checksum-sha512", "AAAA"),
         ] {
             let error = refused(operation, (name, value)).unwrap();
             assert_eq!(error.code, ErrorCode::NotImplemented, "{name}");

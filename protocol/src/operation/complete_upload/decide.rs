@@ -173,7 +173,7 @@ fn check_part_checksums(
     if let Some((algorithm, ChecksumType::Composite)) = upload {
         let has = |part: &ListedPart| match &part.checksum {
             ListedChecksum::Value(value) => value.algorithm() == algorithm,
-            ListedChecksum::None | ListedChecksum::NotBuilt(_) | ListedChecksum::Invalid => false,
+            ListedChecksum::None | ListedChecksum::Invalid => false,
         };
         if let Some((part, _)) = parts.iter().find(|(part, _)| !has(part)) {
             return Err(S3Error::invalid_request(format!(
@@ -188,7 +188,6 @@ fn check_part_checksums(
             ListedChecksum::None | ListedChecksum::Invalid => continue,
             ListedChecksum::Value(value) if Some(*value) == have.checksum => continue,
             ListedChecksum::Value(value) => value.algorithm().lower(),
-            ListedChecksum::NotBuilt(name) => name.as_str(),
         };
         return Err(match upload {
             Some((algorithm, _)) if algorithm.lower() != other => S3Error::new(
@@ -262,13 +261,19 @@ impl Completed {
             ChecksumAlgorithm::Crc64Nvme => Some(ChecksumValue::from_crc64(self.crc64nvme)),
             ChecksumAlgorithm::Crc32c => Some(ChecksumValue::from_crc32c(self.crc32c)),
             ChecksumAlgorithm::Crc32 => Some(ChecksumValue::from_crc32(self.crc32)),
-            ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => None,
+            ChecksumAlgorithm::Sha1
+            | ChecksumAlgorithm::Sha256
+            | ChecksumAlgorithm::Sha512
+            | ChecksumAlgorithm::Md5
+            | ChecksumAlgorithm::XxHash64
+            | ChecksumAlgorithm::XxHash3
+            | ChecksumAlgorithm::XxHash128 => None,
         }
     }
 }
 
 /// Checks the object's checksum as the client gave it. An upload without an algorithm is checked
-/// against its CRCs, whichever of them was given; a SHA of the whole is not known and not checked.
+/// against its CRCs, whichever of them was given; another digest of the whole is not known and not checked.
 fn check_object_checksum(
     algorithm: ChecksumAlgorithm,
     text: &str,

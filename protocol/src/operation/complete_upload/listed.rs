@@ -5,7 +5,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::checksum::{ChecksumAlgorithm, ChecksumValue, NOT_BUILT};
+use crate::checksum::{ChecksumAlgorithm, ChecksumValue};
 use crate::error::S3Error;
 use crate::etag::ETag;
 use crate::limits::PARTS_MAX;
@@ -31,8 +31,6 @@ pub enum ListedChecksum {
     None,
     /// One.
     Value(ChecksumValue),
-    /// One of an algorithm that is not built; its lower-case name.
-    NotBuilt(String),
     /// Several, or one that is not base64 of the right length.
     Invalid,
 }
@@ -109,8 +107,7 @@ fn listed_checksum(name: &str, body: &mut Body<'_>) -> Result<Option<ListedCheck
         return Ok(Some(value.map_or(ListedChecksum::Invalid, ListedChecksum::Value)));
     }
     body.skip()?;
-    let name = name.strip_prefix("Checksum").filter(|name| NOT_BUILT.contains(name));
-    Ok(name.map(|name| ListedChecksum::NotBuilt(name.to_ascii_lowercase())))
+    Ok(None)
 }
 
 fn unquoted(text: &str) -> String {

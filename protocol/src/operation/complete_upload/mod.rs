@@ -49,7 +49,7 @@ impl CompleteUploadInput {
     ///
     /// # Errors
     /// `InvalidRequest` for two checksums and for an unknown type of checksum; `NotImplemented` for
-    /// encryption, for the newest algorithms and for conditions that S3 does not take.
+    /// encryption and for conditions that S3 does not take.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::CompleteMultipartUpload)?;
         version::check_none(head)?;

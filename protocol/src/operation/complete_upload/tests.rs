@@ -115,7 +115,7 @@ fn parts_are_read_in_any_spelling() {
         <Part><ETag>&quot;ab&quot;</ETag><PartNumber> 7 </PartNumber></Part>\n\
         <Part><PartNumber>-1</PartNumber><ETag>cd</ETag><Unknown><X/></Unknown>\
         <ChecksumCRC32>AAAAAQ==</ChecksumCRC32></Part>\
-        <Part><PartNumber>20000</PartNumber><ETag/><ChecksumSHA512>x</ChecksumSHA512></Part>\
+        <Part><PartNumber>20000</PartNumber><ETag/><ChecksumSHA3>x</ChecksumSHA3></Part>\
         <Part><PartNumber>4</PartNumber><ETag>e</ETag><ChecksumCRC32>AA</ChecksumCRC32></Part>\
         <Part><PartNumber>5</PartNumber><ETag>e</ETag><ChecksumCRC32>AAAAAQ==</ChecksumCRC32>\
         <ChecksumSHA1>AAAA</ChecksumSHA1></Part></CompleteMultipartUpload>";
@@ -126,7 +126,7 @@ fn parts_are_read_in_any_spelling() {
         [
             listed(7, "ab", ListedChecksum::None),
             listed(-1, "cd", ListedChecksum::Value(ChecksumValue::from_crc32(1))),
-            listed(20_000, "", ListedChecksum::NotBuilt("sha512".into())),
+            listed(20_000, "", ListedChecksum::None),
             listed(4, "e", ListedChecksum::Invalid),
             listed(5, "e", ListedChecksum::Invalid),
         ]
@@ -236,7 +236,6 @@ fn a_composite_needs_the_checksum_of_each_part() {
 
 #[test]
 fn a_parts_checksum_is_the_stored_one() {
-    let sha = ListedChecksum::Value(Hasher::new(ChecksumAlgorithm::Sha256).finish());
     let wrong = ListedChecksum::Value(ChecksumValue::from_crc32(99));
     let with = |checksum: &ListedChecksum| {
         let mut listed = summed(&three());
@@ -246,10 +245,13 @@ fn a_parts_checksum_is_the_stored_one() {
     for upload in [COMPOSITE, FULL] {
         assert_eq!(fault(&[], upload, &with(&wrong)).code, ErrorCode::InvalidPart);
     }
-    for (checksum, name) in [(&sha, "sha256"), (&ListedChecksum::NotBuilt("md5".into()), "md5")] {
-        let message =
-            format!("The {name} you specified for part 2 did not match what we received.");
-        let error = fault(&[], FULL, &with(checksum));
+    for algorithm in ChecksumAlgorithm::ALL.into_iter().filter(|a| *a != ChecksumAlgorithm::Crc32) {
+        let message = format!(
+            "The {} you specified for part 2 did not match what we received.",
+            algorithm.lower()
+        );
+        let other = ListedChecksum::Value(Hasher::new(algorithm).finish());
+        let error = fault(&[], FULL, &with(&other));
         assert_eq!(told(&error), (ErrorCode::BadDigest, message.as_str()));
     }
     // Parts of an upload without an algorithm have no checksum, whatever came with them.
