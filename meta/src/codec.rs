@@ -12,6 +12,7 @@ use protocol::etag::ETag;
 use protocol::name::{AccountId, ObjectKey, UploadId};
 use protocol::part::PartNumber;
 use protocol::time::Timestamp;
+use protocol::versioning::Versioning;
 
 use crate::fingerprint::Fingerprint;
 use crate::store::StoreError;
@@ -100,6 +101,10 @@ impl Writer {
         self.bytes.push(value);
     }
 
+    pub(crate) fn bool(&mut self, value: bool) {
+        self.u8(u8::from(value));
+    }
+
     pub(crate) fn u16(&mut self, value: u16) {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
@@ -169,6 +174,14 @@ impl Writer {
         self.u8(match value {
             ChecksumType::FullObject => 1,
             ChecksumType::Composite => 2,
+        });
+    }
+
+    pub(crate) fn versioning(&mut self, value: Versioning) {
+        self.u8(match value {
+            Versioning::Unversioned => 0,
+            Versioning::Enabled => 1,
+            Versioning::Suspended => 2,
         });
     }
 
@@ -246,6 +259,14 @@ impl Reader {
 
     pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         self.array(field).map(u8::from_le_bytes)
+    }
+
+    pub(crate) fn bool(&mut self, field: &'static str) -> Result<bool, DecodeError> {
+        match self.u8(field)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(self.malformed(field)),
+        }
     }
 
     pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
@@ -342,6 +363,15 @@ impl Reader {
             1 => Ok(ChecksumType::FullObject),
             2 => Ok(ChecksumType::Composite),
             _ => Err(self.malformed("checksum type")),
+        }
+    }
+
+    pub(crate) fn versioning(&mut self) -> Result<Versioning, DecodeError> {
+        match self.u8("versioning")? {
+            0 => Ok(Versioning::Unversioned),
+            1 => Ok(Versioning::Enabled),
+            2 => Ok(Versioning::Suspended),
+            _ => Err(self.malformed("versioning")),
         }
     }
 

@@ -7,11 +7,12 @@
 use protocol::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, ChecksumValue};
 use protocol::etag::ETag;
 use protocol::metadata::ObjectMetadata;
-use protocol::name::{AccountId, BucketName, ObjectKey, UploadId};
+use protocol::name::{AccountId, BucketName, ObjectKey, UploadId, VersionId};
 use protocol::part::PartNumber;
 use protocol::range::ByteRange;
 use protocol::tagging::TagSet;
 use protocol::time::Timestamp;
+use protocol::versioning::Versioning;
 
 use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
@@ -40,15 +41,17 @@ commands! {
     CreateBucket,
     /// Removes an empty bucket and aborts its open uploads.
     DeleteBucket,
+    /// Turns the versioning of a bucket on or off.
+    SetVersioning,
     /// Gives a shard the next folder of blob identifiers.
     LeaseFolder,
     /// Ends a lease.
     CloseLease,
-    /// Puts an object in place of what its key names now.
+    /// Puts an object: what its key names from now on.
     PutObject,
-    /// Takes a key away.
+    /// Takes a key away, or one version of it.
     DeleteObject,
-    /// Takes several keys away, each on its own.
+    /// Takes several keys or versions away, each on its own.
     DeleteObjects,
     /// Replaces an object's tags.
     PutTags,
@@ -81,7 +84,7 @@ impl Command {
     }
 }
 
-/// What a write demands of the object that its key names before it.
+/// What a write demands of the object that its key names before it. A delete marker is none.
 /// S3: PutObject and CompleteMultipartUpload, If-Match and If-None-Match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteCond {
@@ -105,12 +108,22 @@ pub struct CreateBucket {
     pub owner: AccountId,
 }
 
-/// Removes a bucket without objects; its open uploads are aborted in the background.
+/// Removes a bucket without objects and versions; its open uploads are aborted in the background.
 /// Reply: [`Reply::Done`]. Refused: `NoSuchBucket`, `BucketNotEmpty`.
 #[derive(Debug, Clone)]
 pub struct DeleteBucket {
     /// Its name.
     pub name: BucketName,
+}
+
+/// Turns the versioning of a bucket on or off: the writes and deletes of later commands go by it. What is there stays.
+/// Reply: [`Reply::Done`]. Refused: `NoSuchBucket`.
+#[derive(Debug, Clone)]
+pub struct SetVersioning {
+    /// Its name.
+    pub name: BucketName,
+    /// Never `Unversioned`: a bucket that has had versions cannot go back.
+    pub versioning: Versioning,
 }
 
 /// Gives the next folder of blob identifiers to a shard. Reply: [`Reply::FolderLeased`]. Never refused.
@@ -189,7 +202,8 @@ pub enum NewContent {
     SameParts(Manifest),
 }
 
-/// Puts an object in place of what its key names now.
+/// Puts an object: what its key names from now on. In a bucket without versions it takes the place of the one before; with
+/// versioning on, that one is kept; while it is suspended, the null version goes and another one is kept.
 /// Reply: [`Reply::ObjectPut`]. Refused: `NoSuchBucket`, `ConditionFailed`, `NoSuchKey`, `TooFragmented`.
 #[derive(Debug, Clone)]
 pub struct PutObject {
@@ -205,7 +219,7 @@ pub struct PutObject {
     pub content: NewContent,
 }
 
-/// What a delete demands of the object that its key names.
+/// What a delete demands of the object that its key names, whichever version it is to take away. A delete marker is none.
 /// S3: DeleteObject and DeleteObjects, If-Match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeleteCond {
@@ -218,31 +232,74 @@ pub enum DeleteCond {
     Matches(ETag),
 }
 
-/// Takes a key away. Reply: [`Reply::ObjectDeleted`]. Refused: `NoSuchBucket`, `ConditionFailed`, `NoSuchKey`.
+/// Takes a key away, or one version of it. In a bucket that has had versions a key goes by a delete marker.
+/// Reply: [`Reply::ObjectDeleted`]. Refused: `NoSuchBucket`, `ConditionFailed`, `NoSuchKey`.
 #[derive(Debug, Clone)]
 pub struct DeleteObject {
     /// The bucket.
     pub bucket: BucketId,
     /// The key.
     pub key: ObjectKey,
+    /// The version that is to go for good; the one before it becomes the latest. `None`: the key.
+    pub version: Option<VersionId>,
     /// What must hold before.
     pub condition: DeleteCond,
+    /// When, to the second: the date of a delete marker.
+    pub modified: Timestamp,
 }
 
 /// How many keys one [`DeleteObjects`] may take away: so long may one command hold up those behind it.
 pub const DELETE_KEYS_MAX: usize = 128;
 
-/// Takes several keys away, in order, each on its own: one that is refused or damaged holds none of the others up.
+/// Takes several keys or versions away, in order, each on its own as [`DeleteObject`] does: one that is refused or damaged
+/// holds none of the others up.
 /// Reply: [`Reply::ObjectsDeleted`]. Refused: `NoSuchBucket`.
 #[derive(Debug, Clone)]
 pub struct DeleteObjects {
     /// The bucket.
     pub bucket: BucketId,
-    /// The keys, at most [`DELETE_KEYS_MAX`], and what must hold of each before.
-    pub keys: Vec<(ObjectKey, DeleteCond)>,
+    /// The keys, at most [`DELETE_KEYS_MAX`].
+    pub keys: Vec<DeleteKey>,
+    /// When, to the second: the date of delete markers.
+    pub modified: Timestamp,
 }
 
-/// Why one of several keys names what it did.
+/// One of several keys to be taken away.
+#[derive(Debug, Clone)]
+pub struct DeleteKey {
+    /// The key.
+    pub key: ObjectKey,
+    /// The version that is to go for good; `None`: the key.
+    pub version: Option<VersionId>,
+    /// What must hold before.
+    pub condition: DeleteCond,
+}
+
+/// What a delete has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// The key of a bucket without versions names nothing.
+    Key {
+        /// Whether it named something before.
+        existed: bool,
+    },
+    /// A delete marker is the latest version of the key.
+    Marked {
+        /// The delete marker.
+        version: VersionId,
+    },
+    /// The version that was asked for is gone for good.
+    Version {
+        /// The version.
+        version: VersionId,
+        /// Whether it was a delete marker.
+        marker: bool,
+        /// Whether it was there.
+        existed: bool,
+    },
+}
+
+/// Why one of several keys was not taken away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotDeleted {
     /// `ConditionFailed`, `NoSuchKey`.
@@ -251,26 +308,32 @@ pub enum NotDeleted {
     Damaged(String),
 }
 
-/// Replaces an object's tags. Reply: [`Reply::Done`]. Refused: `NoSuchBucket`, `NoSuchKey`, `ObjectChanged`.
+/// Replaces the tags of an object, or of one of its versions.
+/// Reply: [`Reply::TagsPut`]. Refused: `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`, `DeleteMarker`, `ObjectChanged`.
 #[derive(Debug, Clone)]
 pub struct PutTags {
     /// The bucket.
     pub bucket: BucketId,
     /// The key.
     pub key: ObjectKey,
+    /// The version; `None`: the latest.
+    pub version: Option<VersionId>,
     /// The state of the object that is meant; `None`: whichever is there.
     pub expected: Option<Generation>,
     /// Its tags from now on.
     pub tags: TagSet,
 }
 
-/// Removes an object's tags. Reply: [`Reply::Done`]. Refused: `NoSuchBucket`, `NoSuchKey`, `ObjectChanged`.
+/// Removes the tags of an object, or of one of its versions.
+/// Reply: [`Reply::TagsPut`]. Refused: as [`PutTags`].
 #[derive(Debug, Clone)]
 pub struct DeleteTags {
     /// The bucket.
     pub bucket: BucketId,
     /// The key.
     pub key: ObjectKey,
+    /// The version; `None`: the latest.
+    pub version: Option<VersionId>,
     /// The state of the object that is meant; `None`: whichever is there.
     pub expected: Option<Generation>,
 }
@@ -449,14 +512,18 @@ pub enum Reply {
     ObjectPut {
         /// Its generation.
         generation: Generation,
+        /// Its version; `None` in a bucket without versions.
+        version: Option<VersionId>,
     },
-    /// The key names nothing.
-    ObjectDeleted {
-        /// Whether it named something before.
-        existed: bool,
+    /// The key, or the version, is gone.
+    ObjectDeleted(Deleted),
+    /// What became of each key, in the order of the command.
+    ObjectsDeleted(Vec<Result<Deleted, NotDeleted>>),
+    /// The tags are in place.
+    TagsPut {
+        /// Of which version; `None` in a bucket without versions.
+        version: Option<VersionId>,
     },
-    /// Of each key, in the order of the command, whether it names nothing any more.
-    ObjectsDeleted(Vec<Result<(), NotDeleted>>),
     /// The upload is open; its parts go into this manifest.
     UploadCreated(ManifestId),
     /// The part is in place.
@@ -487,10 +554,17 @@ pub enum Refusal {
     BucketExists,
     /// The bucket is gone or was never there.
     NoSuchBucket,
-    /// The bucket holds objects.
+    /// The bucket holds objects or versions.
     BucketNotEmpty,
     /// The key names nothing.
     NoSuchKey,
+    /// The key has no such version.
+    NoSuchVersion,
+    /// The version is a delete marker, which has no tags.
+    DeleteMarker {
+        /// The delete marker, also if the key was asked for.
+        version: VersionId,
+    },
     /// The object is not in the state that the command was prepared for.
     ObjectChanged,
     /// The write's condition does not hold.

@@ -518,7 +518,7 @@ fn space_options(space: Space, cache: &Cache, cache_bytes: usize) -> Options {
 /// Spaces that may see many or long values between two flushes.
 fn is_large(space: Space) -> bool {
     match space {
-        Space::Objects | Space::Parts | Space::Pieces | Space::Tables => true,
+        Space::Objects | Space::Versions | Space::Parts | Space::Pieces | Space::Tables => true,
         Space::System
         | Space::Buckets
         | Space::Uploads

@@ -16,8 +16,11 @@ pub enum Space {
     System,
     /// Bucket records, by name.
     Buckets,
-    /// Object records, by bucket and key.
+    /// The latest version of each key, by bucket and key, where that is data.
     Objects,
+    /// All other versions and the delete markers, by bucket, key and generation, newest first; before them what is
+    /// counted of the key.
+    Versions,
     /// Open multipart uploads, by bucket, key and upload.
     Uploads,
     /// Part records, by manifest and part number.
@@ -40,10 +43,11 @@ pub enum Space {
 
 impl Space {
     /// Every space.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::System,
         Self::Buckets,
         Self::Objects,
+        Self::Versions,
         Self::Uploads,
         Self::Parts,
         Self::Manifests,
@@ -62,6 +66,7 @@ impl Space {
             Self::System => "system",
             Self::Buckets => "buckets",
             Self::Objects => "objects",
+            Self::Versions => "versions",
             Self::Uploads => "uploads",
             Self::Parts => "parts",
             Self::Manifests => "manifests",

@@ -362,7 +362,7 @@ fn tell(
 mod tests {
     use std::thread;
 
-    use meta::command::{CreateBucket, DELETE_KEYS_MAX, DeleteCond, DeleteObjects};
+    use meta::command::{CreateBucket, DELETE_KEYS_MAX, DeleteCond, DeleteKey, DeleteObjects};
     use meta::id::Sequence;
     use meta::memory::{Fate, MemoryStore};
     use meta::query;
@@ -450,8 +450,13 @@ mod tests {
         let some = |first: usize| {
             let names =
                 (first..first + DELETE_KEYS_MAX).map(|at| ObjectKey::parse(&at.to_string()));
-            let keys = names.map(|name| (name.expect("a key"), DeleteCond::None)).collect();
-            mailbox.commit(DeleteObjects { bucket, keys }.into())
+            let keys = names.map(|name| DeleteKey {
+                key: name.expect("a key"),
+                version: None,
+                condition: DeleteCond::None,
+            });
+            let modified = Timestamp::from_millis(0);
+            mailbox.commit(DeleteObjects { bucket, keys: keys.collect(), modified }.into())
         };
         let answers = [0, 1000, 2000].map(some);
         assert_eq!(commit.turn(), Ok(Turn::Worked));

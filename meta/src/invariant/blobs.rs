@@ -7,6 +7,7 @@ use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, TableId};
 use crate::record::{
     BlobRecord, Content, Extent, GarbageRecord, Owner, Piece, PieceList, SpaceTotals, TableHead,
+    VersionRecord,
 };
 use crate::table::{BLOCK_LEN, PAGE_BLOCKS};
 
@@ -50,6 +51,14 @@ pub(super) fn owners_are_listed(census: &Census) -> Vec<String> {
     for ((bucket, key), object) in &census.objects {
         if let Content::Pieces(PieceList::Short(pieces)) = &object.content {
             name(&Owner::Object { bucket: *bucket, key: key.clone() }, pieces);
+        }
+    }
+    for ((bucket, key, generation), version) in &census.versions {
+        if let VersionRecord::Object(object) = version
+            && let Content::Pieces(PieceList::Short(pieces)) = &object.content
+        {
+            let (bucket, key, generation) = (*bucket, key.clone(), *generation);
+            name(&Owner::Version { bucket, key, generation }, pieces);
         }
     }
     for ((manifest, number), part) in &census.parts {

@@ -9,12 +9,12 @@ use protocol::name::ObjectKey;
 use protocol::part::PartNumber;
 
 use crate::fingerprint::Fingerprint;
-use crate::id::{BlobId, BucketId, FolderId, ManifestId, TableId};
+use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
 use crate::key::{self, GarbageKey};
 use crate::record::{
     BlobRecord, BucketCounters, BucketRecord, Content, Counters, GarbageRecord, LeaseRecord,
-    ManifestNames, ManifestPage, ObjectRecord, Owner, OwnerMark, PartRecord, Piece, PieceList,
-    PiecePage, Record, Since, TableHead, UploadRecord,
+    ManifestNames, ManifestPage, ObjectRecord, OpenKey, Owner, OwnerMark, PartRecord, Piece,
+    PieceList, PiecePage, Record, Since, TableHead, UploadRecord, VersionHead, VersionRecord,
 };
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
@@ -52,9 +52,12 @@ pub(super) enum Depth {
 pub(super) struct Census {
     depth: Depth,
     pub(super) counters: Counters,
-    pub(super) buckets: BTreeMap<BucketId, String>,
+    pub(super) buckets: BTreeMap<BucketId, BucketRecord>,
     pub(super) bucket_counters: BTreeMap<BucketId, BucketCounters>,
     pub(super) objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
+    pub(super) versions: BTreeMap<(BucketId, ObjectKey, Generation), VersionRecord>,
+    pub(super) heads: BTreeMap<(BucketId, ObjectKey), VersionHead>,
+    pub(super) open_keys: BTreeMap<(BucketId, ObjectKey), OpenKey>,
     pub(super) uploads: Vec<(BucketId, UploadRecord)>,
     pub(super) parts: BTreeMap<(ManifestId, PartNumber), PartRecord>,
     pub(super) manifest_pages: BTreeMap<(ManifestId, u32), ManifestPage>,
@@ -99,9 +102,18 @@ impl Census {
         Ok((census, unreadable))
     }
 
+    /// All versions that are data.
+    pub(super) fn all_objects(&self) -> impl Iterator<Item = &ObjectRecord> {
+        let apart = self.versions.values().filter_map(|version| match version {
+            VersionRecord::Object(object) => Some(object),
+            VersionRecord::Marker(_) => None,
+        });
+        self.objects.values().chain(apart)
+    }
+
     /// Every list of pieces that an object or a part holds.
     pub(super) fn piece_lists(&self) -> impl Iterator<Item = &PieceList> {
-        let objects = self.objects.values().filter_map(|object| match &object.content {
+        let objects = self.all_objects().filter_map(|object| match &object.content {
             Content::Pieces(pieces) => Some(pieces),
             Content::Parts(_) | Content::Copied(_) => None,
         });
@@ -130,6 +142,12 @@ impl Census {
                     name.and_then(|name| ObjectKey::parse(name).ok()).ok_or_else(malformed)?;
                 self.objects.insert((bucket, name), read::<ObjectRecord>(stored)?);
             }
+            Space::Versions => match key::version_of(key).ok_or_else(malformed)? {
+                (bucket, name, None) => drop(self.heads.insert((bucket, name), read(stored)?)),
+                (bucket, name, Some(generation)) => {
+                    self.versions.insert((bucket, name, generation), read(stored)?);
+                }
+            },
             Space::Uploads => {
                 let bucket = BucketId::new(number(key)?);
                 self.uploads.push((bucket, read::<UploadRecord>(stored)?));
@@ -175,8 +193,11 @@ impl Census {
     }
 
     fn enter_bucket(&mut self, key: &[u8], stored: Bytes) -> Result<(), String> {
-        if let Some(name) = key::bucket_name_of(key) {
-            self.buckets.insert(read::<BucketRecord>(stored)?.id, name.to_owned());
+        if key::bucket_name_of(key).is_some() {
+            let record: BucketRecord = read(stored)?;
+            self.buckets.insert(record.id, record);
+        } else if let Some(place) = key::open_key_of(key) {
+            self.open_keys.insert(place, read(stored)?);
         } else {
             let id = key.get(1..).unwrap_or_default();
             let id = BucketId::new(number(id)?);

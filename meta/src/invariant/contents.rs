@@ -13,9 +13,9 @@ use crate::record::{Content, ObjectRecord, Piece, PieceList};
 pub(super) fn contents_add_up(census: &Census) -> Vec<String> {
     let mut found = Vec::new();
     let mut manifests = BTreeMap::new();
-    for ((bucket, key), object) in &census.objects {
+    for object in census.all_objects() {
         if let Err(what) = object_adds_up(census, &mut manifests, object) {
-            found.push(format!("object {:?} of bucket {bucket}: {what}", key.as_str()));
+            found.push(format!("object of generation {}: {what}", object.generation));
         }
     }
     for ((manifest, number), part) in &census.parts {

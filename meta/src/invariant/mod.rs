@@ -8,6 +8,7 @@ mod blobs;
 mod census;
 mod contents;
 mod names;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -72,7 +73,7 @@ pub fn check(store: &dyn Store) -> Result<Vec<Violation>, StoreError> {
 }
 
 fn violations(census: &Census) -> Vec<Violation> {
-    let predicates: [Predicate; 13] = [
+    let predicates: [Predicate; 16] = [
         ("references_are_counted", blobs::references_are_counted),
         ("owners_are_listed", blobs::owners_are_listed),
         ("unreferenced_blobs_are_marked", blobs::unreferenced_blobs_are_marked),
@@ -81,6 +82,9 @@ fn violations(census: &Census) -> Vec<Violation> {
         ("extents_lie_in_their_blobs", blobs::extents_lie_in_their_blobs),
         ("tables_are_whole", blobs::tables_are_whole),
         ("buckets_are_counted", names::buckets_are_counted),
+        ("versions_have_their_head", versions::versions_have_their_head),
+        ("buckets_without_versions_have_none", versions::buckets_without_versions_have_none),
+        ("open_keys_are_counted", versions::open_keys_are_counted),
         ("parts_have_an_owner", names::parts_have_an_owner),
         ("manifests_are_counted", names::manifests_are_counted),
         ("pages_have_an_owner", names::pages_have_an_owner),

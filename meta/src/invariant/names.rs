@@ -20,8 +20,14 @@ pub(super) fn buckets_are_counted(census: &Census) -> Vec<String> {
     for (bucket, _) in census.objects.keys() {
         there.entry(*bucket).or_default().objects += 1;
     }
+    for (bucket, _, _) in census.versions.keys() {
+        there.entry(*bucket).or_default().versions += 1;
+    }
     for (bucket, _) in &census.uploads {
         there.entry(*bucket).or_default().uploads += 1;
+    }
+    for (bucket, record) in &census.buckets {
+        there.entry(*bucket).or_default().versioning = record.versioning;
     }
     for (bucket, counters) in &census.bucket_counters {
         let there = there.get(bucket).copied().unwrap_or_default();
@@ -34,7 +40,7 @@ pub(super) fn buckets_are_counted(census: &Census) -> Vec<String> {
         census.garbage.values().any(|record| *record == garbage)
     };
     for (bucket, there) in there.iter().filter(|(id, _)| !census.buckets.contains_key(id)) {
-        if there.objects > 0 {
+        if there.objects > 0 || there.versions > 0 {
             found.push(format!("objects in bucket {bucket}, which is gone"));
         }
         if there.uploads > 0 && !going(bucket) {
@@ -54,7 +60,7 @@ pub(super) fn parts_have_an_owner(census: &Census) -> Vec<String> {
             found.push(format!("upload of manifest {} counts {}", upload.manifest, upload.parts));
         }
     }
-    let manifests = census.objects.values().filter_map(|object| object.content.manifest());
+    let manifests = census.all_objects().filter_map(|object| object.content.manifest());
     let manifests: BTreeSet<ManifestId> = manifests.map(|manifest| manifest.id).collect();
     for manifest in manifests {
         let pages = census.manifest_pages.range((manifest, 0)..=(manifest, u32::MAX));
@@ -84,7 +90,7 @@ pub(super) fn manifests_are_counted(census: &Census) -> Vec<String> {
     let mut named: BTreeMap<ManifestId, u64> = BTreeMap::new();
     let mut name = |manifest| *named.entry(manifest).or_default() += 1;
     let (mut shown, mut found) = (BTreeSet::new(), Vec::new());
-    for object in census.objects.values() {
+    for object in census.all_objects() {
         object.content.manifest().into_iter().for_each(|manifest| name(manifest.id));
         if let Content::Parts(manifest) = &object.content
             && !shown.insert(manifest.id)
@@ -118,7 +124,7 @@ pub(super) fn pages_have_an_owner(census: &Census) -> Vec<String> {
     let count = |starts: &[u64]| u32::try_from(starts.len()).unwrap_or(u32::MAX);
     // That those who name a manifest agree about its pages, other predicates say.
     let mut shared: BTreeMap<ManifestId, Range<u32>> = BTreeMap::new();
-    for object in census.objects.values() {
+    for object in census.all_objects() {
         if let Some(manifest) = object.content.manifest() {
             shared.insert(manifest.id, 0..count(&manifest.page_starts));
         }
@@ -154,6 +160,7 @@ pub(super) fn numbers_are_below_their_counters(census: &Census) -> Vec<String> {
     let manifests = manifests.chain(census.parts.keys().map(|(manifest, _)| manifest.get()));
     let manifests = manifests.chain(census.piece_pages.keys().map(|(list, _)| list.get()));
     let generations = census.objects.values().map(|object| object.generation.get());
+    let generations = generations.chain(census.versions.keys().map(|(.., version)| version.get()));
     let generations = generations.chain(census.parts.values().map(|part| part.generation.get()));
     let buckets = census.buckets.keys().map(|bucket| bucket.get());
     let folders = census.leases.iter().map(|folder| folder.get());

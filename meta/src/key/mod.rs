@@ -1,8 +1,9 @@
 //! Room: the keys of every space, in an order that scans can rely on.
 //!
-//! Numbers are big-endian, so that they sort as numbers. In the space of uploads an object key is followed by
+//! Numbers are big-endian, so that they sort as numbers. In the spaces of uploads and versions an object key is followed by
 //! more, so it is escaped: a zero byte becomes 00 FF and the end is 00 00, which sorts before everything that
-//! could follow; thus uploads sort by key and then by upload identifier (whose front is the time it was opened).
+//! could follow; thus uploads sort by key and then by upload identifier (whose front is the time it was opened), and versions by
+//! key and then from the newest to the oldest, since their generations are stored inverted.
 //! Invariants: distinct things have distinct keys; golden bytes in the tests hold the layouts fast.
 
 use std::str::Utf8Error;
@@ -10,7 +11,7 @@ use std::str::Utf8Error;
 use protocol::name::{BucketName, ObjectKey, UploadId};
 use protocol::part::PartNumber;
 
-use crate::id::{BlobId, BucketId, FolderId, ManifestId, Sequence, TableId};
+use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, Sequence, TableId};
 use crate::record::Owner;
 
 /// Where a garbage record is kept: oldest first.
@@ -53,6 +54,18 @@ pub fn bucket_counters_of(key: &[u8]) -> Option<BucketId> {
     Some(BucketId::new(u64::from_be_bytes(id)))
 }
 
+/// Buckets: a key with open uploads.
+pub fn open_key(bucket: BucketId, key: &ObjectKey) -> Vec<u8> {
+    [&[OPEN_KEY][..], &bucket.get().to_be_bytes(), key.as_str().as_bytes()].concat()
+}
+
+/// The key in a key of [`open_key`]; `None` for other keys.
+pub fn open_key_of(key: &[u8]) -> Option<(BucketId, ObjectKey)> {
+    let (bucket, text) = key.strip_prefix(&[OPEN_KEY])?.split_first_chunk()?;
+    let key = ObjectKey::parse(str::from_utf8(text).ok()?).ok()?;
+    Some((BucketId::new(u64::from_be_bytes(*bucket)), key))
+}
+
 /// Objects: one object.
 pub fn object(bucket: BucketId, key: &ObjectKey) -> Vec<u8> {
     object_text(bucket, key.as_str())
@@ -75,6 +88,48 @@ pub fn upload(bucket: BucketId, key: &ObjectKey, upload: &UploadId) -> Vec<u8> {
     bytes
 }
 
+/// Versions: what is counted of one key's versions; also what the keys of all of them begin with.
+pub fn version_head(bucket: BucketId, key: &ObjectKey) -> Vec<u8> {
+    let mut bytes = versions_under(bucket, key.as_str());
+    bytes.extend_from_slice(&[0, 0]);
+    bytes
+}
+
+/// Versions: one version. The newest of a key comes first.
+pub fn version(bucket: BucketId, key: &ObjectKey, generation: Generation) -> Vec<u8> {
+    let mut bytes = version_head(bucket, key);
+    bytes.extend_from_slice(&(!generation.get()).to_be_bytes());
+    bytes
+}
+
+/// Versions: where the newest version of a key stands or would stand, behind its head.
+pub fn first_version(bucket: BucketId, key: &ObjectKey) -> Vec<u8> {
+    version(bucket, key, Generation::new(u64::MAX))
+}
+
+/// Versions: what the keys of all versions and heads begin with whose object keys begin with `text`.
+pub fn versions_under(bucket: BucketId, text: &str) -> Vec<u8> {
+    let mut bytes = versions(bucket);
+    escape(text, &mut bytes);
+    bytes
+}
+
+/// Versions: what the keys of a bucket's versions begin with.
+pub fn versions(bucket: BucketId) -> Vec<u8> {
+    bucket.get().to_be_bytes().to_vec()
+}
+
+/// The version of a key of [`version`], or the object key of a [`version_head`]; `None` if it is neither.
+pub fn version_of(key: &[u8]) -> Option<(BucketId, ObjectKey, Option<Generation>)> {
+    let (bucket, rest) = key.split_first_chunk()?;
+    let (name, rest) = unescape(rest)?;
+    let generation = match rest {
+        [] => None,
+        rest => Some(Generation::new(!u64::from_be_bytes(rest.try_into().ok()?))),
+    };
+    Some((BucketId::new(u64::from_be_bytes(*bucket)), name, generation))
+}
+
 /// Uploads: what the keys of all uploads of one object key begin with.
 pub fn uploads_of(bucket: BucketId, key: &str) -> Vec<u8> {
     let mut bytes = uploads_under(bucket, key);
@@ -85,31 +140,49 @@ pub fn uploads_of(bucket: BucketId, key: &str) -> Vec<u8> {
 /// Uploads: what the keys of all uploads begin with whose object keys begin with `text`.
 pub fn uploads_under(bucket: BucketId, text: &str) -> Vec<u8> {
     let mut bytes = uploads(bucket);
-    for byte in text.bytes() {
-        bytes.push(byte);
-        if byte == 0 {
-            bytes.push(0xff);
-        }
-    }
+    escape(text, &mut bytes);
     bytes
 }
 
 /// The upload of a key of [`upload`]; `None` if it is none.
 pub fn upload_of(key: &[u8]) -> Option<(BucketId, ObjectKey, UploadId)> {
     let (bucket, rest) = key.split_first_chunk()?;
-    let (escaped, upload) = rest.split_last_chunk()?;
-    let escaped = escaped.strip_suffix(&[0, 0])?;
-    let mut name = Vec::with_capacity(escaped.len());
-    let mut bytes = escaped.iter();
-    while let Some(byte) = bytes.next() {
-        name.push(*byte);
-        if *byte == 0 && bytes.next() != Some(&0xff) {
-            return None;
+    let (name, upload) = unescape(rest)?;
+    let bucket = BucketId::new(u64::from_be_bytes(*bucket));
+    Some((bucket, name, UploadId::from_bytes(upload.try_into().ok()?)))
+}
+
+/// Writes the front of an object key, without its end.
+fn escape(text: &str, to: &mut Vec<u8>) {
+    for byte in text.bytes() {
+        to.push(byte);
+        if byte == 0 {
+            to.push(0xff);
         }
     }
-    let name = ObjectKey::parse(str::from_utf8(&name).ok()?).ok()?;
-    let bucket = BucketId::new(u64::from_be_bytes(*bucket));
-    Some((bucket, name, UploadId::from_bytes(*upload)))
+}
+
+/// The object key that `bytes` begin with, and what stands behind its end.
+fn unescape(bytes: &[u8]) -> Option<(ObjectKey, &[u8])> {
+    let mut name = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    loop {
+        match rest {
+            [0, 0, behind @ ..] => {
+                let name = ObjectKey::parse(str::from_utf8(&name).ok()?).ok()?;
+                return Some((name, behind));
+            }
+            [0, 0xff, behind @ ..] => {
+                name.push(0);
+                rest = behind;
+            }
+            [0, ..] | [] => return None,
+            [byte, behind @ ..] => {
+                name.push(*byte);
+                rest = behind;
+            }
+        }
+    }
 }
 
 /// Uploads: what the keys of a bucket's uploads begin with.
@@ -232,6 +305,10 @@ pub fn owner(blob: BlobId, owner: &Owner) -> Vec<u8> {
             bytes.push(OWNER_OBJECT);
             bytes.extend_from_slice(&object(*bucket, key));
         }
+        Owner::Version { bucket, key, generation } => {
+            bytes.push(OWNER_VERSION);
+            bytes.extend_from_slice(&version(*bucket, key, *generation));
+        }
         Owner::Part { manifest, number } => {
             bytes.push(OWNER_PART);
             bytes.extend_from_slice(&part(*manifest, *number));
@@ -252,14 +329,18 @@ pub fn owners(blob: BlobId) -> Vec<u8> {
 /// The blob and its owner in a key of [`owner`]; `None` if it is none.
 pub fn owner_of(key: &[u8]) -> Option<(BlobId, Owner)> {
     let (blob, rest) = key.split_first_chunk()?;
-    let (kind, rest) = rest.split_first()?;
-    let (id, rest) = rest.split_first_chunk()?;
+    let (kind, place) = rest.split_first()?;
+    let (id, rest) = place.split_first_chunk()?;
     let id = u64::from_be_bytes(*id);
     let owner = match *kind {
         OWNER_OBJECT => Owner::Object {
             bucket: BucketId::new(id),
             key: ObjectKey::parse(str::from_utf8(rest).ok()?).ok()?,
         },
+        OWNER_VERSION => {
+            let (bucket, key, generation) = version_of(place)?;
+            Owner::Version { bucket, key, generation: generation? }
+        }
         OWNER_PART => Owner::Part {
             manifest: ManifestId::new(id),
             number: PartNumber::new(u16::from_be_bytes(rest.try_into().ok()?))?,
@@ -284,9 +365,12 @@ pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
 const BUCKET_COUNTERS: u8 = b'c';
 const BUCKET_NAME: u8 = b'n';
 const GARBAGE: u8 = b'g';
+/// In front of the names, so that what was deleted here is in the way of nobody who lists them.
+const OPEN_KEY: u8 = b'k';
 const OWNER_OBJECT: u8 = b'o';
 const OWNER_PAGE: u8 = b'l';
 const OWNER_PART: u8 = b'p';
+const OWNER_VERSION: u8 = b'v';
 const SPARSE: u8 = b's';
 const TAKEN: u8 = b't';
 const UNREFERENCED: u8 = b'u';

@@ -28,6 +28,13 @@ fn keys_have_these_bytes() {
         b"\0\0\0\0\0\0\x01\x02a\0\xffb\0\0\0\0\0\0\0\0\x11\x22\
           \x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07"
     );
+    let key = key_of("a\0b");
+    assert_eq!(version_head(bucket_id, &key), b"\0\0\0\0\0\0\x01\x02a\0\xffb\0\0");
+    assert_eq!(
+        version(bucket_id, &key, Generation::new(0x0f)),
+        b"\0\0\0\0\0\0\x01\x02a\0\xffb\0\0\xff\xff\xff\xff\xff\xff\xff\xf0"
+    );
+    assert_eq!(open_key(bucket_id, &key), b"k\0\0\0\0\0\0\x01\x02a\0b");
     assert_eq!(part(manifest, part_number), b"\0\0\0\0\0\0\x03\x04\x07\x08");
     assert_eq!(page(manifest, 9), b"\0\0\0\0\0\0\x03\x04\0\0\0\x09");
     assert_eq!(manifest_names(manifest), b"\0\0\0\0\0\0\x03\x04");
@@ -41,6 +48,7 @@ fn keys_have_these_bytes() {
     assert_eq!(sparse(blob_id), b"s\0\0\0\0\0\0\x05\x06");
     for (who, golden) in owners_of_each_kind().into_iter().zip([
         &b"\0\0\0\0\0\0\x05\x06o\0\0\0\0\0\0\x01\x02a\0b"[..],
+        b"\0\0\0\0\0\0\x05\x06v\0\0\0\0\0\0\x01\x02a\0\xffb\0\0\xff\xff\xff\xff\xff\xff\xff\xf0",
         b"\0\0\0\0\0\0\x05\x06p\0\0\0\0\0\0\x03\x04\x07\x08",
         b"\0\0\0\0\0\0\x05\x06l\0\0\0\0\0\0\x03\x04\0\0\0\x09",
     ]) {
@@ -50,10 +58,15 @@ fn keys_have_these_bytes() {
     }
 }
 
-fn owners_of_each_kind() -> [Owner; 3] {
+fn owners_of_each_kind() -> [Owner; 4] {
     let manifest = ManifestId::new(0x0304);
     [
         Owner::Object { bucket: BucketId::new(0x0102), key: key_of("a\0b") },
+        Owner::Version {
+            bucket: BucketId::new(0x0102),
+            key: key_of("a\0b"),
+            generation: Generation::new(0x0f),
+        },
         Owner::Part { manifest, number: PartNumber::new(0x0708).expect("a part number") },
         Owner::Page { list: manifest, page: 9 },
     ]
@@ -95,6 +108,23 @@ proptest! {
     }
 
     #[test]
+    fn versions_sort_by_key_and_then_from_the_newest(
+        a in "[\0\u{1}a\u{ff}]{1,4}", b in "[\0\u{1}a\u{ff}]{1,4}", at in 0_u64..3, bt in 0_u64..3,
+    ) {
+        let bucket_id = BucketId::new(1);
+        let stored = |key: &str, at| version(bucket_id, &key_of(key), Generation::new(at));
+        prop_assert_eq!(stored(&a, at).cmp(&stored(&b, bt)), (&a, bt).cmp(&(&b, at)));
+        let head = version_head(bucket_id, &key_of(&a));
+        prop_assert!(head < first_version(bucket_id, &key_of(&a)));
+        prop_assert!(first_version(bucket_id, &key_of(&a)) <= stored(&a, at));
+        prop_assert!(stored(&a, at).starts_with(&head));
+        prop_assert_eq!(head.cmp(&stored(&b, bt)), a.cmp(&b).then(std::cmp::Ordering::Less));
+        let named = (bucket_id, key_of(&a), Some(Generation::new(at)));
+        prop_assert_eq!(version_of(&stored(&a, at)), Some(named));
+        prop_assert_eq!(version_of(&head), Some((bucket_id, key_of(&a), None)));
+    }
+
+    #[test]
     fn objects_sort_by_bucket_and_then_by_bytes(
         a in "\\PC{1,4}", b in "\\PC{1,4}", i in 0_u64..300, j in 0_u64..300,
     ) {
@@ -112,8 +142,13 @@ proptest! {
             blob_of(&bytes).map(blob),
             sparse_of(&bytes).map(sparse),
             owner_of(&bytes).map(|(blob, who)| owner(blob, &who)),
+            version_of(&bytes).map(|(bucket, key, generation)| match generation {
+                None => version_head(bucket, &key),
+                Some(generation) => version(bucket, &key, generation),
+            }),
+            open_key_of(&bytes).map(|(bucket, key)| open_key(bucket, &key)),
         );
-        for again in [read.0, read.1, read.2, read.3, read.4, read.5].into_iter().flatten() {
+        for again in [read.0, read.1, read.2, read.3, read.4, read.5, read.6, read.7].into_iter().flatten() {
             prop_assert_eq!(&again, &bytes);
         }
     }

@@ -8,6 +8,7 @@ mod garbage;
 mod list;
 mod resolve;
 mod space;
+mod version;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use list::{
 };
 pub use resolve::{exact_part, manifest_entries, resolve, resolve_pieces};
 pub use space::{named_ranges, owners, space_totals, sparse};
+pub use version::{Named, fetch_versions, made_of, version};
 
 use crate::id::{BlobId, BucketId, ManifestId, Sequence, TableId};
 use crate::key;
@@ -75,29 +77,13 @@ pub fn buckets(
     })
 }
 
-/// What a key names.
+/// What a key names: its latest version, if that is data.
 pub fn object(
     store: &dyn Store,
     bucket: BucketId,
     key: &ObjectKey,
 ) -> Result<Option<ObjectRecord>, StoreError> {
     read(store, Space::Objects, &key::object(bucket, key))
-}
-
-/// Reads the records of these keys, so that the round that needs them next finds them in memory: it would hold up
-/// everybody while it waits for the disk. What is damaged is the round's to tell.
-pub fn fetch_objects<'a>(
-    store: &dyn Store,
-    bucket: BucketId,
-    keys: impl IntoIterator<Item = &'a ObjectKey>,
-) -> Result<(), StoreError> {
-    for wanted in keys {
-        match store.get(Space::Objects, &key::object(bucket, wanted)) {
-            Ok(_) | Err(StoreError::Corrupt(_)) => {}
-            Err(failed @ StoreError::Failed(_)) => return Err(failed),
-        }
-    }
-    Ok(())
 }
 
 /// An open upload.

@@ -9,7 +9,7 @@ use crate::id::BlobId;
 use crate::key;
 use crate::record::{
     Content, Extent, ObjectRecord, Owner, PartRecord, Piece, PieceList, PiecePage, Since,
-    SpaceTotals,
+    SpaceTotals, VersionRecord,
 };
 use crate::store::{Space, Store, StoreError};
 
@@ -84,9 +84,13 @@ fn pieces_of(store: &dyn Store, owner: &Owner) -> Result<Vec<Piece>, StoreError>
         Owner::Object { bucket, key } => {
             let record: Option<ObjectRecord> =
                 read(store, Space::Objects, &key::object(*bucket, key))?;
-            match record.map(|record| record.content) {
-                Some(Content::Pieces(pieces)) => Some(pieces),
-                Some(Content::Parts(_) | Content::Copied(_)) | None => None,
+            record.and_then(|record| list_of(record.content))
+        }
+        Owner::Version { bucket, key, generation } => {
+            let at = key::version(*bucket, key, *generation);
+            match read(store, Space::Versions, &at)? {
+                Some(VersionRecord::Object(record)) => list_of(record.content),
+                Some(VersionRecord::Marker(_)) | None => None,
             }
         }
         Owner::Part { manifest, number } => {
@@ -103,4 +107,11 @@ fn pieces_of(store: &dyn Store, owner: &Owner) -> Result<Vec<Piece>, StoreError>
         Some(PieceList::Short(pieces)) => pieces,
         Some(PieceList::Long { .. }) | None => Vec::new(),
     })
+}
+
+fn list_of(content: Content) -> Option<PieceList> {
+    match content {
+        Content::Pieces(pieces) => Some(pieces),
+        Content::Parts(_) | Content::Copied(_) => None,
+    }
 }

@@ -12,12 +12,13 @@ mod owner;
 mod piece;
 mod system;
 mod upload;
+mod version;
 
 #[cfg(test)]
 mod tests;
 
 pub use blob::{BlobRecord, LeaseRecord, SPARSE_LEN_MIN, TableHead};
-pub use bucket::{BucketCounters, BucketRecord};
+pub use bucket::{BucketCounters, BucketRecord, OpenKey};
 pub use garbage::{GarbageRecord, Since};
 pub use object::{
     Content, Manifest, ManifestEntry, ManifestNames, ManifestPage, ObjectFacts, ObjectRecord,
@@ -28,5 +29,6 @@ pub use piece::{Extent, Piece, PieceList, PiecePage};
 pub(crate) use system::NUMBER_MAX;
 pub use system::{Counters, SpaceTotals};
 pub use upload::{PartFacts, PartRecord, UploadRecord};
+pub use version::{MarkerRecord, VersionFacts, VersionHead, VersionRecord};
 
 pub use crate::codec::{DecodeError, Record};

@@ -3,7 +3,7 @@
 use protocol::checksum::{Checksum, ChecksumType};
 use protocol::etag::ETag;
 use protocol::metadata::ObjectMetadata;
-use protocol::name::UploadId;
+use protocol::name::{UploadId, VersionId};
 use protocol::part::PartNumber;
 use protocol::tagging::TagSet;
 use protocol::time::Timestamp;
@@ -17,8 +17,11 @@ use crate::id::{Generation, ManifestId};
 /// What a key names.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ObjectRecord {
-    /// Which writing of this key it is. Changing tags keeps it.
+    /// Which writing of this key it is. Changing tags keeps it, and so does another version in front of it.
     pub generation: Generation,
+    /// Whether it is the null version of its key, as everything is that was written without versioning or while it was
+    /// suspended. Of others the generation is the version.
+    pub null: bool,
     /// When it was made, to the second.
     pub modified: Timestamp,
     /// Its length in bytes.
@@ -39,6 +42,18 @@ pub struct ObjectRecord {
     pub tags: TagSet,
     /// Where its bytes are.
     pub content: Content,
+}
+
+impl ObjectRecord {
+    /// What clients call this version of its key.
+    pub fn version(&self) -> VersionId {
+        version_id(self.generation, self.null)
+    }
+}
+
+/// What clients call the version that was written at `generation`.
+pub(super) fn version_id(generation: Generation, null: bool) -> VersionId {
+    if null { VersionId::Null } else { VersionId::Number(generation.get()) }
 }
 
 /// Where the bytes of an object are.
@@ -121,6 +136,8 @@ impl Record for ManifestNames {
 pub struct ObjectFacts {
     /// Which writing of this key it is.
     pub generation: Generation,
+    /// Whether it is the null version of its key.
+    pub null: bool,
     /// When it was made.
     pub modified: Timestamp,
     /// Its length in bytes.
@@ -136,14 +153,20 @@ pub struct ObjectFacts {
 }
 
 impl ObjectFacts {
+    /// What clients call this version of its key.
+    pub fn version(&self) -> VersionId {
+        version_id(self.generation, self.null)
+    }
+
     /// Reads the front of a stored [`ObjectRecord`] and leaves the rest alone.
     pub fn decode(stored: &[u8]) -> Result<Self, DecodeError> {
         Self::read(&mut Reader::open_front(stored, ObjectRecord::NAME, ObjectRecord::VERSION)?)
     }
 
-    fn read(from: &mut Reader) -> Result<Self, DecodeError> {
+    pub(super) fn read(from: &mut Reader) -> Result<Self, DecodeError> {
         Ok(Self {
             generation: Generation::new(from.u64("generation")?),
+            null: from.bool("null version")?,
             modified: from.time("modified")?,
             len: from.len("length")?,
             etag: from.etag()?,
@@ -159,6 +182,7 @@ impl Record for ObjectRecord {
 
     fn write(&self, to: &mut Writer) {
         to.u64(self.generation.get());
+        to.bool(self.null);
         to.time(self.modified);
         to.u64(self.len);
         to.text(self.etag.as_str());
@@ -195,9 +219,11 @@ impl Record for ObjectRecord {
             2 => Content::Copied(Manifest::read(from)?),
             _ => return Err(from.malformed("content")),
         };
-        let ObjectFacts { generation, modified, len, etag, md5, fingerprint, checksum } = facts;
+        let ObjectFacts { generation, null, modified, len, etag, md5, fingerprint, checksum } =
+            facts;
         Ok(Self {
             generation,
+            null,
             modified,
             len,
             etag,

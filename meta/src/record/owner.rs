@@ -4,17 +4,26 @@ use protocol::name::ObjectKey;
 use protocol::part::PartNumber;
 
 use crate::codec::{DecodeError, Reader, Record, Writer};
-use crate::id::{BucketId, ManifestId};
+use crate::id::{BucketId, Generation, ManifestId};
 
 /// A stored record that holds pieces itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Owner {
-    /// An object that was put as one, with a short list.
+    /// The latest version of a key, put as one, with a short list.
     Object {
         /// Its bucket.
         bucket: BucketId,
         /// Its key.
         key: ObjectKey,
+    },
+    /// A version that is not the latest of its key, put as one, with a short list.
+    Version {
+        /// Its bucket.
+        bucket: BucketId,
+        /// Its key.
+        key: ObjectKey,
+        /// Which version.
+        generation: Generation,
     },
     /// A part with a short list: of an upload, of an object, or of neither any more.
     Part {

@@ -9,6 +9,7 @@ use protocol::name::{AccountId, ObjectKey, UploadId};
 use protocol::part::PartNumber;
 use protocol::tagging::{Tag, TagSet};
 use protocol::time::Timestamp;
+use protocol::versioning::Versioning;
 
 use super::*;
 use crate::fingerprint::Fingerprint;
@@ -73,6 +74,7 @@ fn upload_id() -> UploadId {
 fn object(content: Content) -> ObjectRecord {
     ObjectRecord {
         generation: Generation::new(0x51),
+        null: true,
         modified: Timestamp::from_millis(0x52),
         len: 0x19,
         etag: ETag::from_text("etag-2").expect("an etag"),
@@ -106,7 +108,7 @@ fn upload() -> UploadRecord {
         generation: Generation::new(0x72),
         parts: 0x73,
         initiated: Timestamp::from_millis(0x74),
-        base: Some(Generation::new(0x75)),
+        begun: Generation::new(0x75),
         bucket: BucketId::new(0x76),
         key: ObjectKey::parse("key").expect("a key"),
         checksum: Some((ChecksumAlgorithm::Sha256, ChecksumType::Composite)),
@@ -151,7 +153,7 @@ fn golden<R: Record + PartialEq + Debug>(record: &R, expected: &str) {
 fn objects_are_stored_so() {
     golden(
         &object(Content::Pieces(short())),
-        "0151000000000000005200000000000000190000000000000006000000657461672d320153535353\
+        "015100000000000000015200000000000000190000000000000006000000657461672d320153535353\
          5353535353535353535353530102030405060708090000000a000000010231323334020102000000\
          01000000000000004142424242424242424242424242424242010a000000746578742f706c61696e\
          0101000000610101000000620101000000630101000000640101000000650001000000040000006e\
@@ -161,7 +163,7 @@ fn objects_are_stored_so() {
     );
     golden(
         &object(parts_content()),
-        "0151000000000000005200000000000000190000000000000006000000657461672d320153535353\
+        "015100000000000000015200000000000000190000000000000006000000657461672d320153535353\
          5353535353535353535353530102030405060708090000000a000000010231323334020102000000\
          01000000000000004142424242424242424242424242424242010a000000746578742f706c61696e\
          0101000000610101000000620101000000630101000000640101000000650001000000040000006e\
@@ -170,7 +172,7 @@ fn objects_are_stored_so() {
     );
     golden(
         &object(Content::Copied(parts())),
-        "0151000000000000005200000000000000190000000000000006000000657461672d320153535353\
+        "015100000000000000015200000000000000190000000000000006000000657461672d320153535353\
          5353535353535353535353530102030405060708090000000a000000010231323334020102000000\
          01000000000000004142424242424242424242424242424242010a000000746578742f706c61696e\
          0101000000610101000000620101000000630101000000640101000000650001000000040000006e\
@@ -200,7 +202,7 @@ fn parts_are_stored_so() {
 fn uploads_are_stored_so() {
     golden(
         &upload(),
-        "01710000000000000072000000000000007300000074000000000000000175000000000000007600\
+        "017100000000000000720000000000000073000000740000000000000075000000000000007600\
          000000000000030000006b6579010502000000000000000000000000000000",
     );
 }
@@ -229,10 +231,17 @@ fn buckets_are_stored_so() {
     let owner = AccountId::parse("123456789012").expect("an account");
     let created = Timestamp::from_millis(0x91);
     golden(
-        &BucketRecord { id: BucketId::new(0x92), created, owner },
-        "01920000000000000091000000000000000c000000313233343536373839303132",
+        &BucketRecord { id: BucketId::new(0x92), created, owner, versioning: Versioning::Enabled },
+        "01920000000000000091000000000000000c00000031323334353637383930313201",
     );
-    golden(&BucketCounters { objects: 1, uploads: 2 }, "0101000000000000000200000000000000");
+    golden(
+        &BucketCounters { objects: 1, versions: 2, uploads: 3, versioning: Versioning::Suspended },
+        "0101000000000000000200000000000000030000000000000002",
+    );
+    golden(
+        &OpenKey { uploads: 1, touched: Some(Generation::new(2)) },
+        "010100000000000000010200000000000000",
+    );
 }
 
 #[test]

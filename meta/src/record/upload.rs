@@ -24,8 +24,8 @@ pub struct UploadRecord {
     pub parts: u32,
     /// When it was opened.
     pub initiated: Timestamp,
-    /// The object that the key named at that moment.
-    pub base: Option<Generation>,
+    /// The generation at which it was opened; what happened to its key before does not concern it.
+    pub begun: Generation,
     /// The bucket.
     pub bucket: BucketId,
     /// The key.
@@ -46,7 +46,7 @@ impl Record for UploadRecord {
         to.u64(self.generation.get());
         to.u32(self.parts);
         to.time(self.initiated);
-        to.option(self.base, |to, base| to.u64(base.get()));
+        to.u64(self.begun.get());
         to.u64(self.bucket.get());
         to.text(self.key.as_str());
         to.option(self.checksum, |to, (algorithm, kind)| {
@@ -63,7 +63,7 @@ impl Record for UploadRecord {
             generation: Generation::new(from.u64("generation")?),
             parts: from.u32("part count")?,
             initiated: from.time("initiated")?,
-            base: from.option("base", |from| from.u64("base").map(Generation::new))?,
+            begun: Generation::new(from.u64("begun")?),
             bucket: BucketId::new(from.u64("bucket")?),
             key: from.object_key()?,
             checksum: from

@@ -10,12 +10,13 @@ use protocol::tagging::TagSet;
 
 use super::judge::TABLE_PAGE_LEN;
 use crate::fingerprint::Fingerprint;
-use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
+use crate::id::{BlobId, BucketId, FolderId, ManifestId, TableId};
 use crate::key::{self, GarbageKey};
 use crate::record::{
     BlobRecord, BucketCounters, BucketRecord, Content, Counters, GarbageRecord, LeaseRecord,
-    ManifestNames, ManifestPage, NUMBER_MAX, ObjectRecord, Owner, OwnerMark, PartRecord, Piece,
-    PieceList, PiecePage, Record, Since, TableHead, UploadRecord,
+    ManifestNames, ManifestPage, NUMBER_MAX, ObjectRecord, OpenKey, Owner, OwnerMark, PartRecord,
+    Piece, PieceList, PiecePage, Record, Since, TableHead, UploadRecord, VersionHead,
+    VersionRecord,
 };
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
@@ -33,6 +34,7 @@ pub(super) struct Census {
     /// Without metadata and tags.
     pub(super) objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
     pub(super) uploads: BTreeMap<UploadPlace, UploadRecord>,
+    pub(super) open_keys: BTreeMap<(BucketId, ObjectKey), OpenKey>,
     pub(super) parts: BTreeMap<(ManifestId, PartNumber), PartRecord>,
     pub(super) manifest_pages: BTreeMap<(ManifestId, u32), ManifestPage>,
     pub(super) manifest_names: BTreeMap<ManifestId, u64>,
@@ -97,6 +99,10 @@ impl Census {
             Space::System => return Err(malformed()),
             Space::Buckets => self.enter_bucket(key, stored)?,
             Space::Objects => self.enter_object(key, stored)?,
+            Space::Versions => match key::version_of(key).ok_or_else(malformed)? {
+                (.., None) => drop(read::<VersionHead>(stored)?),
+                (.., Some(_)) => drop(read::<VersionRecord>(stored)?),
+            },
             Space::Uploads => {
                 let place = key::upload_of(key).ok_or_else(malformed)?;
                 let mut upload: UploadRecord = read(stored)?;
@@ -104,7 +110,7 @@ impl Census {
                     return Err("it speaks of another upload".to_owned());
                 }
                 counted([upload.manifest.get(), upload.generation.get(), upload.bucket.get()])?;
-                counted(upload.base.map(Generation::get))?;
+                counted([upload.begun.get()])?;
                 forget_texts(&mut upload.metadata, &mut upload.tags);
                 self.uploads.insert(place, upload);
             }
@@ -157,6 +163,10 @@ impl Census {
                     return Err(why);
                 }
             }
+            return Ok(());
+        }
+        if let Some(place) = key::open_key_of(key) {
+            self.open_keys.insert(place, read(stored)?);
             return Ok(());
         }
         let id = key::bucket_counters_of(key).ok_or_else(malformed)?;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use protocol::name::{AccountId, ObjectKey};
 use protocol::time::Timestamp;
+use protocol::versioning::Versioning;
 
 use super::census::Census;
 use super::judge::{Judged, TABLE_PAGE_LEN};
@@ -17,7 +18,7 @@ use crate::id::{BlobId, BucketId, ManifestId, Sequence, TableId};
 use crate::key;
 use crate::record::{
     BlobRecord, BucketCounters, BucketRecord, Content, Counters, LeaseRecord, ManifestNames,
-    NUMBER_MAX, OwnerMark, PieceList, Record, Since, SpaceTotals, TableHead, UploadRecord,
+    NUMBER_MAX, OpenKey, OwnerMark, PieceList, Record, Since, SpaceTotals, TableHead, UploadRecord,
 };
 use crate::store::{Space, Store, StoreError};
 use crate::table::TablePage;
@@ -50,6 +51,7 @@ pub(super) fn plan(
     draft.rebuild_names();
     draft.rebuild_buckets();
     draft.rebuild_uploads(store)?;
+    draft.rebuild_open_keys();
     draft.rebuild_leases();
     if counters != census.counters.unwrap_or_default() {
         let value = counters.encode();
@@ -158,9 +160,17 @@ impl Draft<'_> {
         let objects = census.objects.iter().filter(|((bucket, _), _)| *bucket == id);
         let created = objects.map(|(_, object)| object.modified).min();
         let created = created.unwrap_or(Timestamp::from_millis(0));
-        let value = BucketRecord { id, created, owner }.encode();
+        let versioning = self.versioning(id);
+        let value = BucketRecord { id, created, owner, versioning }.encode();
         self.set(Space::Buckets, bucket_key(name), value, || format!("bucket {name}"));
         self.names.insert(id, name.to_owned());
+    }
+
+    /// Whether a bucket has versions: what readers are told, or else what the rounds go by.
+    fn versioning(&self, id: BucketId) -> Versioning {
+        let named = self.census.names.values().find(|record| record.id == id);
+        let counted = || self.census.bucket_counters.get(&id).map(|of| of.versioning);
+        named.map(|record| record.versioning).or_else(counted).unwrap_or_default()
     }
 
     fn label_manifests(&mut self) {
@@ -395,8 +405,12 @@ impl Draft<'_> {
 
     fn rebuild_buckets(&mut self) {
         let (census, judged) = (self.census, self.judged);
+        let counters = |id: &BucketId| BucketCounters {
+            versioning: self.versioning(*id),
+            ..BucketCounters::default()
+        };
         let mut counts: BTreeMap<BucketId, BucketCounters> =
-            self.names.keys().map(|id| (*id, BucketCounters::default())).collect();
+            self.names.keys().map(|id| (*id, counters(id))).collect();
         for place in census.objects.keys().filter(|at| !judged.lost_objects.contains_key(at)) {
             counts.entry(place.0).or_default().objects += 1;
         }
@@ -439,6 +453,31 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// What a lost one said of writes since is lost with it: conditions are looked at all the same.
+    fn rebuild_open_keys(&mut self) {
+        let (census, judged) = (self.census, self.judged);
+        let mut there: BTreeMap<(BucketId, ObjectKey), u64> = BTreeMap::new();
+        for place in census.uploads.keys().filter(|at| !judged.lost_uploads.contains_key(at)) {
+            *there.entry((place.0, place.1.clone())).or_default() += 1;
+        }
+        for (place, uploads) in &there {
+            let open = census.open_keys.get(place).copied().unwrap_or_default();
+            if open.uploads != *uploads {
+                let (at, what) = (key::open_key(place.0, &place.1), self.open_name(place));
+                let value = OpenKey { uploads: *uploads, ..open }.encode();
+                self.set(Space::Buckets, at, value, || what);
+            }
+        }
+        for place in census.open_keys.keys().filter(|place| !there.contains_key(place)) {
+            let what = self.open_name(place);
+            self.clear(Space::Buckets, key::open_key(place.0, &place.1), what);
+        }
+    }
+
+    fn open_name(&self, (bucket, key): &(BucketId, ObjectKey)) -> String {
+        format!("count of the uploads of {}", self.object_name(*bucket, key))
+    }
+
     /// A lease whose record cannot be read stays open: the next start sweeps its folder.
     fn rebuild_leases(&mut self) {
         for (space, stored) in self.census.unreadable.keys() {
@@ -476,8 +515,7 @@ impl Draft<'_> {
         raise(&mut counters.manifest, &mut manifests.map(|manifest| manifest.get()));
         let generations = objects.values().map(|object| object.generation);
         let generations = generations.chain(parts.values().map(|part| part.generation));
-        let uploads =
-            uploads.values().flat_map(|upload| [upload.generation].into_iter().chain(upload.base));
+        let uploads = uploads.values().flat_map(|upload| [upload.generation, upload.begun]);
         raise(&mut counters.generation, &mut generations.chain(uploads).map(|one| one.get()));
         let blobs = census.blobs.keys().chain(census.taken.keys()).copied();
         let tables = census.tables.keys().chain(census.table_pages.keys().map(|(table, _)| table));
@@ -496,7 +534,7 @@ impl Draft<'_> {
         for (space, stored) in self.census.unreadable.keys() {
             let front = stored.first_chunk().map(|number| u64::from_be_bytes(*number));
             let (counter, number) = match space {
-                Space::Objects | Space::Uploads => (&mut counters.bucket, front),
+                Space::Objects | Space::Versions | Space::Uploads => (&mut counters.bucket, front),
                 Space::Parts | Space::Manifests | Space::Pieces => (&mut counters.manifest, front),
                 Space::Garbage => {
                     let at = key::garbage_of(stored);
@@ -560,6 +598,7 @@ impl Draft<'_> {
                 None => (false, plain()),
             },
             Space::System
+            | Space::Versions
             | Space::Manifests
             | Space::Pieces
             | Space::Blobs

@@ -1,11 +1,14 @@
 //! Room: commands on buckets, and the leases of folders.
 
 use super::{Round, Stop};
-use crate::command::{CloseLease, CreateBucket, DeleteBucket, LeaseFolder, Refusal, Reply};
+use crate::command::{
+    CloseLease, CreateBucket, DeleteBucket, LeaseFolder, Refusal, Reply, SetVersioning,
+};
 use crate::id::{BucketId, FolderId};
 use crate::key;
 use crate::record::{BucketCounters, BucketRecord, GarbageRecord, LeaseRecord};
 use crate::store::{Space, StoreError};
+use protocol::versioning::Versioning;
 
 impl Round<'_> {
     pub(super) fn create_bucket(&mut self, command: &CreateBucket) -> Result<Reply, Stop> {
@@ -15,7 +18,9 @@ impl Round<'_> {
         }
         self.numbers.counters.bucket += 1;
         let id = BucketId::new(self.numbers.counters.bucket);
-        let record = BucketRecord { id, created: command.created, owner: command.owner.clone() };
+        let CreateBucket { created, ref owner, .. } = *command;
+        let versioning = Versioning::Unversioned;
+        let record = BucketRecord { id, created, owner: owner.clone(), versioning };
         self.write(Space::Buckets, at, &record);
         self.set_bucket_counters(id, BucketCounters::default());
         Ok(Reply::BucketCreated(id))
@@ -29,7 +34,7 @@ impl Round<'_> {
         let id = record.ok_or(Refusal::NoSuchBucket)?.id;
         let counters_at = key::bucket_counters(id);
         let counters: BucketCounters = self.read_named(Space::Buckets, &counters_at)?;
-        if counters.objects > 0 {
+        if counters.objects > 0 || counters.versions > 0 {
             return Err(Refusal::BucketNotEmpty.into());
         }
         self.remove(Space::Buckets, at);
@@ -37,6 +42,23 @@ impl Round<'_> {
         if counters.uploads > 0 {
             self.discard(&GarbageRecord::Bucket { bucket: id });
         }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn set_versioning(&mut self, command: &SetVersioning) -> Result<Reply, Stop> {
+        let SetVersioning { ref name, versioning } = *command;
+        assert!(
+            versioning != Versioning::Unversioned,
+            "a bucket never comes to be without versions"
+        );
+        let at = key::bucket(name);
+        let record: Option<BucketRecord> = self.read(Space::Buckets, &at)?;
+        let mut record = record.ok_or(Refusal::NoSuchBucket)?;
+        let counters_at = key::bucket_counters(record.id);
+        let mut counters: BucketCounters = self.read_named(Space::Buckets, &counters_at)?;
+        (record.versioning, counters.versioning) = (versioning, versioning);
+        self.write(Space::Buckets, at, &record);
+        self.set_bucket_counters(record.id, counters);
         Ok(Reply::Done)
     }
 

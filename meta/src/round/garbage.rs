@@ -295,7 +295,9 @@ impl Round<'_> {
             for (at, upload) in uploads {
                 release.step();
                 self.remove(Space::Uploads, at);
-                self.discard_upload(&UploadRecord::decode(upload)?);
+                let upload = UploadRecord::decode(upload)?;
+                self.lower_open(bucket, &upload.key)?;
+                self.discard_upload(&upload);
             }
         }
         Ok(Some(GarbageRecord::Bucket { bucket }))

@@ -11,9 +11,12 @@ mod bucket;
 mod garbage;
 mod manifest;
 mod object;
+mod open;
 mod overlay;
 mod rewrite;
+mod tags;
 mod upload;
+mod version;
 
 #[cfg(test)]
 mod tests;
@@ -121,6 +124,7 @@ impl<'s> Round<'s> {
         match command {
             Command::CreateBucket(command) => self.create_bucket(&command),
             Command::DeleteBucket(command) => self.delete_bucket(&command),
+            Command::SetVersioning(command) => self.set_versioning(&command),
             Command::LeaseFolder(command) => Ok(self.lease_folder(&command)),
             Command::CloseLease(command) => self.close_lease(&command),
             Command::PutObject(command) => self.put_object(*command),
@@ -174,7 +178,19 @@ impl<'s> Round<'s> {
         prefix: &[u8],
         max: usize,
     ) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
-        overlay::under(self.store, &[&self.overlay, &self.staged], space, prefix, max)
+        self.under_from(space, prefix, prefix, max)
+    }
+
+    /// At most `max` entries at or behind `from` whose keys begin with `prefix`, in order. Nothing before `from` is
+    /// touched.
+    fn under_from(
+        &self,
+        space: Space,
+        prefix: &[u8],
+        from: &[u8],
+        max: usize,
+    ) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
+        overlay::under(self.store, &[&self.overlay, &self.staged], space, (prefix, from), max)
     }
 
     /// Remembers something that no name reaches any more.

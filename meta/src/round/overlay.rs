@@ -66,9 +66,9 @@ impl Overlay {
     fn under<'a>(
         &'a self,
         space: Space,
-        prefix: &'a [u8],
+        (prefix, from): (&'a [u8], &'a [u8]),
     ) -> impl Iterator<Item = (&'a Vec<u8>, &'a Option<Bytes>)> {
-        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let from = (Bound::Included(from), Bound::Unbounded);
         let changes = self.spaces.get(&space).map(|changes| changes.range::<[u8], _>(from));
         changes.into_iter().flatten().take_while(move |(key, _)| key.starts_with(prefix))
     }
@@ -78,22 +78,24 @@ fn value_len(value: &Option<Bytes>) -> usize {
     value.as_ref().map_or(0, Bytes::len)
 }
 
-/// At most `max` entries whose keys begin with `prefix`, in order, as `store` shows them under `overlays`, of
-/// which later ones win.
+/// At most `max` entries at or behind `from` whose keys begin with `prefix`, in order, as `store` shows them under
+/// `overlays`, of which later ones win.
 pub(super) fn under(
     store: &dyn Store,
     overlays: &[&Overlay],
     space: Space,
-    prefix: &[u8],
+    (prefix, from): (&[u8], &[u8]),
     max: usize,
 ) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
     let mut changed: BTreeMap<&[u8], &Option<Bytes>> = BTreeMap::new();
     for overlay in overlays {
-        changed.extend(overlay.under(space, prefix).map(|(key, value)| (key.as_slice(), value)));
+        changed.extend(
+            overlay.under(space, (prefix, from)).map(|(key, value)| (key.as_slice(), value)),
+        );
     }
     let mut found: BTreeMap<Vec<u8>, Bytes> = BTreeMap::new();
     let touched: BTreeSet<&[u8]> = changed.keys().copied().collect();
-    store.scan(space, prefix, &mut |key, value| {
+    store.scan(space, from, &mut |key, value| {
         if !key.starts_with(prefix) {
             return Visit::Stop;
         }

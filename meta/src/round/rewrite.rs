@@ -18,7 +18,7 @@ use crate::id::{BlobId, TableId};
 use crate::key;
 use crate::record::{
     BlobRecord, Content, Extent, GarbageRecord, ObjectRecord, Owner, PartRecord, Piece, PieceList,
-    PiecePage,
+    PiecePage, VersionRecord,
 };
 use crate::store::{Space, StoreError};
 use crate::table::BLOCK_LEN;
@@ -145,6 +145,15 @@ impl Round<'_> {
                     && self.relabel_pieces(relabel, owner, pieces)?
                 {
                     self.write(Space::Objects, at, &record);
+                }
+            }
+            Owner::Version { bucket, key, generation } => {
+                let at = key::version(*bucket, key, *generation);
+                if let Some(VersionRecord::Object(mut record)) = self.read(Space::Versions, &at)?
+                    && let Content::Pieces(PieceList::Short(pieces)) = &mut record.content
+                    && self.relabel_pieces(relabel, owner, pieces)?
+                {
+                    self.write(Space::Versions, at, &VersionRecord::Object(record));
                 }
             }
             Owner::Part { manifest, number } => {

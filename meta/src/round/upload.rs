@@ -5,14 +5,11 @@ use protocol::part::PartNumber;
 use super::bucket::{more, one_less};
 use super::object::check;
 use super::{Round, Stop};
-use crate::command::{
-    AbortUpload, CompleteUpload, CreateUpload, NewPart, PutPart, Refusal, Reply, WriteCond,
-};
+use crate::command::{AbortUpload, CompleteUpload, CreateUpload, NewPart, PutPart, Refusal, Reply};
 use crate::id::ManifestId;
 use crate::key;
 use crate::record::{
-    Content, GarbageRecord, Manifest, ManifestEntry, ManifestPage, ObjectRecord, Owner, PartRecord,
-    UploadRecord,
+    Content, GarbageRecord, Manifest, ManifestEntry, ManifestPage, Owner, PartRecord, UploadRecord,
 };
 use crate::store::{Space, StoreError};
 
@@ -27,14 +24,15 @@ impl Round<'_> {
         if self.get(Space::Uploads, &at)?.is_some() {
             return Err(Refusal::UploadExists.into());
         }
-        let base: Option<ObjectRecord> = self.read(Space::Objects, &key::object(bucket, &key))?;
+        self.raise_open(bucket, &key)?;
         let manifest = self.next_manifest();
+        let begun = self.next_generation();
         let record = UploadRecord {
             manifest,
-            generation: self.next_generation(),
+            generation: begun,
             parts: 0,
             initiated,
-            base: base.map(|base| base.generation),
+            begun,
             bucket,
             key,
             checksum,
@@ -93,16 +91,16 @@ impl Round<'_> {
             listed,
             unlisted,
         } = command;
-        let mut counters = self.bucket_counters(bucket)?;
+        self.bucket_counters(bucket)?;
         let upload_at = key::upload(bucket, &key, &upload_id);
         let upload: Option<UploadRecord> = self.read(Space::Uploads, &upload_at)?;
         let upload = upload.ok_or(Refusal::NoSuchUpload)?;
         if upload.generation != expected_generation {
             return Err(Refusal::UploadChanged.into());
         }
-        let old: Option<ObjectRecord> = self.read(Space::Objects, &key::object(bucket, &key))?;
-        check(&condition, old.as_ref())?;
-        check_untouched(&condition, old.as_ref(), &upload)?;
+        let mut chain = self.open_chain(bucket, key)?;
+        check(&condition, chain.latest.as_ref())?;
+        self.check_untouched(&condition, &upload)?;
         if listed.len() + unlisted.len() != upload.parts as usize {
             return Err(miscounted().into());
         }
@@ -111,11 +109,10 @@ impl Round<'_> {
             self.discard(&GarbageRecord::Parts { manifest: upload.manifest, numbers: unlisted });
         }
         self.remove(Space::Uploads, upload_at);
-        one_less(&mut counters.uploads, "uploads of a bucket")?;
-        self.set_bucket_counters(bucket, counters);
-        let owner = Owner::Object { bucket, key: key.clone() };
-        self.vacate(&owner, bucket, old.as_ref())?;
-        Ok(self.write_object(bucket, &key, object, content, Some(upload_id)))
+        one_less(&mut chain.counters.uploads, "uploads of a bucket")?;
+        self.lower_open(bucket, &upload.key)?;
+        self.make_room(&mut chain)?;
+        Ok(self.write_latest(chain, object, content, Some(upload_id))?)
     }
 
     pub(super) fn abort_upload(&mut self, command: &AbortUpload) -> Result<Reply, Stop> {
@@ -126,6 +123,7 @@ impl Round<'_> {
         self.remove(Space::Uploads, at);
         self.discard_upload(&upload);
         one_less(&mut counters.uploads, "uploads of a bucket")?;
+        self.lower_open(command.bucket, &command.key)?;
         self.set_bucket_counters(command.bucket, counters);
         Ok(Reply::Done)
     }
@@ -166,19 +164,4 @@ impl Round<'_> {
 
 fn miscounted() -> StoreError {
     StoreError::Corrupt("an upload's parts are miscounted".to_owned())
-}
-
-/// A condition that holds now must have held ever since the upload began.
-/// S3: CompleteMultipartUpload, ConditionalRequestConflict. (A key that was made and deleted again in between is
-/// not noticed.)
-fn check_untouched(
-    condition: &WriteCond,
-    now: Option<&ObjectRecord>,
-    upload: &UploadRecord,
-) -> Result<(), Refusal> {
-    let same = upload.base == now.map(|now| now.generation);
-    match condition {
-        WriteCond::Absent | WriteCond::Matches(_) if !same => Err(Refusal::Conflict),
-        WriteCond::None | WriteCond::Absent | WriteCond::Matches(_) => Ok(()),
-    }
 }

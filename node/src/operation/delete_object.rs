@@ -14,7 +14,9 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Outcome, S3Error> {
     let input = DeleteObjectInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
     let condition = condition(&input.condition);
-    let command = DeleteObject { bucket: bucket.id, key: key.clone(), condition };
+    let modified = call.machine.clock.now().truncated_to_second();
+    let command =
+        DeleteObject { bucket: bucket.id, key: key.clone(), version: None, condition, modified };
     // S3: deleting what is not there succeeds.
     match call.machine.catalog.commit(command.into()).await {
         Ok(_) => Ok(delete_object::answer().into()),

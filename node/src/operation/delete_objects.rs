@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use meta::command::{DELETE_KEYS_MAX, DeleteObjects, NotDeleted, Reply};
+use meta::command::{DELETE_KEYS_MAX, DeleteKey, DeleteObjects, NotDeleted, Reply};
 use meta::id::BucketId;
 use meta::query;
 use protocol::error::S3Error;
@@ -44,7 +44,7 @@ async fn parse(
             Err(error) => return Ok(Err(error)),
         };
         let wanted = list.keys.iter().filter_map(|listed| listed.wanted.as_ref().ok());
-        query::fetch_objects(store, bucket, wanted.map(|(key, _)| key))?;
+        query::fetch_versions(store, bucket, wanted.map(|(key, _)| (key, None)))?;
         Ok(Ok(Arc::new(list)))
     });
     parsed.await.map_err(failure::catalog)?
@@ -63,9 +63,13 @@ async fn take(
 ) -> Result<Vec<Result<(), S3Error>>, S3Error> {
     let wanted = list.keys.iter().filter_map(|listed| listed.wanted.as_ref().ok());
     let wanted: Vec<&(ObjectKey, DeleteCondition)> = wanted.collect();
+    let modified = call.machine.clock.now().truncated_to_second();
     let commits = wanted.chunks(DELETE_KEYS_MAX).map(|some| {
-        let keys = some.iter().map(|(key, asked)| (key.clone(), condition(asked))).collect();
-        call.machine.catalog.commit(DeleteObjects { bucket, keys }.into())
+        let keys = some.iter().map(|(key, asked)| {
+            let condition = condition(asked);
+            DeleteKey { key: key.clone(), version: None, condition }
+        });
+        call.machine.catalog.commit(DeleteObjects { bucket, keys: keys.collect(), modified }.into())
     });
     let replies = join_all(commits).await;
     if let Some(Err(first)) = replies.first()
@@ -90,7 +94,11 @@ fn each(
     match reply {
         Ok(Reply::ObjectsDeleted(verdicts)) => {
             let named = verdicts.into_iter().zip(some);
-            named.map(|(verdict, (key, _))| verdict.map_err(|why| kept(why, key))).collect()
+            let verdicts = named.map(|(verdict, (key, _))| match verdict {
+                Ok(_) => Ok(()),
+                Err(why) => Err(kept(why, key)),
+            });
+            verdicts.collect()
         }
         Ok(_) => vec![Err(S3Error::internal()); some.len()],
         Err(failed) => vec![Err(failure::catalog(failed)); some.len()],

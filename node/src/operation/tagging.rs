@@ -16,7 +16,7 @@ pub(super) async fn put(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     ingest::admit(call.machine, 0)?;
     let document = ingest::document(&mut call, object_tagging::INTEGRITY, XML_BODY_MAX).await?;
     let tags = object_tagging::parse_body(&document.bytes)?;
-    let command = PutTags { bucket, key: key.clone(), expected: None, tags };
+    let command = PutTags { bucket, key: key.clone(), version: None, expected: None, tags };
     commit(&call, key, command.into()).await?;
     Ok(object_tagging::put_answer().into())
 }
@@ -29,7 +29,7 @@ pub(super) async fn get(call: Call<'_>) -> Result<Outcome, S3Error> {
 
 pub(super) async fn delete(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (bucket, key) = target(&call, Operation::DeleteObjectTagging).await?;
-    let command = DeleteTags { bucket, key: key.clone(), expected: None };
+    let command = DeleteTags { bucket, key: key.clone(), version: None, expected: None };
     commit(&call, key, command.into()).await?;
     Ok(object_tagging::delete_answer().into())
 }

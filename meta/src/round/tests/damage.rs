@@ -127,7 +127,8 @@ fn damaged_counts_and_tables_are_errors() {
     let blob = BlobRecord { refs: u64::MAX, ..blob };
     put_raw(&store, Space::Blobs, key::blob(known.blob), &blob.encode());
     upset(share());
-    let counters = BucketCounters { objects: u64::MAX, uploads: u64::MAX };
+    let counters =
+        BucketCounters { objects: u64::MAX, uploads: u64::MAX, ..BucketCounters::default() };
     put_raw(&store, Space::Buckets, key::bucket_counters(bucket), &counters.encode());
     upset(put(bucket, "new", vec![], &[]).into());
     upset(create_upload(bucket, "new", 1).into());

@@ -7,9 +7,9 @@ use protocol::range::ByteRange;
 
 use super::*;
 use crate::command::{
-    AbortUpload, CloseLease, CompleteUpload, CreateBucket, DeleteBucket, DeleteCond, DeleteObject,
-    DeleteObjects, DeleteTags, ForgetGarbage, LeaseFolder, NewContent, NotDeleted, PutObject,
-    PutTags, ReleaseGarbage, RewriteBlob, TakeBlobs, WriteCond,
+    AbortUpload, CloseLease, CompleteUpload, CreateBucket, DeleteBucket, DeleteCond, DeleteKey,
+    DeleteObject, DeleteObjects, DeleteTags, Deleted, ForgetGarbage, LeaseFolder, NewContent,
+    NotDeleted, PutObject, PutTags, ReleaseGarbage, RewriteBlob, TakeBlobs, WriteCond,
 };
 use crate::id::{BlobId, BucketId, FolderId};
 use crate::memory::MemoryStore;
@@ -53,7 +53,11 @@ fn refs(store: &dyn Store, known: Known) -> u64 {
 }
 
 fn delete(bucket: BucketId, name: &str) -> DeleteObject {
-    DeleteObject { bucket, key: key(name), condition: DeleteCond::None }
+    delete_if(bucket, name, DeleteCond::None)
+}
+
+fn delete_if(bucket: BucketId, name: &str, condition: DeleteCond) -> DeleteObject {
+    DeleteObject { bucket, key: key(name), version: None, condition, modified: AT }
 }
 
 fn abort(bucket: BucketId, name: &str, which: u8) -> AbortUpload {
@@ -187,15 +191,23 @@ fn a_refused_command_leaves_no_trace() {
         (put(bucket, "key", crumbs.clone(), &[known]).into(), Refusal::TooFragmented),
         (delete(nowhere, "key").into(), Refusal::NoSuchBucket),
         (
-            PutTags { bucket, key: key("none"), expected: None, tags: tags("a") }.into(),
+            PutTags { bucket, key: key("none"), version: None, expected: None, tags: tags("a") }
+                .into(),
             Refusal::NoSuchKey,
         ),
         (
-            PutTags { bucket, key: key("there"), expected: changed, tags: tags("a") }.into(),
+            PutTags {
+                bucket,
+                key: key("there"),
+                version: None,
+                expected: changed,
+                tags: tags("a"),
+            }
+            .into(),
             Refusal::ObjectChanged,
         ),
         (
-            DeleteTags { bucket, key: key("there"), expected: changed }.into(),
+            DeleteTags { bucket, key: key("there"), version: None, expected: changed }.into(),
             Refusal::ObjectChanged,
         ),
         (create_upload(nowhere, "key", 1).into(), Refusal::NoSuchBucket),
@@ -264,9 +276,9 @@ fn a_condition_sees_what_the_round_did_before() {
     assert_eq!(outcomes[0], Err(Refusal::NoSuchKey));
     assert!(outcomes[1].is_ok() && outcomes[3].is_ok());
     assert_eq!(outcomes[2], Err(Refusal::ConditionFailed));
-    assert_eq!(outcomes[4], Ok(Reply::ObjectDeleted { existed: true }));
+    assert_eq!(outcomes[4], Ok(Reply::ObjectDeleted(Deleted::Key { existed: true })));
     assert_eq!(outcomes[5], Err(Refusal::NoSuchKey));
-    assert_eq!(outcomes[6], Ok(Reply::ObjectDeleted { existed: false }));
+    assert_eq!(outcomes[6], Ok(Reply::ObjectDeleted(Deleted::Key { existed: false })));
 }
 
 #[test]
@@ -510,10 +522,10 @@ fn tags_change_without_a_new_generation() {
     done(&store, put(bucket, "key", vec![inline(b"x")], &[]));
     let before = object(&store, bucket, "key");
     let expected = Some(before.generation);
-    done(&store, PutTags { bucket, key: key("key"), expected, tags: tags("a") });
+    done(&store, PutTags { bucket, key: key("key"), version: None, expected, tags: tags("a") });
     let tagged = ObjectRecord { tags: tags("a"), ..before.clone() };
     assert_eq!(object(&store, bucket, "key"), tagged);
-    done(&store, DeleteTags { bucket, key: key("key"), expected: None });
+    done(&store, DeleteTags { bucket, key: key("key"), version: None, expected: None });
     assert_eq!(object(&store, bucket, "key"), before);
 }
 
@@ -602,12 +614,16 @@ fn a_damaged_record_holds_up_no_other_key_of_its_command() {
     let mut batch = Batch::new();
     batch.put(Space::Objects, key::object(bucket, &key("b")), vec![1]);
     store.commit(batch).expect("a commit");
-    let named = ["a", "b", "none", "c"].map(|name| (key(name), DeleteCond::None));
+    let named = ["a", "b", "none", "c"].map(|name| DeleteKey {
+        key: key(name),
+        version: None,
+        condition: DeleteCond::None,
+    });
     let mut round = begin(&store);
-    let reply = round.apply(DeleteObjects { bucket, keys: named.into() }.into());
+    let reply = round.apply(DeleteObjects { bucket, keys: named.into(), modified: AT }.into());
     store.commit(round.finish()).expect("a commit");
     let Ok(Ok(Reply::ObjectsDeleted(verdicts))) = reply else { panic!("{reply:?}") };
-    assert!(matches!(&verdicts[..], [Ok(()), Err(NotDeleted::Damaged(_)), Ok(()), Ok(())]));
+    assert!(matches!(&verdicts[..], [Ok(_), Err(NotDeleted::Damaged(_)), Ok(_), Ok(_)]));
     let counters = query::bucket_counters(&store, bucket).expect("a store").expect("a bucket");
     assert_eq!(counters.objects, 1, "the damaged one");
     assert_eq!(query::object(&store, bucket, &key("c")), Ok(None));
@@ -617,7 +633,7 @@ fn a_damaged_record_holds_up_no_other_key_of_its_command() {
 fn a_delete_may_demand_what_the_key_names() {
     let store = MemoryStore::new();
     let bucket = make_bucket(&store, "bucket");
-    let one = |name: &str, condition| DeleteObject { bucket, key: key(name), condition };
+    let one = |name, condition| delete_if(bucket, name, condition);
     done(&store, put(bucket, "there", vec![inline(b"x")], &[]));
     let other = DeleteCond::Matches(etag("other"));
     for (name, condition, expected) in [
@@ -629,7 +645,7 @@ fn a_delete_may_demand_what_the_key_names() {
         assert_eq!(outcome.expect("a store"), Err(expected));
     }
     let now = object(&store, bucket, "there").etag;
-    let existed = Reply::ObjectDeleted { existed: true };
+    let existed = Reply::ObjectDeleted(Deleted::Key { existed: true });
     assert_eq!(done(&store, one("there", DeleteCond::Matches(now))), existed);
     done(&store, put(bucket, "there", vec![inline(b"x")], &[]));
     assert_eq!(done(&store, one("there", DeleteCond::Exists)), existed);

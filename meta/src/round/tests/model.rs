@@ -214,7 +214,8 @@ struct Thing {
 struct Open {
     generation: Generation,
     manifest: ManifestId,
-    base: Option<Generation>,
+    /// Whether its key was written or deleted since.
+    touched: bool,
     parts: BTreeMap<u16, Thing>,
 }
 
@@ -223,6 +224,20 @@ struct Bucket {
     id: Option<BucketId>,
     objects: BTreeMap<usize, Thing>,
     uploads: BTreeMap<(usize, u8), Open>,
+}
+
+impl Bucket {
+    fn put(&mut self, key: usize, thing: Thing) {
+        self.objects.insert(key, thing);
+        self.touch(key);
+    }
+
+    /// The key names something else, or nothing.
+    fn touch(&mut self, key: usize) {
+        for (_, open) in self.uploads.iter_mut().filter(|((of, _), _)| *of == key) {
+            open.touched = true;
+        }
+    }
 }
 
 #[derive(Default)]
@@ -534,10 +549,10 @@ impl Machine<'_> {
         command.condition = self.model.condition(bucket, key, cond);
         let outcome = apply(round, command);
         assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
-        if let Ok(Reply::ObjectPut { generation }) = outcome {
+        if let Ok(Reply::ObjectPut { generation, .. }) = outcome {
             self.model.blobs.extend(files.iter().map(|known| (known.blob, *known)));
             let thing = Thing { generation, etag, tags: TagSet::default(), pieces: merge(pieces) };
-            self.model.buckets[bucket].objects.insert(key, thing);
+            self.model.buckets[bucket].put(key, thing);
         }
     }
 
@@ -571,18 +586,20 @@ impl Machine<'_> {
         };
         let outcome = apply(round, command);
         assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
-        if let Ok(Reply::ObjectPut { generation }) = outcome {
+        if let Ok(Reply::ObjectPut { generation, .. }) = outcome {
             let thing = Thing { generation, etag, tags: TagSet::default(), pieces };
-            self.model.buckets[bucket].objects.insert(place, thing);
+            self.model.buckets[bucket].put(place, thing);
         }
     }
 
     fn delete(&mut self, round: &mut Round<'_>, bucket: usize, at: usize) {
-        let expected = self.model.live(bucket).map(|()| Reply::ObjectDeleted {
-            existed: self.model.buckets[bucket].objects.contains_key(&at),
-        });
+        let existed = self.model.buckets[bucket].objects.contains_key(&at);
+        let deleted = Reply::ObjectDeleted(Deleted::Key { existed });
+        let expected = self.model.live(bucket).map(|()| deleted);
         assert_eq!(apply(round, delete(self.model.id(bucket), KEYS[at])), expected);
-        self.model.buckets[bucket].objects.remove(&at);
+        if self.model.buckets[bucket].objects.remove(&at).is_some() {
+            self.model.buckets[bucket].touch(at);
+        }
     }
 
     /// Conditions are those of the moment at which the command is made: a key may stand in it twice.
@@ -593,12 +610,17 @@ impl Machine<'_> {
             WriteCond::Matches(etag) => DeleteCond::Matches(etag),
         };
         let asked: Vec<_> = keys.iter().map(|(at, cond)| (*at, condition(*at, *cond))).collect();
-        let named = asked.iter().map(|(at, cond)| (key(KEYS[*at]), cond.clone())).collect();
-        let command = DeleteObjects { bucket: self.model.id(bucket), keys: named };
+        let named = asked.iter().map(|(at, condition)| DeleteKey {
+            key: key(KEYS[*at]),
+            version: None,
+            condition: condition.clone(),
+        });
+        let bucket_id = self.model.id(bucket);
+        let command = DeleteObjects { bucket: bucket_id, keys: named.collect(), modified: AT };
         let expected = self.model.live(bucket).map(|()| {
-            let objects = &mut self.model.buckets[bucket].objects;
+            let slot = &mut self.model.buckets[bucket];
             let verdicts = asked.into_iter().map(|(at, cond)| {
-                let now = objects.get(&at).map(|now| now.etag.clone());
+                let now = slot.objects.get(&at).map(|now| now.etag.clone());
                 let refused = match (cond, now) {
                     (DeleteCond::Exists, None) => Some(Refusal::ConditionFailed),
                     (DeleteCond::Matches(_), None) => Some(Refusal::NoSuchKey),
@@ -607,10 +629,16 @@ impl Machine<'_> {
                     }
                     _ => None,
                 };
-                if refused.is_none() {
-                    objects.remove(&at);
+                match refused {
+                    None => {
+                        let existed = slot.objects.remove(&at).is_some();
+                        if existed {
+                            slot.touch(at);
+                        }
+                        Ok(Deleted::Key { existed })
+                    }
+                    Some(refusal) => Err(NotDeleted::Refused(refusal)),
                 }
-                refused.map_or(Ok(()), |refusal| Err(NotDeleted::Refused(refusal)))
             });
             Reply::ObjectsDeleted(verdicts.collect())
         });
@@ -626,15 +654,15 @@ impl Machine<'_> {
             (Err(refusal), _) => Err(refusal),
             (Ok(()), None) => Err(Refusal::NoSuchKey),
             (Ok(()), Some(_)) if stale => Err(Refusal::ObjectChanged),
-            (Ok(()), Some(_)) => Ok(Reply::Done),
+            (Ok(()), Some(_)) => Ok(Reply::TagsPut { version: None }),
         };
         let wanted = if stale { Some(Generation::new(0)) } else { None };
         let key = key(KEYS[place]);
         let tags = if set { tags("value") } else { TagSet::default() };
         let command: Command = if set {
-            PutTags { bucket: id, key, expected: wanted, tags: tags.clone() }.into()
+            PutTags { bucket: id, key, version: None, expected: wanted, tags: tags.clone() }.into()
         } else {
-            DeleteTags { bucket: id, key, expected: wanted }.into()
+            DeleteTags { bucket: id, key, version: None, expected: wanted }.into()
         };
         assert_eq!(apply(round, command), expected);
         if let (Ok(_), Some(now)) = (expected, now) {
@@ -651,9 +679,8 @@ impl Machine<'_> {
             Err(Refusal::NoSuchBucket) => assert_eq!(live, Err(Refusal::NoSuchBucket)),
             Err(Refusal::UploadExists) => assert!(slot.uploads.contains_key(&(place, id))),
             Ok(Reply::UploadCreated(manifest)) => {
-                let base = slot.objects.get(&place).map(|now| now.generation);
                 let generation = Generation::new(round.numbers.counters.generation);
-                let open = Open { generation, manifest, base, parts: BTreeMap::new() };
+                let open = Open { generation, manifest, touched: false, parts: BTreeMap::new() };
                 assert!(live.is_ok() && slot.uploads.insert((place, id), open).is_none());
             }
             other => panic!("{other:?}"),
@@ -700,11 +727,10 @@ impl Machine<'_> {
         if listed.is_empty() {
             return;
         }
-        let now = self.model.buckets[bucket].objects.get(&place).map(|now| now.generation);
         let expected = if stale { Err(Refusal::UploadChanged) } else { Ok(()) };
         let expected = expected.and_then(|()| self.model.check(bucket, place, cond));
         let expected = expected.and_then(|()| match cond {
-            Cond::Absent | Cond::Current if now != open.base => Err(Refusal::Conflict),
+            Cond::Absent | Cond::Current if open.touched => Err(Refusal::Conflict),
             _ => Ok(()),
         });
         let etag = self.model.next_etag();
@@ -728,7 +754,7 @@ impl Machine<'_> {
         };
         let outcome = apply(round, command);
         assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
-        if let Ok(Reply::ObjectPut { generation }) = outcome {
+        if let Ok(Reply::ObjectPut { generation, .. }) = outcome {
             let made: ObjectRecord = round
                 .read_named(Space::Objects, &key::object(self.model.id(bucket), &key(KEYS[place])))
                 .expect("it was put");
@@ -737,7 +763,7 @@ impl Machine<'_> {
             let slot = &mut self.model.buckets[bucket];
             slot.uploads.remove(&(place, id));
             let thing = Thing { generation, etag, tags: TagSet::default(), pieces };
-            slot.objects.insert(place, thing);
+            slot.put(place, thing);
         }
     }
 
@@ -773,7 +799,7 @@ impl Machine<'_> {
             }
             for ((at, which), open) in &bucket.uploads {
                 let record = upload(self.store, id, KEYS[*at], *which);
-                assert_eq!((record.generation, record.base), (open.generation, open.base));
+                assert_eq!(record.generation, open.generation);
                 assert_eq!(
                     (record.manifest, record.parts as usize),
                     (open.manifest, open.parts.len())
