@@ -29,6 +29,7 @@ pub enum Operation {
     CopyObject,
     GetObject,
     HeadObject,
+    GetObjectAttributes,
     DeleteObject,
     DeleteObjects,
     PutObjectTagging,
@@ -44,7 +45,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation that is built.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ListBuckets,
         Self::CreateBucket,
         Self::HeadBucket,
@@ -57,6 +58,7 @@ impl Operation {
         Self::CopyObject,
         Self::GetObject,
         Self::HeadObject,
+        Self::GetObjectAttributes,
         Self::DeleteObject,
         Self::DeleteObjects,
         Self::PutObjectTagging,
@@ -86,6 +88,7 @@ impl Operation {
             Self::CopyObject => "CopyObject",
             Self::GetObject => "GetObject",
             Self::HeadObject => "HeadObject",
+            Self::GetObjectAttributes => "GetObjectAttributes",
             Self::DeleteObject => "DeleteObject",
             Self::DeleteObjects => "DeleteObjects",
             Self::PutObjectTagging => "PutObjectTagging",
@@ -349,6 +352,7 @@ const BUCKET: &[Row] = &[
 
 /// `/{Bucket}/{Key}?sub-resource`.
 const OBJECT: &[Row] = &[
+    built("attributes", "GET", Operation::GetObjectAttributes),
     built("tagging", "GET", Operation::GetObjectTagging),
     built("tagging", "PUT", Operation::PutObjectTagging),
     built("tagging", "DELETE", Operation::DeleteObjectTagging),
@@ -362,7 +366,6 @@ const OBJECT: &[Row] = &[
     later("annotation", "PUT", "PutObjectAnnotation"),
     later("annotation", "DELETE", "DeleteObjectAnnotation"),
     later("annotations", "GET", "ListObjectAnnotations"),
-    later("attributes", "GET", "GetObjectAttributes"),
     later("encryption", "PUT", "UpdateObjectEncryption"),
     later("legal-hold", "GET", "GetObjectLegalHold"),
     later("legal-hold", "PUT", "PutObjectLegalHold"),
@@ -411,6 +414,7 @@ mod tests {
             ("GET", "/bucket/key?versionId=null", "GetObject"),
             ("GET", "/bucket/key?partNumber=1", "GetObject"),
             ("HEAD", "/bucket/key", "HeadObject"),
+            ("GET", "/bucket/key?attributes", "GetObjectAttributes"),
             ("DELETE", "/bucket/key", "DeleteObject"),
             ("POST", "/bucket?delete", "DeleteObjects"),
             ("PUT", "/bucket/key?tagging", "PutObjectTagging"),
@@ -439,7 +443,6 @@ mod tests {
             ("GET", "/bucket?versioning", &[][..], "GetBucketVersioning"),
             ("POST", "/bucket", &[], "PostObject"),
             ("PUT", "/bucket/key?acl", &[], "PutObjectAcl"),
-            ("GET", "/bucket/key?attributes", &[], "GetObjectAttributes"),
             ("POST", "/bucket/key?select&select-type=2", &[], "SelectObjectContent"),
             ("OPTIONS", "/bucket/key", &[], "PreflightRequest"),
         ] {

@@ -21,7 +21,9 @@ pub use garbage::{BlobState, blob_states, garbage, lease, open_leases, to_unlink
 pub use list::{
     ListAsk, ListFrom, ListLine, ListPage, ObjectEntry, UploadEntry, list_objects, list_uploads,
 };
-pub use resolve::{exact_part, manifest_entries, resolve, resolve_pieces};
+pub use resolve::{
+    exact_part, manifest_entries, object_part, object_parts, resolve, resolve_pieces,
+};
 pub use space::{named_ranges, owners, space_totals, sparse};
 pub use version::{Named, fetch_versions, made_of, version};
 

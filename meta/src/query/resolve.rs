@@ -6,13 +6,14 @@
 use std::cmp::Ordering;
 
 use bytes::Bytes;
+use protocol::part::PartNumber;
 use protocol::range::ByteRange;
 
 use super::{manifest_page, named, part, piece_page};
 use crate::extent::{PieceSlice, slices};
 use crate::id::ManifestId;
 use crate::key;
-use crate::record::{Content, Manifest, ManifestEntry, PartRecord, PieceList, Record};
+use crate::record::{Content, Manifest, ManifestEntry, PartFacts, PartRecord, PieceList, Record};
 use crate::store::{Space, Store, StoreError, Visit};
 
 /// The pieces that hold `range` of an object's bytes, in order. Their lengths add up to that of the range.
@@ -85,6 +86,51 @@ pub fn exact_part(
         }
         _ => Ok(None),
     }
+}
+
+/// One part of an object by its place among the object's parts, from 1; `None` behind the last one.
+pub fn object_part(
+    store: &dyn Store,
+    manifest: &Manifest,
+    place: PartNumber,
+) -> Result<Option<(ManifestEntry, PartRecord)>, StoreError> {
+    let before = usize::from(place.get()) - 1;
+    if before >= manifest.parts as usize {
+        return Ok(None);
+    }
+    let page = before / Manifest::PAGE_PARTS;
+    let number = u32::try_from(page).expect("pages are counted in 32 bits");
+    let entries = manifest_page(store, manifest.id, number)?.entries;
+    let entry = named(entries.get(before % Manifest::PAGE_PARTS), "entry of a manifest", place)?;
+    Ok(Some((*entry, named_part(store, manifest.id, entry)?)))
+}
+
+/// At most `max` parts of an object in their order, those behind the first `before`.
+pub fn object_parts(
+    store: &dyn Store,
+    manifest: &Manifest,
+    before: usize,
+    max: usize,
+) -> Result<Vec<PartFacts>, StoreError> {
+    let end = before.saturating_add(max).min(manifest.parts as usize);
+    let mut entries = Vec::new();
+    let mut at = before;
+    while at < end {
+        let page = at / Manifest::PAGE_PARTS;
+        let number = u32::try_from(page).expect("pages are counted in 32 bits");
+        let on_page = manifest_page(store, manifest.id, number)?.entries;
+        let (from, cut) = (at % Manifest::PAGE_PARTS, end - page * Manifest::PAGE_PARTS);
+        let wanted = on_page.get(from..cut.min(Manifest::PAGE_PARTS));
+        let wanted = named(wanted, "entry of a manifest", at)?;
+        entries.extend_from_slice(wanted);
+        at += wanted.len();
+    }
+    let mut found = Vec::with_capacity(entries.len());
+    each_part(store, manifest.id, &entries, &mut |_, record| {
+        found.push(record.into());
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The pages that hold some of `range`, and where each begins. `starts` ascends.

@@ -90,6 +90,9 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// How many parts each page holds; the last one may hold fewer.
+    pub const PAGE_PARTS: usize = 256;
+
     fn write(&self, to: &mut Writer) {
         to.u64(self.id.get());
         to.u32(self.parts);

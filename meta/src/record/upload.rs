@@ -138,6 +138,15 @@ impl PartFacts {
     }
 }
 
+impl From<PartRecord> for PartFacts {
+    fn from(record: PartRecord) -> Self {
+        let PartRecord {
+            number, generation, modified, len, etag, md5, fingerprint, checksum, ..
+        } = record;
+        Self { number, generation, modified, len, etag, md5, fingerprint, checksum }
+    }
+}
+
 impl Record for PartRecord {
     const NAME: &'static str = "part record";
 

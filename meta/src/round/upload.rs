@@ -13,9 +13,6 @@ use crate::record::{
 };
 use crate::store::{Space, StoreError};
 
-/// How many parts one page of a manifest holds.
-pub(super) const PAGE_PARTS: usize = 256;
-
 impl Round<'_> {
     pub(super) fn create_upload(&mut self, command: CreateUpload) -> Result<Reply, Stop> {
         let CreateUpload { bucket, key, upload_id, initiated, metadata, tags, checksum } = command;
@@ -148,7 +145,7 @@ impl Round<'_> {
             return Err(StoreError::Corrupt(what));
         }
         let (mut page_starts, mut start) = (Vec::new(), 0_u64);
-        for (page, parts) in (0..).zip(listed.chunks(PAGE_PARTS)) {
+        for (page, parts) in (0..).zip(listed.chunks(Manifest::PAGE_PARTS)) {
             page_starts.push(start);
             let mut entries = Vec::with_capacity(parts.len());
             for (number, len) in parts {

@@ -1,4 +1,4 @@
-//! Room: GetObject and HeadObject: conditions, range, and verified bytes.
+//! Room: GetObject and HeadObject: conditions, range or part, and verified bytes.
 //!
 //! Invariants: no byte leaves unverified; the epoch lives as long as the stream, so that an overwrite or delete
 //! meanwhile takes nothing away from a reader.
@@ -8,8 +8,9 @@ use std::rc::Rc;
 use meta::query;
 use meta::record::{Content, ObjectRecord};
 use protocol::error::S3Error;
-use protocol::operation::get_object::{GetObjectInput, ObjectFacts};
+use protocol::operation::get_object::{AskedPart, GetObjectInput, ObjectFacts, PartsFacts};
 use protocol::operation::head_object::HeadObjectInput;
+use protocol::part::PartNumber;
 use protocol::range::ByteRange;
 
 use super::{Call, Outcome, failure, subject};
@@ -28,7 +29,8 @@ pub(super) async fn get(call: Call<'_>) -> Result<Outcome, S3Error> {
     let input = GetObjectInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
     let object = subject::object(call.machine, bucket.id, key).await?;
-    let reading = input.plan(&facts(&object), call.machine.clock.now())?;
+    let parts = parts(call.machine, &object, input.part).await?;
+    let reading = input.plan(&facts(&object, parts), call.machine.clock.now())?;
     if reading.bytes.is_empty() {
         return Ok(reading.answer.into());
     }
@@ -51,10 +53,33 @@ pub(super) async fn head(call: Call<'_>) -> Result<Outcome, S3Error> {
     let input = HeadObjectInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, input.common()).await?;
     let object = subject::object(call.machine, bucket.id, key).await?;
-    Ok(input.answer(&facts(&object), call.machine.clock.now())?.into())
+    let parts = parts(call.machine, &object, input.part()).await?;
+    Ok(input.answer(&facts(&object, parts), call.machine.clock.now())?.into())
 }
 
-fn facts(object: &ObjectRecord) -> ObjectFacts<'_> {
+/// The parts of an object, if it was uploaded in parts, and the one that is asked for by its place.
+async fn parts(
+    machine: &Machine,
+    object: &ObjectRecord,
+    asked: Option<PartNumber>,
+) -> Result<Option<PartsFacts>, S3Error> {
+    // A copy of an object in parts is one object without parts.
+    let Content::Parts(manifest) = &object.content else { return Ok(None) };
+    let count = manifest.parts;
+    let Some(place) = asked else { return Ok(Some(PartsFacts { count, asked: None })) };
+    let manifest = manifest.clone();
+    let found =
+        machine.catalog.look(move |store| query::object_part(store, &manifest, place)).await;
+    let Some((entry, part)) = found.map_err(failure::catalog)? else {
+        return Ok(Some(PartsFacts { count, asked: None }));
+    };
+    let bytes = entry.start.checked_add(entry.len).and_then(|end| ByteRange::new(entry.start, end));
+    let bytes = bytes.ok_or_else(S3Error::internal)?;
+    let checksum = part.checksum;
+    Ok(Some(PartsFacts { count, asked: Some(AskedPart { bytes, checksum }) }))
+}
+
+fn facts(object: &ObjectRecord, parts: Option<PartsFacts>) -> ObjectFacts<'_> {
     ObjectFacts {
         len: object.len,
         etag: &object.etag,
@@ -62,6 +87,7 @@ fn facts(object: &ObjectRecord) -> ObjectFacts<'_> {
         metadata: &object.metadata,
         checksum: object.checksum.as_ref(),
         tags: object.tags.len(),
+        parts,
     }
 }
 

@@ -12,6 +12,7 @@ mod delete_object;
 mod delete_objects;
 mod failure;
 mod get_object;
+mod get_object_attributes;
 mod ingest;
 mod list_objects;
 mod list_parts;
@@ -148,6 +149,7 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::CopyObject => copy_object::copy(call).await,
         Operation::GetObject => get_object::get(call).await,
         Operation::HeadObject => get_object::head(call).await,
+        Operation::GetObjectAttributes => get_object_attributes::get(call).await,
         Operation::DeleteObject => delete_object::delete(call).await,
         Operation::DeleteObjects => delete_objects::delete(call).await,
         Operation::PutObjectTagging => tagging::put(call).await,

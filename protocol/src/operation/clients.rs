@@ -9,9 +9,9 @@ use alloc::collections::BTreeSet;
 use super::testing::head;
 use super::{
     abort_upload, complete_upload, copy_object, create_bucket, create_upload, delete_bucket,
-    delete_object, delete_objects, get_bucket_location, get_object, head_bucket, head_object,
-    list_buckets, list_objects, list_parts, list_uploads, object_tagging, put_object, upload_part,
-    upload_part_copy,
+    delete_object, delete_objects, get_bucket_location, get_object, get_object_attributes,
+    head_bucket, head_object, list_buckets, list_objects, list_parts, list_uploads, object_tagging,
+    put_object, upload_part, upload_part_copy,
 };
 use crate::error::S3Error;
 use crate::request::Head;
@@ -66,6 +66,14 @@ const SENT: &[Sent] = &[
         "/bucket/dir/key",
         &[("range", "bytes=0-8388607"), ("x-amz-checksum-mode", "ENABLED"), ("if-match", "\"a\"")],
         Operation::GetObject,
+    ),
+    ("GET", "/bucket/dir/key?partNumber=1", &[], Operation::GetObject),
+    ("HEAD", "/bucket/dir/key?partNumber=1", &[], Operation::HeadObject),
+    (
+        "GET",
+        "/bucket/dir/key?attributes",
+        &[("x-amz-object-attributes", "ETag,ObjectSize,ObjectParts"), ("x-amz-max-parts", "2")],
+        Operation::GetObjectAttributes,
     ),
     ("DELETE", "/bucket/dir/key", &[EMPTY], Operation::DeleteObject),
     ("POST", "/bucket?delete", &[CRC32, SDK], Operation::DeleteObjects),
@@ -125,6 +133,9 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::ListMultipartUploads => list_uploads::ListUploadsInput::parse(head).map(drop),
         O::PutObject => put_object::PutObjectInput::parse(head).map(drop),
         O::GetObject => get_object::GetObjectInput::parse(head).map(drop),
+        O::GetObjectAttributes => {
+            get_object_attributes::GetObjectAttributesInput::parse(head).map(drop)
+        }
         O::HeadObject => head_object::HeadObjectInput::parse(head).map(drop),
         O::DeleteObject => delete_object::DeleteObjectInput::parse(head).map(drop),
         O::DeleteObjects => delete_objects::DeleteObjectsInput::parse(head).map(drop),

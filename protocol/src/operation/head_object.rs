@@ -8,6 +8,7 @@ use super::common::Common;
 use super::get_object::{GetObjectInput, ObjectFacts};
 use crate::answer::Answer;
 use crate::error::S3Error;
+use crate::part::PartNumber;
 use crate::request::Head;
 use crate::route::Operation;
 use crate::time::Timestamp;
@@ -29,6 +30,12 @@ impl HeadObjectInput {
     #[must_use]
     pub fn common(&self) -> &Common {
         &self.0.common
+    }
+
+    /// The part asked for; see [`GetObjectInput::part`].
+    #[must_use]
+    pub fn part(&self) -> Option<PartNumber> {
+        self.0.part
     }
 
     /// Decides what to answer for an object: what GetObject would, with the length that its body
@@ -62,6 +69,7 @@ mod tests {
             metadata: &ObjectMetadata::default(),
             checksum: None,
             tags: 0,
+            parts: None,
         };
         let answer = |headers: &[(&str, &str)]| {
             HeadObjectInput::parse(&head("HEAD", "/bucket/key", headers))

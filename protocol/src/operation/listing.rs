@@ -93,17 +93,19 @@ pub(crate) fn page_size(head: &Head, parameter: &str, cap: u32) -> Result<u32, S
 
 /// Reads a number of 0 to 2³¹ − 1; an empty one counts as absent.
 pub(crate) fn count(head: &Head, parameter: &str) -> Result<Option<u32>, S3Error> {
-    let Some(text) = head.query.get(parameter).filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
+    let text = head.query.get(parameter).filter(|text| !text.is_empty());
+    text.map(|text| number(parameter, text)).transpose()
+}
+
+/// Reads a number of 0 to 2³¹ − 1, the value of the parameter or header of this name.
+pub(crate) fn number(parameter: &str, text: &str) -> Result<u32, S3Error> {
     let refused = |message: String| S3Error::invalid_argument(parameter, Some(text), message);
     let number: i32 = text.parse().map_err(|_not_a_number| {
         refused(format!("Provided {parameter} not an integer or within integer range"))
     })?;
-    let number = u32::try_from(number).map_err(|_negative| {
+    u32::try_from(number).map_err(|_negative| {
         refused(format!("Argument {parameter} must be an integer between 0 and {}", i32::MAX))
-    })?;
-    Ok(Some(number))
+    })
 }
 
 /// Reads `encoding-type`: whether names are to be percent-encoded.

@@ -1,5 +1,4 @@
-//! Room: the headers and queries of S3 that ask for something not built yet, by operation, in one
-//! table.
+//! Room: the headers of S3 that ask for something not built yet, by operation, in one table.
 //!
 //! Invariants: what stands here is refused with `NotImplemented`, never accepted and ignored; a
 //! header that S3 itself ignores on an operation does not stand in that operation's rows; headers
@@ -16,7 +15,7 @@ use crate::route::Operation;
 /// Refuses a request that asks `operation` for something not built.
 ///
 /// # Errors
-/// `NotImplemented` with the header's or the parameter's name; `InvalidArgument` or
+/// `NotImplemented` with the header's name; `InvalidArgument` or
 /// `InvalidStorageClass` for a value that S3 does not know.
 pub fn refuse(head: &Head, operation: Operation) -> Result<(), S3Error> {
     for (name, _) in head.headers.iter() {
@@ -27,17 +26,10 @@ pub fn refuse(head: &Head, operation: Operation) -> Result<(), S3Error> {
             return Err(row.refusal(name, value));
         }
     }
-    for (name, value) in head.query.pairs() {
-        let asks = |row: &&Row| row.is(name) && row.on.contains(&operation) && !value.is_empty();
-        if QUERY.iter().any(|row| asks(&row)) {
-            let additional = format!("The query parameter {name} is not implemented");
-            return Err(S3Error::not_implemented(None, Some(&additional)));
-        }
-    }
     Ok(())
 }
 
-/// One header or parameter: where S3 gives it a meaning, and the values that ask for nothing
+/// One header: where S3 gives it a meaning, and the values that ask for nothing
 /// special.
 struct Row {
     /// The lower-case name; a trailing `*` stands for any ending.
@@ -87,7 +79,6 @@ const fn any(name: &'static str, on: &'static [Operation]) -> Row {
 /// The operations that write an object, now or at the end of an upload.
 const CREATING: &[Operation] =
     &[Operation::PutObject, Operation::CopyObject, Operation::CreateMultipartUpload];
-const READING: &[Operation] = &[Operation::GetObject, Operation::HeadObject];
 
 const HEADERS: &[Row] = &[
     // Encryption, on either side: nowhere ignored, since a client that sends a key must not believe
@@ -159,13 +150,10 @@ const HEADERS: &[Row] = &[
     },
     // Appending to an object.
     any("x-amz-write-offset-bytes", &[Operation::PutObject]),
-    // Conditions of directory buckets on deletes and aborts.
+    // Conditions of directory buckets on deletes.
     any("x-amz-if-match-last-modified-time", &[Operation::DeleteObject]),
     any("x-amz-if-match-size", &[Operation::DeleteObject]),
-    any("x-amz-if-match-initiated-time", &[Operation::AbortMultipartUpload]),
 ];
-
-const QUERY: &[Row] = &[any("partNumber", READING)];
 
 #[cfg(test)]
 mod tests {
@@ -234,13 +222,5 @@ mod tests {
         let error = refused(Operation::PutObject, ("x-amz-storage-class", "OUTPOSTS")).unwrap();
         assert_eq!(error.code, ErrorCode::InvalidStorageClass);
         assert!(error.details.contains(&("StorageClassRequested", "OUTPOSTS".into())));
-    }
-
-    #[test]
-    fn parts_of_a_read_are_refused() {
-        let request = head("GET", "/bucket/key?partNumber=1", &[]);
-        let error = refuse(&request, Operation::GetObject).unwrap_err();
-        assert_eq!(error.code, ErrorCode::NotImplemented);
-        assert_eq!(refuse(&request, Operation::DeleteObject), Ok(()));
     }
 }
