@@ -421,6 +421,35 @@ fn ranges_of_many_parts_are_found_by_position() {
 }
 
 #[test]
+fn parts_are_found_by_their_place() {
+    let store = MemoryStore::new();
+    let (bucket, _) = many_parts(&store);
+    let record = object(&store, bucket, &key("key")).expect("a store").expect("an object");
+    let manifest = record.content.manifest().expect("an object made of parts");
+    let part = |place| object_part(&store, manifest, number(place)).expect("a store");
+    for place in [1, 2, 256, 257, 512, 513, 600] {
+        let (entry, part) = part(place).expect("a part");
+        let len = if (255..=258).contains(&place) || place == 600 { 0 } else { 5 };
+        assert_eq!((entry.number, part.number, part.len), (number(place), number(place), len));
+    }
+    for beyond in [601, 768, 769, 10_000] {
+        assert_eq!(part(beyond), None);
+    }
+    let numbers = |before, max| -> Vec<u16> {
+        let found = object_parts(&store, manifest, before, max).expect("a store");
+        found.iter().map(|part| part.number.get()).collect()
+    };
+    assert_eq!(numbers(0, 1000), (1..=600).collect::<Vec<u16>>());
+    assert_eq!(numbers(254, 4), [255, 256, 257, 258]);
+    assert_eq!(numbers(255, 1), [256]);
+    assert_eq!(numbers(256, 257), (257..=513).collect::<Vec<u16>>());
+    assert_eq!(numbers(599, usize::MAX), [600]);
+    for (before, max) in [(600, 1), (usize::MAX, 1), (0, 0)] {
+        assert_eq!(numbers(before, max), [0; 0]);
+    }
+}
+
+#[test]
 fn a_range_beyond_the_end_is_damage() {
     let store = MemoryStore::new();
     let (bucket, _) = many_parts(&store);

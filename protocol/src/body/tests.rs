@@ -155,7 +155,8 @@ mod plain {
 
     #[test]
     fn too_much_is_refused_by_the_head_alone() {
-        // rule: put/five-gib
+        // rule: put/five-gib, upload-part/five-gib
+        assert_eq!(PUT_LEN_MAX, crate::limits::PART_LEN_MAX);
         let head = put(UnsignedPayload, &[("content-length", "5368709121")]);
         let error = refused(&head);
         assert_eq!(error.code, ErrorCode::EntityTooLarge);

@@ -109,6 +109,7 @@ mod tests {
 
     #[test]
     fn an_algorithm_has_its_types() {
+        // rule: create-upload/checksum
         use ChecksumAlgorithm as A;
         use ChecksumType as T;
         const ALGORITHM: &str = "x-amz-checksum-algorithm";
@@ -144,6 +145,7 @@ mod tests {
 
     #[test]
     fn the_answer_names_the_upload() {
+        // rule: create-upload/answer
         let id = UploadId::new(Timestamp::from_millis(1), [0xab; 16]);
         let (bucket, key) =
             (BucketName::parse("bucket").unwrap(), ObjectKey::parse("a&b").unwrap());

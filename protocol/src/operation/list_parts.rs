@@ -131,6 +131,7 @@ mod tests {
 
     #[test]
     fn pages() {
+        // rule: list-parts/answer, list-parts/next-marker
         let id = AccountId::parse("000000000000").unwrap().canonical_id();
         let account = |name: &str| {
             alloc::format!("<{name}><ID>{id}</ID><DisplayName>000000000000</DisplayName></{name}>")
@@ -175,6 +176,7 @@ mod tests {
 
     #[test]
     fn a_marker_is_a_number() {
+        // rule: list-parts/numbers
         for bad in ["max-parts=-1", "max-parts=x", "part-number-marker=-1", "part-number-marker=x"]
         {
             let request = head("GET", &alloc::format!("/bucket/a?uploadId=u&{bad}"), &[]);

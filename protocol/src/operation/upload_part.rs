@@ -99,6 +99,7 @@ mod tests {
 
     #[test]
     fn each_row_of_the_table() {
+        // rule: upload-part/checksum
         use ChecksumAlgorithm::{Crc32, Sha256};
         use ChecksumType::{Composite, FullObject};
         let rule = |algorithm, stored| Ok(PartChecksum { algorithm, stored });
@@ -125,6 +126,7 @@ mod tests {
 
     #[test]
     fn part_and_upload_are_read() {
+        // rule: upload-part/part-number
         let request = head("PUT", "/bucket/key?uploadId=u-1&partNumber=7", &[]);
         let input = UploadPartInput::parse(&request).unwrap();
         assert_eq!((input.part.get(), input.upload_id.as_str()), (7, "u-1"));
@@ -137,6 +139,7 @@ mod tests {
 
     #[test]
     fn the_answer_has_no_type() {
+        // rule: upload-part/answer
         let answer =
             answer(&ETag::from_text("abc").unwrap(), Some(&ChecksumValue::from_crc32(0xCBF4_3926)));
         assert_eq!(pairs(&answer), [("etag", "\"abc\""), ("x-amz-checksum-crc32", "y/Q5Jg==")]);

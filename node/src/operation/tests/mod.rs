@@ -8,10 +8,12 @@ mod deletes;
 mod lessons;
 mod listings;
 mod objects;
+mod parts;
 mod rewrites;
 mod rules;
 mod shared_parts;
 mod space;
+mod uploads;
 
 use crate::testing::TestNode;
 

@@ -91,6 +91,7 @@ fn an_empty_object_can_be_copied_whole() {
 #[test]
 fn parts_replace_each_other_and_abort_takes_them_all() {
     // rule: part-copy/last-wins
+    // rule: upload-part/replaces, abort/all-parts
     let node = node_with_bucket();
     let upload = node.create_upload("/bkt/k", &[]);
     let target = format!("/bkt/k?partNumber=7&uploadId={upload}");
@@ -110,6 +111,7 @@ fn parts_replace_each_other_and_abort_takes_them_all() {
 
 #[test]
 fn unlisted_parts_are_let_go() {
+    // rule: complete/unlisted
     let node = node_with_bucket();
     let upload = node.create_upload("/bkt/k", &[]);
     let mut etags = Vec::new();
@@ -141,6 +143,7 @@ fn two_parts(node: &TestNode) -> (String, Vec<(u16, String)>) {
 
 #[test]
 fn a_completion_whose_answer_was_lost_can_be_sent_again() {
+    // rule: complete/again
     let node = node_with_bucket();
     let (upload, listed) = two_parts(&node);
     let first = node.complete("/bkt/k", &upload, &listed);
@@ -163,6 +166,7 @@ fn a_completion_whose_answer_was_lost_can_be_sent_again() {
 
 #[test]
 fn two_completions_of_one_upload_at_a_time_are_both_told_of_one_object() {
+    // rule: complete/two-at-a-time
     let node = node_with_bucket();
     let (upload, listed) = two_parts(&node);
     let document = TestNode::list_of(&listed);
@@ -177,6 +181,7 @@ fn two_completions_of_one_upload_at_a_time_are_both_told_of_one_object() {
 
 #[test]
 fn a_completion_is_told_of_its_object_wherever_the_same_one_overtakes_it() {
+    // rule: complete/two-at-a-time
     for polls in 0..100 {
         let node = node_with_bucket();
         let (upload, listed) = two_parts(&node);
@@ -288,6 +293,7 @@ fn what_is_not_built_is_refused() {
 
 #[test]
 fn behind_the_last_part_number_there_are_no_parts() {
+    // rule: list-parts/paging
     let node = node_with_bucket();
     let upload = node.create_upload("/bkt/k", &[]);
     let target = format!("/bkt/k?partNumber=10000&uploadId={upload}");
@@ -304,6 +310,7 @@ fn behind_the_last_part_number_there_are_no_parts() {
 
 #[test]
 fn a_lost_condition_is_told_before_the_parts_are_looked_at() {
+    // rule: complete/condition-first
     let node = node_with_bucket();
     node.put("/bkt/k", b"here");
     let upload = node.create_upload("/bkt/k", &[]);
@@ -320,9 +327,14 @@ fn a_lost_condition_is_told_before_the_parts_are_looked_at() {
 
 #[test]
 fn a_malformed_part_is_refused_before_its_upload_is_looked_for() {
+    // rule: upload-part/order
     let node = node_with_bucket();
     let malformed = [("x-amz-checksum-crc32", "AAAA")];
     let target = "/none/k?partNumber=1&uploadId=unknown";
     expect(&node.send("PUT", target, &malformed, b"x"), 400, "InvalidRequest");
+    let zero = target.replace("partNumber=1", "partNumber=0");
+    expect(&node.send("PUT", &zero, &malformed, b"x"), 400, "InvalidArgument");
     expect(&node.send("PUT", target, &[], b"x"), 404, "NoSuchBucket");
+    let target = target.replace("none", "bkt");
+    expect(&node.send("PUT", &target, &[], b"x"), 404, "NoSuchUpload");
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::checksum::{ChecksumValue, Hasher};
 use crate::crc;
 use crate::error::ErrorCode;
-use crate::limits::PART_LEN_MIN;
+use crate::limits::{OBJECT_LEN_MAX, PART_LEN_MIN};
 use crate::operation::testing::{body, head};
 use crate::part::PartNumber;
 
@@ -78,6 +78,7 @@ fn told(error: &S3Error) -> (ErrorCode, &str) {
 
 #[test]
 fn a_missing_body_names_no_part() {
+    // rule: complete/no-body
     for body in ["", " \n"] {
         let error = parse_body(body.as_bytes()).unwrap_err();
         let expect = (ErrorCode::InvalidRequest, "You must specify at least one part");
@@ -87,6 +88,7 @@ fn a_missing_body_names_no_part() {
 
 #[test]
 fn a_body_that_lists_no_parts_is_malformed() {
+    // rule: complete/malformed
     let root = |inner: &str| format!("<CompleteMultipartUpload>{inner}</CompleteMultipartUpload>");
     let good = "<Part><PartNumber>1</PartNumber><ETag>a</ETag></Part>";
     for bad in [
@@ -110,6 +112,7 @@ fn a_body_that_lists_no_parts_is_malformed() {
 
 #[test]
 fn parts_are_read_in_any_spelling() {
+    // rule: complete/document
     let text = "<?xml version=\"1.0\"?>\n\
         <CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\n\
         <Part><ETag>&quot;ab&quot;</ETag><PartNumber> 7 </PartNumber></Part>\n\
@@ -135,6 +138,7 @@ fn parts_are_read_in_any_spelling() {
 
 #[test]
 fn the_type_of_checksum_is_the_uploads() {
+    // rule: complete/checksum-type
     for (upload, kind, own) in [
         (None, "FULL_OBJECT", "null"),
         (FULL, "COMPOSITE", "FULL_OBJECT"),
@@ -152,6 +156,7 @@ fn the_type_of_checksum_is_the_uploads() {
 
 #[test]
 fn an_object_size_is_a_number() {
+    // rule: complete/object-size-form
     for (size, message) in [
         ("ten", "Value for x-amz-mp-object-size header is invalid: 'ten'"),
         ("-1", "Value for x-amz-mp-object-size header is less than zero: '-1'"),
@@ -163,6 +168,7 @@ fn an_object_size_is_a_number() {
 
 #[test]
 fn numbers_begin_with_one_and_ascend() {
+    // rule: complete/part-number, complete/ascending-order, complete/consecutive
     let mut listed = bare(&three());
     listed[0].number = 0;
     let error = fault(&[], None, &listed);
@@ -184,6 +190,7 @@ fn numbers_begin_with_one_and_ascend() {
 
 #[test]
 fn a_part_must_be_there_with_its_etag() {
+    // rule: complete/part-there
     let unknown = [part(1, PART_LEN_MIN), part(9, 7)];
     let mut other = bare(&three());
     other[1].etag = "0".repeat(32);
@@ -211,6 +218,7 @@ fn a_part_must_be_there_with_its_etag() {
 
 #[test]
 fn a_part_has_one_good_checksum() {
+    // rule: complete/part-one-checksum
     let mut listed = summed(&three());
     listed[1].checksum = ListedChecksum::Invalid;
     let error = fault(&[], COMPOSITE, &listed);
@@ -221,6 +229,7 @@ fn a_part_has_one_good_checksum() {
 
 #[test]
 fn a_composite_needs_the_checksum_of_each_part() {
+    // rule: complete/composite-needs-checksums
     let mut listed = summed(&three());
     listed[1].checksum = ListedChecksum::None;
     let error = fault(&[], COMPOSITE, &listed);
@@ -236,6 +245,7 @@ fn a_composite_needs_the_checksum_of_each_part() {
 
 #[test]
 fn a_parts_checksum_is_the_stored_one() {
+    // rule: complete/part-checksum
     let wrong = ListedChecksum::Value(ChecksumValue::from_crc32(99));
     let with = |checksum: &ListedChecksum| {
         let mut listed = summed(&three());
@@ -263,6 +273,7 @@ fn a_parts_checksum_is_the_stored_one() {
 
 #[test]
 fn only_the_last_part_may_be_short() {
+    // rule: complete/part-too-small
     let stored = [part(1, PART_LEN_MIN), part(2, PART_LEN_MIN - 1), part(3, 0)];
     let error = decide(&input(&[]), None, &bare(&stored), &stored).unwrap_err();
     let message = "Your proposed upload is smaller than the minimum allowed size";
@@ -282,6 +293,7 @@ fn only_the_last_part_may_be_short() {
 
 #[test]
 fn the_size_is_the_sum() {
+    // rule: complete/object-size
     let error = fault(&[("x-amz-mp-object-size", "5")], None, &bare(&three()));
     let message = "The provided 'x-amz-mp-object-size' header value 5 does not match what was computed: 10485767";
     assert_eq!(told(&error), (ErrorCode::InvalidRequest, message));
@@ -290,7 +302,18 @@ fn the_size_is_the_sum() {
 }
 
 #[test]
+fn an_object_ends_at_the_largest_length() {
+    // rule: complete/too-large
+    let stored = [part(1, OBJECT_LEN_MAX), part(2, 1)];
+    let error = decide(&input(&[]), None, &bare(&stored), &stored).unwrap_err();
+    assert_eq!(error.code, ErrorCode::EntityTooLarge);
+    assert_eq!(error.detail("MaxSizeAllowed"), Some(OBJECT_LEN_MAX.to_string().as_str()));
+    assert!(decide(&input(&[]), None, &bare(&stored[..1]), &stored).is_ok());
+}
+
+#[test]
 fn the_objects_checksum_is_the_computed_one() {
+    // rule: complete/object-checksum
     let stored = three();
     let object = |upload| decide(&input(&[]), upload, &summed(&stored), &stored).unwrap();
     let verdict = |upload: Upload, header: (&str, &str)| {
@@ -338,6 +361,7 @@ fn the_objects_checksum_is_the_computed_one() {
 
 #[test]
 fn of_several_faults_the_earliest_rule_is_told() {
+    // rule: complete/order
     let mut listed = bare(&three());
     listed[0].checksum = ListedChecksum::Invalid;
     listed[2].etag = "0".into();
@@ -353,6 +377,7 @@ fn of_several_faults_the_earliest_rule_is_told() {
 
 #[test]
 fn the_object_is_what_its_bytes_would_make() {
+    // rule: complete/checksum
     let first = vec![0xA5; 5 << 20];
     let second = b"the end of it".to_vec();
     let stored: Vec<StoredPart> = (1..)
@@ -412,6 +437,7 @@ fn a_part_that_cannot_be_is_our_fault() {
 
 #[test]
 fn the_head_has_one_checksum_at_most() {
+    // rule: complete/header-checksum
     let two = [("x-amz-checksum-crc32", "AAAAAA=="), ("x-amz-checksum-sha1", "AAAA")];
     let request = head("POST", "/bucket/key?uploadId=u", &two);
     let error = CompleteUploadInput::parse(&request).unwrap_err();
@@ -429,6 +455,7 @@ fn the_head_has_one_checksum_at_most() {
 
 #[test]
 fn the_answer() {
+    // rule: complete/answer
     let bucket = BucketName::parse("bucket").unwrap();
     let key = ObjectKey::parse("a b/ü&").unwrap();
     let target = "/bucket/a%20b/%C3%BC%26?uploadId=u";
@@ -455,6 +482,7 @@ fn the_answer() {
 
 #[test]
 fn a_location_is_as_the_client_wrote_it() {
+    // rule: complete/location
     let bucket = BucketName::parse("bucket").unwrap();
     let key = ObjectKey::parse("a/ü").unwrap();
     let mut head = head("POST", "/any/thing?uploadId=u", &[("host", "bucket.s3.test")]);
