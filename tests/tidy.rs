@@ -41,8 +41,19 @@ const UNSAFE_ONLY_IN: &[&str] =
     &["node/src/disk/raw.rs", "node/src/http/adapter.rs", "node/src/digest/x86.rs"];
 
 /// What `meta` may use of `protocol`: words, never messages.
-const VOCABULARY: &[&str] =
-    &["checksum", "crc", "etag", "limits", "metadata", "name", "part", "range", "tagging", "time"];
+const VOCABULARY: &[&str] = &[
+    "checksum",
+    "crc",
+    "etag",
+    "limits",
+    "metadata",
+    "name",
+    "part",
+    "range",
+    "tagging",
+    "time",
+    "versioning",
+];
 
 /// Which crates of the workspace each may depend on.
 const ARROWS: [(&str, &[&str]); 5] = [

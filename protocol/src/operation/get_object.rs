@@ -16,7 +16,7 @@ use crate::error::S3Error;
 use crate::etag::ETag;
 use crate::metadata::ObjectMetadata;
 use crate::part::PartNumber;
-use crate::precondition::{Facts, ReadConditions, ReadVerdict};
+use crate::precondition::{Facts, RangeCondition, ReadConditions, ReadVerdict};
 use crate::range::{ByteRange, ReadRange};
 use crate::request::Head;
 use crate::route::Operation;
@@ -31,6 +31,8 @@ pub struct GetObjectInput {
     pub part: Option<PartNumber>,
     /// The conditions.
     pub conditions: ReadConditions,
+    /// The condition without which the range is of no account.
+    pub range_condition: RangeCondition,
     /// The stored checksum is to be told.
     pub checksum_mode: bool,
     /// Headers that the answer shall have in place of those of the object.
@@ -65,6 +67,7 @@ impl GetObjectInput {
             range: range.and_then(ReadRange::parse),
             part,
             conditions: ReadConditions::parse(head),
+            range_condition: RangeCondition::parse(head),
             checksum_mode: mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")),
             overrides: Overrides::parse(head)?,
             common: Common::parse(head, operation)?,
@@ -88,7 +91,8 @@ impl GetObjectInput {
         if let Some(number) = self.part {
             return self.plan_part(number, object);
         }
-        let Some(range) = &self.range else {
+        let range = self.range.as_ref().filter(|_| self.range_condition.holds(&facts));
+        let Some(range) = range else {
             // A checksum of the whole is told with the whole alone: clients check what they got
             // against it.
             let checksum = object.checksum.filter(|_| self.checksum_mode);

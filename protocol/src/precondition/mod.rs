@@ -168,5 +168,38 @@ impl ReadConditions {
     }
 }
 
+/// Under which condition a range is answered as a range; where it does not hold, the whole object is answered, so
+/// that whoever goes on with a download never joins bytes of two objects. RFC 9110 section 13.1.5, If-Range; S3
+/// heeds it, although its pages do not name it.
+#[derive(Clone, Debug, Default)]
+pub struct RangeCondition(Option<Validator>);
+
+#[derive(Clone, Debug)]
+enum Validator {
+    ETag(ETagCondition),
+    Date(Timestamp),
+}
+
+impl RangeCondition {
+    /// Reads `if-range`: an ETag or a date.
+    pub fn parse(head: &Head) -> Self {
+        let validator = |value| match Timestamp::parse_http_date(value) {
+            Some(date) => Validator::Date(date),
+            None => Validator::ETag(ETagCondition::parse(value)),
+        };
+        Self(head.headers.get_non_empty("if-range").map(validator))
+    }
+
+    /// Whether the range counts. An ETag is compared strongly, a date must be that of the object.
+    pub fn holds(&self, facts: &Facts<'_>) -> bool {
+        match &self.0 {
+            None => true,
+            Some(Validator::ETag(ETagCondition::Any)) => false,
+            Some(Validator::ETag(etag)) => etag.matches_strong(facts.etag),
+            Some(Validator::Date(date)) => *date == facts.modified.truncated_to_second(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

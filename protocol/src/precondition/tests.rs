@@ -235,3 +235,19 @@ fn dates_in_any_form() {
         assert!(copy(&[("x-amz-copy-source-if-modified-since", value)]).is_some(), "{value}");
     }
 }
+
+#[test]
+fn a_range_counts_only_for_the_object_that_was_begun() {
+    // rule: get/if-range
+    let etag = ETag::from_text("abc").unwrap();
+    let facts = Facts { etag: &etag, modified: Timestamp::from_millis(MODIFIED + 500) };
+    let holds = |value: &str| RangeCondition::parse(&head(&[("if-range", value)])).holds(&facts);
+    for value in ["", "\"abc\"", "abc", &date(MODIFIED), "Tue Nov 14 22:13:20 2023"] {
+        assert!(holds(value), "{value}");
+    }
+    let (before, after) = (date(MODIFIED - SECOND), date(MODIFIED + SECOND));
+    for value in ["\"xyz\"", "W/\"abc\"", "*", "\"ABC\"", "yesterday", &*before, &*after] {
+        assert!(!holds(value), "{value}");
+    }
+    assert!(RangeCondition::default().holds(&facts));
+}

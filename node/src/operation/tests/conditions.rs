@@ -113,6 +113,30 @@ fn ranges_of_ten_bytes_and_of_none() {
     assert_eq!(node.send("GET", "/bkt/empty", &[("range", "bytes=1-0")], b"").status, 200);
 }
 
+/// Who goes on with a download of what has been overwritten gets all of the new object, never a piece of it.
+#[test]
+fn a_download_goes_on_only_with_the_object_that_it_began() {
+    // rule: get/if-range
+    let node = node_with_bucket();
+    node.put("/bkt/k", b"0123456789");
+    let (tag, rest) = (etag(&node, "/bkt/k"), ("range", "bytes=4-"));
+    let date = node.send("HEAD", "/bkt/k", &[], b"").header("last-modified").map(str::to_owned);
+    let date = date.expect("a date");
+    let goes_on = |validator: &str| {
+        let got = read(&node, &[rest, ("if-range", validator)]);
+        (got.status, got.body.len())
+    };
+    assert_eq!((goes_on(&tag), goes_on(&date)), ((206, 6), (206, 6)));
+    node.time.millis.set(node.time.millis.get() + 2000);
+    node.put("/bkt/k", b"9876543210");
+    assert_eq!((goes_on(&tag), goes_on(&date)), ((200, 10), (200, 10)));
+    // Other conditions come first, and a range that cannot be is none of an object that was not begun.
+    let none = [("if-range", &*tag), ("range", "bytes=100-")];
+    assert_eq!(read(&node, &none).status, 200);
+    let failed = [("if-range", &*tag), ("if-match", &*tag), rest];
+    expect(&node.send("GET", "/bkt/k", &failed, b""), 412, "PreconditionFailed");
+}
+
 #[test]
 fn writes_under_conditions_are_answered_or_failed_and_then_change_nothing() {
     // rule: put/if-none-match-any, put/if-none-match-etag, put/if-match, put/if-match-absent, put/if-match-any
