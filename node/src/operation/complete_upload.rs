@@ -241,21 +241,22 @@ impl Completion {
         if error.code == ErrorCode::NoSuchUpload { self.again().await } else { Err(error) }
     }
 
-    /// The upload is over. A client that has not heard so asks once more: if the key still names what this very list
-    /// of this very upload made, it is told the same again.
+    /// The upload is over. A client that has not heard so asks once more: if the key still has a version that this very
+    /// list of this very upload made, it is told the same again.
     ///
     /// # Errors
     /// `NoSuchUpload` for everybody else.
     async fn again(&self) -> Result<Answer, S3Error> {
         let unknown = || S3Error::no_such_upload(&self.input.upload_id);
-        let upload_id = UploadId::parse(&self.input.upload_id).ok_or_else(unknown)?;
+        // Only what was an upload of this key is worth a look through the key's versions.
+        let upload_id = UploadId::parse(&self.input.upload_id)
+            .filter(|upload_id| upload_id.is_of(self.key.as_str()))
+            .ok_or_else(unknown)?;
         let _epoch = self.machine.epochs.enter();
         let (bucket, key, listed) = (self.bucket.id, self.key.clone(), self.listed.clone());
         let found = self.machine.catalog.ask(move |store| {
-            let object = query::object(store, bucket, &key)?;
-            let Some(object) = object.filter(|object| object.upload == Some(upload_id)) else {
-                return Ok(None);
-            };
+            let made = query::made_of(store, bucket, &key, &upload_id, AGAIN_VERSIONS_MAX)?;
+            let Some(object) = made else { return Ok(None) };
             let Content::Parts(Manifest { id: manifest, page_starts, .. }) = &object.content else {
                 return Ok(None);
             };
@@ -280,6 +281,9 @@ impl Completion {
         })
     }
 }
+
+/// So many versions of a key, the newest ones, are looked through for one that an upload has made.
+const AGAIN_VERSIONS_MAX: usize = 1000;
 
 /// The parts that the object does not have. Both lists ascend, so one pass tells.
 fn unlisted(completed: &Completed, stored: &[StoredPart]) -> Vec<PartNumber> {

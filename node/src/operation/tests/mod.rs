@@ -1,5 +1,6 @@
 //! The operations on a node in memory, against models of what S3 says.
 
+mod completes;
 mod conditions;
 mod copies;
 mod copy_object;
