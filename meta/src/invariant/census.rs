@@ -5,8 +5,11 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
+use protocol::metadata::ObjectMetadata;
 use protocol::name::ObjectKey;
 use protocol::part::PartNumber;
+use protocol::tagging::TagSet;
+use protocol::versioning::Versioning;
 
 use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
@@ -47,17 +50,21 @@ pub(super) enum Depth {
     Blocks,
 }
 
-/// All records of a store that can be read.
+/// A version that lies apart from the objects, by bucket, key and generation.
+pub(super) type VersionPlace = (BucketId, ObjectKey, Generation);
+
+/// All records of a store that can be read, without metadata and tags.
 #[derive(Debug, Default)]
 pub(super) struct Census {
     depth: Depth,
     pub(super) counters: Counters,
-    pub(super) buckets: BTreeMap<BucketId, BucketRecord>,
+    pub(super) buckets: BTreeMap<BucketId, Versioning>,
     pub(super) bucket_counters: BTreeMap<BucketId, BucketCounters>,
-    pub(super) objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
-    pub(super) versions: BTreeMap<(BucketId, ObjectKey, Generation), VersionRecord>,
-    pub(super) heads: BTreeMap<(BucketId, ObjectKey), VersionHead>,
     pub(super) open_keys: BTreeMap<(BucketId, ObjectKey), OpenKey>,
+    /// The latest versions that are data.
+    pub(super) objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
+    pub(super) versions: BTreeMap<VersionPlace, VersionRecord>,
+    pub(super) version_heads: BTreeMap<(BucketId, ObjectKey), VersionHead>,
     pub(super) uploads: Vec<(BucketId, UploadRecord)>,
     pub(super) parts: BTreeMap<(ManifestId, PartNumber), PartRecord>,
     pub(super) manifest_pages: BTreeMap<(ManifestId, u32), ManifestPage>,
@@ -102,7 +109,7 @@ impl Census {
         Ok((census, unreadable))
     }
 
-    /// All versions that are data.
+    /// Every object's record, those of versions that are not the latest included.
     pub(super) fn all_objects(&self) -> impl Iterator<Item = &ObjectRecord> {
         let apart = self.versions.values().filter_map(|version| match version {
             VersionRecord::Object(object) => Some(object),
@@ -140,17 +147,16 @@ impl Census {
                 let name = key::object_key_of(bucket, key).and_then(Result::ok);
                 let name =
                     name.and_then(|name| ObjectKey::parse(name).ok()).ok_or_else(malformed)?;
-                self.objects.insert((bucket, name), read::<ObjectRecord>(stored)?);
+                let mut object = read::<ObjectRecord>(stored)?;
+                forget(&mut object);
+                self.objects.insert((bucket, name), object);
             }
-            Space::Versions => match key::version_of(key).ok_or_else(malformed)? {
-                (bucket, name, None) => drop(self.heads.insert((bucket, name), read(stored)?)),
-                (bucket, name, Some(generation)) => {
-                    self.versions.insert((bucket, name, generation), read(stored)?);
-                }
-            },
+            Space::Versions => self.enter_version(key, stored)?,
             Space::Uploads => {
                 let bucket = BucketId::new(number(key)?);
-                self.uploads.push((bucket, read::<UploadRecord>(stored)?));
+                let mut upload = read::<UploadRecord>(stored)?;
+                forget_texts(&mut upload.metadata, &mut upload.tags);
+                self.uploads.push((bucket, upload));
             }
             Space::Parts => {
                 let part = read::<PartRecord>(stored)?;
@@ -194,15 +200,37 @@ impl Census {
 
     fn enter_bucket(&mut self, key: &[u8], stored: Bytes) -> Result<(), String> {
         if key::bucket_name_of(key).is_some() {
-            let record: BucketRecord = read(stored)?;
-            self.buckets.insert(record.id, record);
-        } else if let Some(place) = key::open_key_of(key) {
-            self.open_keys.insert(place, read(stored)?);
+            let BucketRecord { id, versioning, .. } = read(stored)?;
+            self.buckets.insert(id, versioning);
+        } else if let Some(open) = key::open_key_of(key) {
+            self.open_keys.insert(open, read::<OpenKey>(stored)?);
         } else {
             let id = key.get(1..).unwrap_or_default();
             let id = BucketId::new(number(id)?);
             self.bucket_counters.insert(id, read::<BucketCounters>(stored)?);
         }
+        Ok(())
+    }
+
+    fn enter_version(&mut self, key: &[u8], stored: Bytes) -> Result<(), String> {
+        let (bucket, name, generation) = key::version_of(key).ok_or_else(malformed)?;
+        let Some(generation) = generation else {
+            self.version_heads.insert((bucket, name), read::<VersionHead>(stored)?);
+            return Ok(());
+        };
+        let mut version = read::<VersionRecord>(stored)?;
+        if version.generation() != generation {
+            return Err(format!("it says that it is version {}", version.generation()));
+        }
+        if let VersionRecord::Object(object) = &mut version {
+            forget(object);
+        }
+        // All versions of a key share its text with the head, which is before them.
+        let name = match self.version_heads.last_key_value() {
+            Some(((_, last), _)) if *last == name => last.clone(),
+            _ => name,
+        };
+        self.versions.insert((bucket, name, generation), version);
         Ok(())
     }
 
@@ -297,6 +325,19 @@ impl Pages {
         }
         self.found
     }
+}
+
+/// What no predicate asks for.
+fn forget(object: &mut ObjectRecord) {
+    forget_texts(&mut object.metadata, &mut object.tags);
+    if let Content::Pieces(PieceList::Short(pieces)) = &mut object.content {
+        pieces.iter_mut().for_each(Piece::forget_bytes);
+    }
+}
+
+fn forget_texts(metadata: &mut ObjectMetadata, tags: &mut TagSet) {
+    *metadata = ObjectMetadata::default();
+    *tags = TagSet::default();
 }
 
 fn read<R: Record>(stored: Bytes) -> Result<R, String> {

@@ -6,16 +6,24 @@ use super::census::Census;
 use crate::extent::pieces_max;
 use crate::fingerprint::Fingerprint;
 use crate::id::ManifestId;
-use crate::record::{Content, ObjectRecord, Piece, PieceList};
+use crate::record::{Content, ObjectRecord, Piece, PieceList, VersionRecord};
 
 /// Parts add up to their object and pieces to their whole, in length and fingerprint; pages begin where their
 /// record says; the bounds on the number of pieces hold.
 pub(super) fn contents_add_up(census: &Census) -> Vec<String> {
     let mut found = Vec::new();
     let mut manifests = BTreeMap::new();
-    for object in census.all_objects() {
+    for ((bucket, key), object) in &census.objects {
         if let Err(what) = object_adds_up(census, &mut manifests, object) {
-            found.push(format!("object of generation {}: {what}", object.generation));
+            found.push(format!("object {:?} of bucket {bucket}: {what}", key.as_str()));
+        }
+    }
+    for ((bucket, key, generation), version) in &census.versions {
+        if let VersionRecord::Object(object) = version
+            && let Err(what) = object_adds_up(census, &mut manifests, object)
+        {
+            let key = key.as_str();
+            found.push(format!("version {generation} of {key:?} of bucket {bucket}: {what}"));
         }
     }
     for ((manifest, number), part) in &census.parts {

@@ -73,7 +73,7 @@ pub fn check(store: &dyn Store) -> Result<Vec<Violation>, StoreError> {
 }
 
 fn violations(census: &Census) -> Vec<Violation> {
-    let predicates: [Predicate; 16] = [
+    let predicates: [Predicate; 17] = [
         ("references_are_counted", blobs::references_are_counted),
         ("owners_are_listed", blobs::owners_are_listed),
         ("unreferenced_blobs_are_marked", blobs::unreferenced_blobs_are_marked),
@@ -82,9 +82,10 @@ fn violations(census: &Census) -> Vec<Violation> {
         ("extents_lie_in_their_blobs", blobs::extents_lie_in_their_blobs),
         ("tables_are_whole", blobs::tables_are_whole),
         ("buckets_are_counted", names::buckets_are_counted),
-        ("versions_have_their_head", versions::versions_have_their_head),
-        ("buckets_without_versions_have_none", versions::buckets_without_versions_have_none),
-        ("open_keys_are_counted", versions::open_keys_are_counted),
+        ("open_keys_are_counted", names::open_keys_are_counted),
+        ("the_newest_version_is_the_latest", versions::the_newest_version_is_the_latest),
+        ("heads_say_what_there_is", versions::heads_say_what_there_is),
+        ("null_versions_are_single", versions::null_versions_are_single),
         ("parts_have_an_owner", names::parts_have_an_owner),
         ("manifests_are_counted", names::manifests_are_counted),
         ("pages_have_an_owner", names::pages_have_an_owner),

@@ -7,9 +7,10 @@ use protocol::part::PartNumber;
 
 use super::census::{Census, Pages};
 use crate::id::{BucketId, ManifestId};
-use crate::record::{BucketCounters, Content, GarbageRecord, PieceList};
+use crate::record::{BucketCounters, Content, GarbageRecord, PieceList, VersionRecord};
 
-/// A bucket's counters are what is in it: else one that is empty could not be deleted, or a full one could.
+/// A bucket's counters are what is in it: else one that is empty could not be deleted, or a full one could. Both of
+/// its records say the same of its versioning: readers go by the one, writers by the other.
 /// Nothing lies in a bucket that is gone, but uploads that garbage speaks of.
 pub(super) fn buckets_are_counted(census: &Census) -> Vec<String> {
     let mut found = Vec::new();
@@ -20,17 +21,16 @@ pub(super) fn buckets_are_counted(census: &Census) -> Vec<String> {
     for (bucket, _) in census.objects.keys() {
         there.entry(*bucket).or_default().objects += 1;
     }
-    for (bucket, _, _) in census.versions.keys() {
+    for (bucket, ..) in census.versions.keys() {
         there.entry(*bucket).or_default().versions += 1;
     }
     for (bucket, _) in &census.uploads {
         there.entry(*bucket).or_default().uploads += 1;
     }
-    for (bucket, record) in &census.buckets {
-        there.entry(*bucket).or_default().versioning = record.versioning;
-    }
     for (bucket, counters) in &census.bucket_counters {
+        let versioning = census.buckets.get(bucket).copied().unwrap_or(counters.versioning);
         let there = there.get(bucket).copied().unwrap_or_default();
+        let there = BucketCounters { versioning, ..there };
         if *counters != there {
             found.push(format!("bucket {bucket}: {counters:?}, there are {there:?}"));
         }
@@ -40,13 +40,34 @@ pub(super) fn buckets_are_counted(census: &Census) -> Vec<String> {
         census.garbage.values().any(|record| *record == garbage)
     };
     for (bucket, there) in there.iter().filter(|(id, _)| !census.buckets.contains_key(id)) {
-        if there.objects > 0 || there.versions > 0 {
+        if there.objects + there.versions > 0 {
             found.push(format!("objects in bucket {bucket}, which is gone"));
         }
         if there.uploads > 0 && !going(bucket) {
             found.push(format!("uploads in bucket {bucket}, which is gone"));
         }
     }
+    found
+}
+
+/// A key's open uploads are as many as it counts: else a write would not tell them that it was there, and one with a
+/// condition could be completed as if nothing had happened.
+pub(super) fn open_keys_are_counted(census: &Census) -> Vec<String> {
+    let mut there: BTreeMap<(BucketId, &str), u64> = BTreeMap::new();
+    for (bucket, upload) in &census.uploads {
+        *there.entry((*bucket, upload.key.as_str())).or_default() += 1;
+    }
+    let mut found = Vec::new();
+    for ((bucket, key), open) in &census.open_keys {
+        let there = there.remove(&(*bucket, key.as_str())).unwrap_or_default();
+        if open.uploads == 0 || open.uploads != there {
+            found.push(format!("{key:?} of bucket {bucket}: {open:?}, there are {there}"));
+        }
+    }
+    let uncounted = there.into_iter();
+    found.extend(uncounted.map(|((bucket, key), there)| {
+        format!("{key:?} of bucket {bucket} has {there} open uploads and no count of them")
+    }));
     found
 }
 
@@ -159,9 +180,12 @@ pub(super) fn numbers_are_below_their_counters(census: &Census) -> Vec<String> {
     let manifests = census.uploads.iter().map(|(_, upload)| upload.manifest.get());
     let manifests = manifests.chain(census.parts.keys().map(|(manifest, _)| manifest.get()));
     let manifests = manifests.chain(census.piece_pages.keys().map(|(list, _)| list.get()));
-    let generations = census.objects.values().map(|object| object.generation.get());
-    let generations = generations.chain(census.versions.keys().map(|(.., version)| version.get()));
-    let generations = generations.chain(census.parts.values().map(|part| part.generation.get()));
+    let generations = census.objects.values().map(|object| object.generation);
+    let generations = generations.chain(census.versions.values().map(VersionRecord::generation));
+    let generations = generations.chain(census.parts.values().map(|part| part.generation));
+    let uploads = census.uploads.iter().flat_map(|(_, open)| [open.generation, open.begun]);
+    let touched = census.open_keys.values().filter_map(|open| open.touched);
+    let generations = generations.chain(uploads).chain(touched).map(|one| one.get());
     let buckets = census.buckets.keys().map(|bucket| bucket.get());
     let folders = census.leases.iter().map(|folder| folder.get());
     let numbers = [

@@ -1,98 +1,105 @@
-//! Room: predicates on the versions of keys, and on keys that have open uploads.
+//! Room: predicates on versions: where the latest one is, and what a key's head says of the others.
 
 use std::collections::BTreeMap;
 
 use protocol::name::ObjectKey;
 use protocol::versioning::Versioning;
 
-use super::census::Census;
+use super::census::{Census, VersionPlace};
 use crate::id::BucketId;
-use crate::record::{OpenKey, VersionHead, VersionRecord};
+use crate::record::{VersionHead, VersionRecord};
 
-type Place = (BucketId, ObjectKey);
-
-/// A key's head counts its versions and names the null one and a marker that is the latest: else a delete would not find
-/// what comes before, or a suspended bucket would keep two null versions. The latest version lies among the objects exactly
-/// if it is data, and is newer than all others; each lies where its generation says.
-pub(super) fn versions_have_their_head(census: &Census) -> Vec<String> {
-    let mut heads: BTreeMap<Place, VersionHead> = BTreeMap::new();
+/// Of each key the newest version is the latest one: among the objects if it is data, and what its head says if it is a
+/// delete marker. Else a reader would be given what is older, or what was deleted.
+pub(super) fn the_newest_version_is_the_latest(census: &Census) -> Vec<String> {
     let mut found = Vec::new();
-    let mut newest: BTreeMap<Place, &VersionRecord> = BTreeMap::new();
+    for ((bucket, key), newest) in newest_apart(census) {
+        let place = || format!("{key:?} of bucket {bucket}");
+        let object = census.objects.get(&(bucket, key.clone())).map(|object| object.generation);
+        match (object, newest) {
+            (None, VersionRecord::Marker(_)) => {}
+            (None, VersionRecord::Object(newest)) => {
+                let newest = newest.generation;
+                found.push(format!("{}: version {newest}, its latest, lies apart", place()));
+            }
+            (Some(object), newest) if object > newest.generation() => {}
+            (Some(object), newest) => {
+                let newest = newest.generation();
+                found.push(format!("{}: version {newest} lies behind {object}", place()));
+            }
+        }
+    }
+    found
+}
+
+/// A key's head counts the versions that lie apart from the objects, and names the latest if it is a delete marker, and
+/// the null version if it is among them: else a version could not be found, or not be deleted.
+pub(super) fn heads_say_what_there_is(census: &Census) -> Vec<String> {
+    let mut there: BTreeMap<(BucketId, &ObjectKey), VersionHead> = BTreeMap::new();
     for ((bucket, key, generation), version) in &census.versions {
-        let place = (*bucket, key.clone());
-        let named = format!("version {generation} of {key:?}");
-        if version.generation() != *generation {
-            found.push(format!("{named} says that it is {}", version.generation()));
-        }
-        let head = heads.entry(place.clone()).or_default();
+        let head = there.entry((*bucket, key)).or_default();
         head.versions += 1;
-        if version.is_null() && head.null.replace(*generation).is_some() {
-            found.push(format!("{named} is a second null version"));
-        }
-        // They come in the order of their generations.
-        newest.insert(place, version);
-    }
-    for (place, newest) in newest {
-        let head = heads.entry(place.clone()).or_default();
-        match (census.objects.get(&place), newest) {
-            (None, VersionRecord::Marker(marker)) => head.marker = Some(marker.generation),
-            (None, VersionRecord::Object(_)) => {
-                found.push(format!("the latest version of {:?} is no object", place.1));
-            }
-            (Some(latest), newest) => {
-                if latest.generation <= newest.generation() {
-                    found.push(format!("an older version is the object {:?}", place.1));
-                }
-                if latest.null && head.null.is_some() {
-                    found.push(format!("{:?} has two null versions", place.1));
-                }
-            }
+        if version.is_null() {
+            head.null = Some(*generation);
         }
     }
-    let all: BTreeMap<&Place, ()> =
-        census.heads.keys().chain(heads.keys()).map(|at| (at, ())).collect();
-    for place in all.into_keys() {
-        let (stored, there) = (census.heads.get(place), heads.get(place));
-        if stored != there {
-            found.push(format!("{place:?}: its head is {stored:?}, must be {there:?}"));
+    for ((bucket, key), newest) in newest_apart(census) {
+        if let VersionRecord::Marker(marker) = newest
+            && !census.objects.contains_key(&(bucket, key.clone()))
+            && let Some(head) = there.get_mut(&(bucket, key))
+        {
+            head.marker = Some(marker.generation);
         }
     }
+    let mut found = Vec::new();
+    for ((bucket, key), head) in &census.version_heads {
+        match there.remove(&(*bucket, key)) {
+            Some(there) if there == *head => {}
+            there => found.push(format!("{key:?} of bucket {bucket}: {head:?}, not {there:?}")),
+        }
+    }
+    let headless = there.into_iter();
+    found.extend(headless.map(|((bucket, key), there)| {
+        format!("{key:?} of bucket {bucket} has no head that says {there:?}")
+    }));
     found
 }
 
-/// A bucket that never had versioning has null versions only, and only the latest of each key.
-pub(super) fn buckets_without_versions_have_none(census: &Census) -> Vec<String> {
-    let counters = census.bucket_counters.iter();
-    let without = counters.filter(|(_, of)| of.versioning == Versioning::Unversioned);
-    let mut found = Vec::new();
-    for (bucket, counters) in without {
-        if counters.versions > 0 {
-            found.push(format!("bucket {bucket} has {} versions", counters.versions));
-        }
+/// A key has one null version at most, or one of them could not be asked for. In a bucket that never had versions there
+/// is nothing else.
+pub(super) fn null_versions_are_single(census: &Census) -> Vec<String> {
+    let mut nulls: BTreeMap<(BucketId, &ObjectKey), u64> = BTreeMap::new();
+    let objects = census.objects.iter().filter(|(_, object)| object.null);
+    let apart = census.versions.iter().filter(|(_, version)| version.is_null());
+    let places = objects.map(|((bucket, key), _)| (*bucket, key));
+    for place in places.chain(apart.map(|((bucket, key, _), _)| (*bucket, key))) {
+        *nulls.entry(place).or_default() += 1;
     }
-    for ((bucket, key), object) in &census.objects {
-        let of = census.bucket_counters.get(bucket);
-        if !object.null && of.is_some_and(|of| of.versioning == Versioning::Unversioned) {
-            found.push(format!("{key:?} of bucket {bucket} has a number"));
-        }
-    }
-    found
+    let several = nulls.into_iter().filter(|(_, nulls)| *nulls > 1);
+    let several = several.map(|((bucket, key), nulls)| {
+        format!("{key:?} of bucket {bucket} has {nulls} null versions")
+    });
+    let plain = |bucket: &BucketId| census.buckets.get(bucket) == Some(&Versioning::Unversioned);
+    let numbered = census.objects.iter().filter(|(_, object)| !object.null);
+    let numbered = numbered.map(|((bucket, key), _)| (bucket, key));
+    let apart = census.versions.keys().map(|(bucket, key, _)| (bucket, key));
+    let strange = numbered.chain(apart).filter(|(bucket, _)| plain(bucket));
+    let strange = strange.map(|(bucket, key)| {
+        format!("{key:?} has a version, and its bucket {bucket} never had any")
+    });
+    several.chain(strange).collect()
 }
 
-/// A key that has open uploads counts them: else a conditional completion would not hear of what was written meanwhile, or
-/// nobody would ever forget the key.
-pub(super) fn open_keys_are_counted(census: &Census) -> Vec<String> {
-    let mut there: BTreeMap<Place, u64> = BTreeMap::new();
-    for (bucket, upload) in &census.uploads {
-        *there.entry((*bucket, upload.key.clone())).or_default() += 1;
-    }
-    let mut found = Vec::new();
-    for (place, OpenKey { uploads, .. }) in &census.open_keys {
-        let there = there.remove(place).unwrap_or_default();
-        if *uploads != there || there == 0 {
-            found.push(format!("{place:?} counts {uploads} open uploads, there are {there}"));
+/// The newest version of each key that has any apart from the objects.
+fn newest_apart(census: &Census) -> impl Iterator<Item = ((BucketId, &ObjectKey), &VersionRecord)> {
+    let mut versions = census.versions.iter().peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let ((bucket, key, _), version) = versions.next()?;
+            let same = |((other, name, _), _): &(&VersionPlace, _)| (other, name) == (bucket, key);
+            if !versions.peek().is_some_and(same) {
+                return Some(((*bucket, key), version));
+            }
         }
-    }
-    found.extend(there.into_iter().map(|(at, count)| format!("{at:?} counts none of {count}")));
-    found
+    })
 }

@@ -10,7 +10,7 @@ use protocol::tagging::TagSet;
 
 use super::judge::TABLE_PAGE_LEN;
 use crate::fingerprint::Fingerprint;
-use crate::id::{BlobId, BucketId, FolderId, ManifestId, TableId};
+use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
 use crate::key::{self, GarbageKey};
 use crate::record::{
     BlobRecord, BucketCounters, BucketRecord, Content, Counters, GarbageRecord, LeaseRecord,
@@ -24,6 +24,12 @@ use crate::table::TablePage;
 /// An upload, by bucket, key and identifier.
 pub(super) type UploadPlace = (BucketId, ObjectKey, UploadId);
 
+/// A version that lies apart from the objects, by bucket, key and generation.
+pub(super) type VersionPlace = (BucketId, ObjectKey, Generation);
+
+/// An object by bucket and key, and by its generation unless it lies among the objects.
+pub(super) type ObjectPlace = (BucketId, ObjectKey, Option<Generation>);
+
 #[derive(Default)]
 pub(super) struct Census {
     pub(super) counters: Option<Counters>,
@@ -31,10 +37,13 @@ pub(super) struct Census {
     /// Names of buckets whose record cannot be read, and the number that the record seems to hold.
     pub(super) damaged_names: Vec<(String, Option<BucketId>)>,
     pub(super) bucket_counters: BTreeMap<BucketId, BucketCounters>,
-    /// Without metadata and tags.
-    pub(super) objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
-    pub(super) uploads: BTreeMap<UploadPlace, UploadRecord>,
     pub(super) open_keys: BTreeMap<(BucketId, ObjectKey), OpenKey>,
+    /// The latest versions that are data, without metadata and tags.
+    pub(super) objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
+    /// All other versions, without metadata and tags.
+    pub(super) versions: BTreeMap<VersionPlace, VersionRecord>,
+    pub(super) version_heads: BTreeMap<(BucketId, ObjectKey), VersionHead>,
+    pub(super) uploads: BTreeMap<UploadPlace, UploadRecord>,
     pub(super) parts: BTreeMap<(ManifestId, PartNumber), PartRecord>,
     pub(super) manifest_pages: BTreeMap<(ManifestId, u32), ManifestPage>,
     pub(super) manifest_names: BTreeMap<ManifestId, u64>,
@@ -78,6 +87,17 @@ impl Census {
         Ok(census)
     }
 
+    /// Every object, those of versions that lie apart included.
+    pub(super) fn all_objects(&self) -> impl Iterator<Item = (ObjectPlace, &ObjectRecord)> {
+        let latest = self.objects.iter();
+        let latest = latest.map(|((bucket, key), object)| ((*bucket, key.clone(), None), object));
+        let apart = self.versions.iter().filter_map(|((bucket, key, generation), version)| {
+            let VersionRecord::Object(object) = version else { return None };
+            Some(((*bucket, key.clone(), Some(*generation)), object))
+        });
+        latest.chain(apart)
+    }
+
     /// The parts under a manifest.
     pub(super) fn parts_of(
         &self,
@@ -99,10 +119,7 @@ impl Census {
             Space::System => return Err(malformed()),
             Space::Buckets => self.enter_bucket(key, stored)?,
             Space::Objects => self.enter_object(key, stored)?,
-            Space::Versions => match key::version_of(key).ok_or_else(malformed)? {
-                (.., None) => drop(read::<VersionHead>(stored)?),
-                (.., Some(_)) => drop(read::<VersionRecord>(stored)?),
-            },
+            Space::Versions => self.enter_version(key, stored)?,
             Space::Uploads => {
                 let place = key::upload_of(key).ok_or_else(malformed)?;
                 let mut upload: UploadRecord = read(stored)?;
@@ -165,8 +182,10 @@ impl Census {
             }
             return Ok(());
         }
-        if let Some(place) = key::open_key_of(key) {
-            self.open_keys.insert(place, read(stored)?);
+        if let Some(open) = key::open_key_of(key) {
+            let record: OpenKey = read(stored)?;
+            counted([open.0.get()].into_iter().chain(record.touched.map(Generation::get)))?;
+            self.open_keys.insert(open, record);
             return Ok(());
         }
         let id = key::bucket_counters_of(key).ok_or_else(malformed)?;
@@ -181,17 +200,55 @@ impl Census {
         let name = str::from_utf8(text).ok().and_then(|text| ObjectKey::parse(text).ok());
         let name = name.ok_or_else(malformed)?;
         let mut object: ObjectRecord = read(stored)?;
+        counted([bucket.get()])?;
+        self.take_in(&mut object, || Owner::Object { bucket, key: name.clone() })?;
+        self.objects.insert((bucket, name), object);
+        Ok(())
+    }
+
+    fn enter_version(&mut self, key: &[u8], stored: Bytes) -> Result<(), String> {
+        let (bucket, name, generation) = key::version_of(key).ok_or_else(malformed)?;
+        counted([bucket.get()])?;
+        let Some(generation) = generation else {
+            let head: VersionHead = read(stored)?;
+            counted(head.marker.into_iter().chain(head.null).map(Generation::get))?;
+            self.version_heads.insert((bucket, name), head);
+            return Ok(());
+        };
+        let mut version: VersionRecord = read(stored)?;
+        counted([generation.get()])?;
+        if version.generation() != generation {
+            return Err("it speaks of another version".to_owned());
+        }
+        // All versions of a key share its text with the head, which is before them.
+        let name = match self.version_heads.last_key_value() {
+            Some(((_, last), _)) if *last == name => last.clone(),
+            _ => name,
+        };
+        if let VersionRecord::Object(object) = &mut version {
+            let key = name.clone();
+            self.take_in(object, || Owner::Version { bucket, key: key.clone(), generation })?;
+        }
+        self.versions.insert((bucket, name, generation), version);
+        Ok(())
+    }
+
+    /// Looks at an object's record, and lets go of what only clients care for.
+    fn take_in(
+        &mut self,
+        object: &mut ObjectRecord,
+        owner: impl Fn() -> Owner,
+    ) -> Result<(), String> {
         let parts = match &object.content {
             Content::Parts(manifest) | Content::Copied(manifest) => Some(manifest.id),
             Content::Pieces(list) => list_of(list),
         };
-        counted([bucket.get(), object.generation.get()])?;
+        counted([object.generation.get()])?;
         counted(parts.map(ManifestId::get))?;
         forget_texts(&mut object.metadata, &mut object.tags);
         if let Content::Pieces(PieceList::Short(pieces)) = &mut object.content {
-            self.spoil(pieces, || Owner::Object { bucket, key: name.clone() });
+            self.spoil(pieces, owner);
         }
-        self.objects.insert((bucket, name), object);
         Ok(())
     }
 

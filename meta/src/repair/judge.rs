@@ -6,14 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use protocol::name::ObjectKey;
 use protocol::part::PartNumber;
 use protocol::range::ByteRange;
 
-use super::census::{Census, UploadPlace};
+use super::census::{Census, ObjectPlace, UploadPlace};
 use super::{Files, blob_name};
 use crate::fingerprint::Fingerprint;
-use crate::id::{BlobId, BucketId, ManifestId, TableId};
+use crate::id::{BlobId, ManifestId, TableId};
 use crate::key::GarbageKey;
 use crate::record::{
     BlobRecord, Content, Extent, GarbageRecord, Manifest, ObjectRecord, Owner, PartRecord, Piece,
@@ -38,7 +37,7 @@ pub(super) struct Judged {
     pub(super) tables: BTreeMap<TableId, TableHead>,
     /// Pages of tables that cannot be right.
     pub(super) unfit_pages: BTreeSet<(TableId, u32)>,
-    pub(super) lost_objects: BTreeMap<(BucketId, ObjectKey), String>,
+    pub(super) lost_objects: BTreeMap<ObjectPlace, String>,
     pub(super) lost_uploads: BTreeMap<UploadPlace, String>,
     pub(super) lost_parts: BTreeMap<(ManifestId, PartNumber), String>,
     pub(super) parts: BTreeSet<(ManifestId, PartNumber)>,
@@ -92,9 +91,9 @@ impl<'a> Judge<'a> {
             looked_at: BTreeMap::new(),
         };
         judge.find_blobs();
-        for (place, object) in &census.objects {
-            if let Err(why) = judge.object(place, object) {
-                judge.judged.lost_objects.insert(place.clone(), why);
+        for (place, object) in census.all_objects() {
+            if let Err(why) = judge.object(&place, object) {
+                judge.judged.lost_objects.insert(place, why);
             }
         }
         judge.uploads();
@@ -144,7 +143,8 @@ impl<'a> Judge<'a> {
             PieceList::Short(pieces) => pieces.as_slice(),
             PieceList::Long { .. } => &[],
         };
-        let objects = self.census.objects.values().filter_map(|object| match &object.content {
+        let objects = self.census.all_objects();
+        let objects = objects.filter_map(|(_, object)| match &object.content {
             Content::Pieces(pieces) => Some(pieces),
             Content::Parts(_) | Content::Copied(_) => None,
         });
@@ -155,14 +155,18 @@ impl<'a> Judge<'a> {
 
     fn object(
         &mut self,
-        place: &(BucketId, ObjectKey),
+        (bucket, key, apart): &ObjectPlace,
         object: &'a ObjectRecord,
     ) -> Result<(), String> {
         let said = (object.len, object.fingerprint);
         let differs = || "its bytes do not add up to what its record says".to_owned();
         match &object.content {
             Content::Pieces(pieces) => {
-                let owner = Owner::Object { bucket: place.0, key: place.1.clone() };
+                let (bucket, key) = (*bucket, key.clone());
+                let owner = match *apart {
+                    None => Owner::Object { bucket, key },
+                    Some(generation) => Owner::Version { bucket, key, generation },
+                };
                 if self.list(&owner, pieces)? != said {
                     return Err(differs());
                 }

@@ -8,10 +8,13 @@
 //! failed, the next plan does the rest, since what goes is written down and gone before what follows from it changes.
 //! Memory: all records but the bytes of small objects, and a few words for each file.
 
+mod buckets;
 mod census;
+mod counters;
 mod judge;
 mod rebuild;
 mod touched;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -51,7 +54,7 @@ pub struct Removal {
     pub what: String,
     /// Why it has to go.
     pub why: String,
-    /// Whether clients know it: an object, an upload, a part of an upload, a bucket.
+    /// Whether clients know it: an object or another version, an upload, a part of an upload, a bucket.
     pub known: bool,
 }
 

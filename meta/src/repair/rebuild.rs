@@ -6,19 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use protocol::name::{AccountId, ObjectKey};
-use protocol::time::Timestamp;
+use protocol::name::{ObjectKey, VersionId};
 use protocol::versioning::Versioning;
 
-use super::census::Census;
+use super::census::{Census, ObjectPlace};
 use super::judge::{Judged, TABLE_PAGE_LEN};
 use super::{Files, Fix, Plan, Removal, blob_name};
 use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, ManifestId, Sequence, TableId};
 use crate::key;
 use crate::record::{
-    BlobRecord, BucketCounters, BucketRecord, Content, Counters, LeaseRecord, ManifestNames,
-    NUMBER_MAX, OpenKey, OwnerMark, PieceList, Record, Since, SpaceTotals, TableHead, UploadRecord,
+    BlobRecord, Content, Counters, LeaseRecord, ManifestNames, OwnerMark, Record, Since, TableHead,
+    UploadRecord, VersionRecord,
 };
 use crate::store::{Space, Store, StoreError};
 use crate::table::TablePage;
@@ -34,50 +33,67 @@ pub(super) fn plan(
         census,
         judged,
         names: BTreeMap::new(),
+        versioning: BTreeMap::new(),
+        apart: BTreeMap::new(),
+        counters: Counters::default(),
         labels: BTreeMap::new(),
         blobs: BTreeMap::new(),
         settled: BTreeSet::new(),
         plan: Plan { read: judged.read.clone(), ..Plan::default() },
     };
+    draft.find_versioning();
     draft.name_buckets();
     draft.label_manifests();
     draft.drop_lost();
     draft.rebuild_blobs();
     draft.rebuild_tables();
-    let counters = draft.counters(files);
-    draft.rebuild_marks(counters.last_sequence());
+    draft.counters = draft.counters(files);
+    draft.rebuild_marks(draft.counters.last_sequence());
     draft.rebuild_owners();
     draft.rebuild_garbage();
     draft.rebuild_names();
+    draft.rebuild_versions(store)?;
     draft.rebuild_buckets();
-    draft.rebuild_uploads(store)?;
     draft.rebuild_open_keys();
+    draft.rebuild_uploads(store)?;
     draft.rebuild_leases();
-    if counters != census.counters.unwrap_or_default() {
-        let value = counters.encode();
+    if draft.counters != census.counters.unwrap_or_default() {
+        let value = draft.counters.encode();
         draft.set(Space::System, key::counters(), value, || "the counters".to_owned());
     }
     draft.drop_unreadable();
     Ok(draft.plan)
 }
 
-struct Draft<'a> {
-    census: &'a Census,
-    judged: &'a Judged,
+pub(super) struct Draft<'a> {
+    pub(super) census: &'a Census,
+    pub(super) judged: &'a Judged,
     /// What buckets are called, those included that had to get a name.
-    names: BTreeMap<BucketId, String>,
+    pub(super) names: BTreeMap<BucketId, String>,
+    /// What the versioning of each bucket is, as far as anything can be told.
+    pub(super) versioning: BTreeMap<BucketId, Versioning>,
+    /// How many versions of each bucket will lie apart from the objects.
+    pub(super) apart: BTreeMap<BucketId, u64>,
+    /// The counters that there will be.
+    pub(super) counters: Counters,
     /// What the parts of a manifest are parts of, and whether that is an open upload.
-    labels: BTreeMap<ManifestId, (String, bool)>,
+    pub(super) labels: BTreeMap<ManifestId, (String, bool)>,
     /// The blobs that there will be.
-    blobs: BTreeMap<BlobId, BlobRecord>,
+    pub(super) blobs: BTreeMap<BlobId, BlobRecord>,
     /// Unreadable records that have found something in their place.
     settled: BTreeSet<(Space, Bytes)>,
-    plan: Plan,
+    pub(super) plan: Plan,
 }
 
 impl Draft<'_> {
     /// Sets a value that follows from others. Where what is there cannot be read, it is written down first.
-    fn set(&mut self, space: Space, key: Vec<u8>, value: Bytes, what: impl FnOnce() -> String) {
+    pub(super) fn set(
+        &mut self,
+        space: Space,
+        key: Vec<u8>,
+        value: Bytes,
+        what: impl FnOnce() -> String,
+    ) {
         let place = (space, Bytes::from(key));
         match self.census.unreadable.get(&place) {
             Some(why) => {
@@ -95,16 +111,23 @@ impl Draft<'_> {
         }
     }
 
-    fn clear(&mut self, space: Space, key: Vec<u8>, what: String) {
+    pub(super) fn clear(&mut self, space: Space, key: Vec<u8>, what: String) {
         self.plan.fixes.push(Fix { space, key: key.into(), value: None, what });
     }
 
-    fn take(&mut self, space: Space, key: Vec<u8>, known: bool, what: String, why: &str) {
+    pub(super) fn take(
+        &mut self,
+        space: Space,
+        key: Vec<u8>,
+        known: bool,
+        what: String,
+        why: &str,
+    ) {
         let (key, why) = (key.into(), why.to_owned());
         self.plan.removals.push(Removal { space, key, replacement: None, what, why, known });
     }
 
-    fn object_name(&self, bucket: BucketId, key: &ObjectKey) -> String {
+    pub(super) fn object_name(&self, bucket: BucketId, key: &ObjectKey) -> String {
         let key = key.as_str();
         match self.names.get(&bucket) {
             Some(name) => format!("{name}/{key}"),
@@ -112,70 +135,21 @@ impl Draft<'_> {
         }
     }
 
-    /// Finds out which bucket has which number. One whose record cannot be read gets its name back where only one
-    /// number can be meant; else its objects are kept under a new name.
-    fn name_buckets(&mut self) {
-        let census = self.census;
-        for (name, record) in &census.names {
-            if let Some(other) = self.names.get(&record.id) {
-                let why = format!("it has the number of bucket {other}");
-                let at = bucket_key(name);
-                self.take(Space::Buckets, at, true, format!("bucket {name}"), &why);
-                continue;
-            }
-            self.names.insert(record.id, name.clone());
-        }
-        let filled = census.objects.keys().map(|(bucket, _)| *bucket);
-        let open = census.uploads.keys().map(|(bucket, _, _)| *bucket);
-        let filled = filled.chain(open.filter(|bucket| !census.is_going(*bucket)));
-        let filled: BTreeSet<BucketId> = filled.collect();
-        let mut nameless = filled.clone();
-        nameless.extend(census.bucket_counters.keys());
-        nameless.retain(|bucket| !self.names.contains_key(bucket));
-
-        let mut unknown = Vec::new();
-        for (name, number) in &census.damaged_names {
-            match number.filter(|number| nameless.remove(number)) {
-                Some(number) => self.name_bucket(number, name),
-                None => unknown.push(name),
+    /// An object as people call it: by its bucket and key, and its version unless it is the latest.
+    fn place_name(&self, (bucket, key, apart): &ObjectPlace, null: bool) -> String {
+        let name = self.object_name(*bucket, key);
+        match *apart {
+            None => name,
+            Some(_) if null => format!("version {} of {name}", VersionId::Null),
+            Some(generation) => {
+                format!("version {} of {name}", VersionId::Number(generation.get()))
             }
         }
-        if let (&[name], 1, Some(number)) = (&unknown[..], nameless.len(), nameless.first()) {
-            self.name_bucket(*number, name);
-            nameless.clear();
-        }
-        for bucket in nameless.intersection(&filled) {
-            let mut name = format!("recovered-bucket-{bucket}");
-            while census.names.contains_key(&name) {
-                name.push_str("-x");
-            }
-            self.name_bucket(*bucket, &name);
-        }
-    }
-
-    fn name_bucket(&mut self, id: BucketId, name: &str) {
-        let census = self.census;
-        let nobody = || AccountId::parse("000000000000").expect("twelve digits");
-        let owner = census.names.values().next().map_or_else(nobody, |other| other.owner.clone());
-        let objects = census.objects.iter().filter(|((bucket, _), _)| *bucket == id);
-        let created = objects.map(|(_, object)| object.modified).min();
-        let created = created.unwrap_or(Timestamp::from_millis(0));
-        let versioning = self.versioning(id);
-        let value = BucketRecord { id, created, owner, versioning }.encode();
-        self.set(Space::Buckets, bucket_key(name), value, || format!("bucket {name}"));
-        self.names.insert(id, name.to_owned());
-    }
-
-    /// Whether a bucket has versions: what readers are told, or else what the rounds go by.
-    fn versioning(&self, id: BucketId) -> Versioning {
-        let named = self.census.names.values().find(|record| record.id == id);
-        let counted = || self.census.bucket_counters.get(&id).map(|of| of.versioning);
-        named.map(|record| record.versioning).or_else(counted).unwrap_or_default()
     }
 
     fn label_manifests(&mut self) {
-        for ((bucket, key), object) in &self.census.objects {
-            let label = || (self.object_name(*bucket, key), false);
+        for (place, object) in self.census.all_objects() {
+            let label = || (self.place_name(&place, object.null), false);
             match &object.content {
                 Content::Parts(manifest) => drop(self.labels.insert(manifest.id, label())),
                 Content::Copied(manifest) => {
@@ -194,9 +168,19 @@ impl Draft<'_> {
     /// What cannot be served whole, and what belonged to it or to nobody.
     fn drop_lost(&mut self) {
         let (census, judged) = (self.census, self.judged);
-        for ((bucket, key), why) in &judged.lost_objects {
-            let what = format!("object {}", self.object_name(*bucket, key));
-            self.take(Space::Objects, key::object(*bucket, key), true, what, why);
+        for (place, why) in &judged.lost_objects {
+            let (bucket, key, apart) = place;
+            let (space, at, null) = match *apart {
+                None => (Space::Objects, key::object(*bucket, key), false),
+                Some(generation) => {
+                    let stored = census.versions.get(&(*bucket, key.clone(), generation));
+                    let null = stored.is_some_and(VersionRecord::is_null);
+                    (Space::Versions, key::version(*bucket, key, generation), null)
+                }
+            };
+            let name = self.place_name(place, null);
+            let what = if apart.is_none() { format!("object {name}") } else { name };
+            self.take(space, at, true, what, why);
         }
         for ((bucket, key, id), why) in &judged.lost_uploads {
             let what = format!("upload {id} of {}", self.object_name(*bucket, key));
@@ -403,36 +387,6 @@ impl Draft<'_> {
         }
     }
 
-    fn rebuild_buckets(&mut self) {
-        let (census, judged) = (self.census, self.judged);
-        let counters = |id: &BucketId| BucketCounters {
-            versioning: self.versioning(*id),
-            ..BucketCounters::default()
-        };
-        let mut counts: BTreeMap<BucketId, BucketCounters> =
-            self.names.keys().map(|id| (*id, counters(id))).collect();
-        for place in census.objects.keys().filter(|at| !judged.lost_objects.contains_key(at)) {
-            counts.entry(place.0).or_default().objects += 1;
-        }
-        for place in census.uploads.keys().filter(|at| !judged.lost_uploads.contains_key(at)) {
-            if let Some(counts) = counts.get_mut(&place.0) {
-                counts.uploads += 1;
-            }
-        }
-        for (id, count) in &counts {
-            if census.bucket_counters.get(id) != Some(count) {
-                let name = self.names.get(id).map_or("", String::as_str).to_owned();
-                self.set(Space::Buckets, key::bucket_counters(*id), count.encode(), || {
-                    format!("counters of bucket {name}")
-                });
-            }
-        }
-        for id in census.bucket_counters.keys().filter(|id| !counts.contains_key(id)) {
-            let what = format!("counters of bucket number {id}");
-            self.take(Space::Buckets, key::bucket_counters(*id), false, what, UNOWNED);
-        }
-    }
-
     fn rebuild_uploads(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         let (census, judged) = (self.census, self.judged);
         for ((bucket, key, id), upload) in &census.uploads {
@@ -453,31 +407,6 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// What a lost one said of writes since is lost with it: conditions are looked at all the same.
-    fn rebuild_open_keys(&mut self) {
-        let (census, judged) = (self.census, self.judged);
-        let mut there: BTreeMap<(BucketId, ObjectKey), u64> = BTreeMap::new();
-        for place in census.uploads.keys().filter(|at| !judged.lost_uploads.contains_key(at)) {
-            *there.entry((place.0, place.1.clone())).or_default() += 1;
-        }
-        for (place, uploads) in &there {
-            let open = census.open_keys.get(place).copied().unwrap_or_default();
-            if open.uploads != *uploads {
-                let (at, what) = (key::open_key(place.0, &place.1), self.open_name(place));
-                let value = OpenKey { uploads: *uploads, ..open }.encode();
-                self.set(Space::Buckets, at, value, || what);
-            }
-        }
-        for place in census.open_keys.keys().filter(|place| !there.contains_key(place)) {
-            let what = self.open_name(place);
-            self.clear(Space::Buckets, key::open_key(place.0, &place.1), what);
-        }
-    }
-
-    fn open_name(&self, (bucket, key): &(BucketId, ObjectKey)) -> String {
-        format!("count of the uploads of {}", self.object_name(*bucket, key))
-    }
-
     /// A lease whose record cannot be read stays open: the next start sweeps its folder.
     fn rebuild_leases(&mut self) {
         for (space, stored) in self.census.unreadable.keys() {
@@ -486,70 +415,6 @@ impl Draft<'_> {
                 let value = LeaseRecord { shard: 0 }.encode();
                 self.set(Space::Leases, key::lease(folder), value, || format!("lease {folder}"));
             }
-        }
-    }
-
-    /// Numbers above all that are in use, whatever becomes of what uses them, and the totals.
-    fn counters(&self, files: &Files) -> Counters {
-        let Census { objects, uploads, parts, .. } = self.census;
-        let census = self.census;
-        let mut counters = census.counters.unwrap_or_default();
-        let raise = |counter: &mut u64, numbers: &mut dyn Iterator<Item = u64>| {
-            *counter = numbers.fold(*counter, u64::max);
-        };
-        let marks = [&census.unreferenced, &census.taken, &census.sparse].into_iter();
-        let marks = marks.flat_map(|marks| marks.values().copied());
-        let garbage = census.garbage.keys().map(|at| at.sequence.get());
-        raise(&mut counters.sequence, &mut marks.chain(garbage));
-        let buckets = self.names.keys().chain(census.bucket_counters.keys());
-        let buckets = buckets.chain(objects.keys().map(|(bucket, _)| bucket));
-        let buckets = buckets.chain(uploads.keys().map(|(bucket, ..)| bucket));
-        raise(&mut counters.bucket, &mut buckets.map(|bucket| bucket.get()));
-        let manifests = self.labels.keys().chain(parts.keys().map(|(manifest, _)| manifest));
-        let pages = census.manifest_pages.keys().chain(census.piece_pages.keys());
-        let lists = objects.values().filter_map(|object| match &object.content {
-            Content::Pieces(PieceList::Long { list, .. }) => Some(list),
-            Content::Pieces(PieceList::Short(_)) | Content::Parts(_) | Content::Copied(_) => None,
-        });
-        let manifests = manifests.chain(pages.map(|(id, _)| id)).chain(lists);
-        raise(&mut counters.manifest, &mut manifests.map(|manifest| manifest.get()));
-        let generations = objects.values().map(|object| object.generation);
-        let generations = generations.chain(parts.values().map(|part| part.generation));
-        let uploads = uploads.values().flat_map(|upload| [upload.generation, upload.begun]);
-        raise(&mut counters.generation, &mut generations.chain(uploads).map(|one| one.get()));
-        let blobs = census.blobs.keys().chain(census.taken.keys()).copied();
-        let tables = census.tables.keys().chain(census.table_pages.keys().map(|(table, _)| table));
-        let blobs = blobs.chain(tables.map(|table| BlobId::new(table.get())));
-        let folders = blobs.map(BlobId::folder).chain(census.leases.iter().copied());
-        let folders = folders.map(|folder| folder.get()).chain([files.last_folder]);
-        raise(&mut counters.folder, &mut { folders });
-        self.raise_above_unreadable(&mut counters);
-        counters.space = SpaceTotals::default();
-        self.blobs.values().for_each(|record| counters.space.exchange(None, Some(record)));
-        counters
-    }
-
-    /// What cannot be read has numbers in its key all the same.
-    fn raise_above_unreadable(&self, counters: &mut Counters) {
-        for (space, stored) in self.census.unreadable.keys() {
-            let front = stored.first_chunk().map(|number| u64::from_be_bytes(*number));
-            let (counter, number) = match space {
-                Space::Objects | Space::Versions | Space::Uploads => (&mut counters.bucket, front),
-                Space::Parts | Space::Manifests | Space::Pieces => (&mut counters.manifest, front),
-                Space::Garbage => {
-                    let at = key::garbage_of(stored);
-                    (&mut counters.sequence, at.map(|at| at.sequence.get()))
-                }
-                Space::Blobs | Space::Tables => {
-                    let folder = front.map(|blob| BlobId::new(blob).folder().get());
-                    (&mut counters.folder, folder)
-                }
-                Space::Leases => (&mut counters.folder, front),
-                Space::System | Space::Buckets | Space::Owners => continue,
-            };
-            // A number that no counting comes to is part of the damage.
-            let number = number.filter(|number| *number <= NUMBER_MAX);
-            *counter = number.map_or(*counter, |number| number.max(*counter));
         }
     }
 
@@ -578,6 +443,7 @@ impl Draft<'_> {
                 });
                 (true, name.unwrap_or_else(plain))
             }
+            Space::Versions => self.describe_version(stored).unwrap_or_else(|| (false, plain())),
             Space::Uploads => {
                 let named = key::upload_of(stored).map(|(bucket, key, id)| {
                     format!("upload {id} of {}", self.object_name(bucket, &key))
@@ -598,7 +464,6 @@ impl Draft<'_> {
                 None => (false, plain()),
             },
             Space::System
-            | Space::Versions
             | Space::Manifests
             | Space::Pieces
             | Space::Blobs
@@ -608,11 +473,19 @@ impl Draft<'_> {
             | Space::Owners => (false, plain()),
         }
     }
+
+    /// A version that cannot be read: only its head can say that it was the null version.
+    fn describe_version(&self, stored: &[u8]) -> Option<(bool, String)> {
+        let (bucket, key, generation) = key::version_of(stored)?;
+        let Some(generation) = generation else {
+            let name = self.object_name(bucket, &key);
+            return Some((false, format!("head of the versions of {name}")));
+        };
+        let head = self.census.version_heads.get(&(bucket, key.clone()));
+        let null = head.is_some_and(|head| head.null == Some(generation));
+        Some((true, self.place_name(&(bucket, key, Some(generation)), null)))
+    }
 }
 
-fn bucket_key(name: &str) -> Vec<u8> {
-    key::bucket_names(name)
-}
-
-const UNOWNED: &str = "nothing that is left has it";
+pub(super) const UNOWNED: &str = "nothing that is left has it";
 const UNUSED: &str = "no blob uses it";

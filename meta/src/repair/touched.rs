@@ -3,66 +3,97 @@
 //! Memory: one record at a time. Each record that an object needs is asked for as a read would ask.
 
 use bytes::Bytes;
-use protocol::name::{BucketName, ObjectKey};
+use protocol::name::{BucketName, ObjectKey, VersionId};
 use protocol::range::ByteRange;
 
 use super::judge::TABLE_PAGE_LEN;
 use crate::id::{BucketId, ManifestId};
 use crate::key;
 use crate::query;
-use crate::record::{Content, ObjectRecord, Piece, PieceList, Record};
+use crate::record::{Content, ObjectRecord, Piece, PieceList, Record, VersionRecord};
 use crate::store::{Space, Store, StoreError, Visit};
 
-/// Tells `touched` each object that can be found and not be read whole, and why. Objects whose own record cannot be
-/// found are not among them.
+/// Tells `touched` each object that can be found and not be read whole, and why; of those that are not the latest version
+/// of their key also which version. Objects whose own record cannot be found are not among them.
 ///
 /// # Errors
 /// [`StoreError::Failed`], and what ends the list of buckets.
-pub fn touched(
-    store: &dyn Store,
-    touched: &mut dyn FnMut(&BucketName, &ObjectKey, StoreError),
-) -> Result<(), StoreError> {
+pub fn touched(store: &dyn Store, touched: &mut Told<'_>) -> Result<(), StoreError> {
     for (name, bucket) in query::buckets(store, "", None, usize::MAX)? {
-        let mut from = key::object_text(bucket.id, "");
-        loop {
-            let found = objects_from(store, bucket.id, &from)?;
-            let Some((last, _)) = found.last() else { break };
-            from = key::object(bucket.id, last);
-            from.push(0);
-            for (key, object) in found {
-                match object.and_then(|object| read(store, &object)) {
-                    Ok(()) => {}
-                    Err(failed @ StoreError::Failed(_)) => return Err(failed),
-                    Err(why) => touched(&name, &key, why),
+        for space in [Space::Objects, Space::Versions] {
+            let mut from = key::object_text(bucket.id, "");
+            loop {
+                let (found, next) = objects_from(store, space, bucket.id, &from)?;
+                for Found { key, version, object } in found {
+                    match object.and_then(|object| read(store, &object)) {
+                        Ok(()) => {}
+                        Err(failed @ StoreError::Failed(_)) => return Err(failed),
+                        Err(why) => touched(&name, &key, version, why),
+                    }
                 }
+                let Some(next) = next else { break };
+                from = next;
             }
         }
     }
     Ok(())
 }
 
-type Found = (ObjectKey, Result<ObjectRecord, StoreError>);
+/// Who is told: bucket, key, version unless it is the latest, and why.
+type Told<'a> = dyn FnMut(&BucketName, &ObjectKey, Option<VersionId>, StoreError) + 'a;
 
-/// The next objects of a bucket, up to what cannot be read.
+struct Found {
+    key: ObjectKey,
+    version: Option<VersionId>,
+    object: Result<ObjectRecord, StoreError>,
+}
+
+/// The next objects of a bucket, up to what cannot be read, and where to go on.
 fn objects_from(
     store: &dyn Store,
+    space: Space,
     bucket: BucketId,
     from: &[u8],
-) -> Result<Vec<Found>, StoreError> {
-    let mut found = Vec::new();
-    let scanned = store.scan(Space::Objects, from, &mut |key, value| {
-        let Some(Ok(text)) = key::object_key_of(bucket, key) else { return Visit::Stop };
-        if let Ok(name) = ObjectKey::parse(text) {
-            let object = ObjectRecord::decode(Bytes::copy_from_slice(value));
-            found.push((name, object.map_err(StoreError::from)));
+) -> Result<(Vec<Found>, Option<Vec<u8>>), StoreError> {
+    let (mut found, mut next, mut shown) = (Vec::new(), None, 0);
+    let prefix = key::object_text(bucket, "");
+    let scanned = store.scan(space, from, &mut |key, value| {
+        if !key.starts_with(&prefix) {
+            return Visit::Stop;
         }
-        if found.len() < OBJECTS_AT_ONCE { Visit::Next } else { Visit::Stop }
+        found.extend(entry(space, key, value));
+        shown += 1;
+        if shown < OBJECTS_AT_ONCE {
+            return Visit::Next;
+        }
+        next = Some([key, &[0]].concat());
+        Visit::Stop
     });
     match scanned {
         Err(failed @ StoreError::Failed(_)) => Err(failed),
         // Where a scan ends because of damage, the examination has told it.
-        Err(StoreError::Corrupt(_)) | Ok(()) => Ok(found),
+        Err(StoreError::Corrupt(_)) | Ok(()) => Ok((found, next)),
     }
+}
+
+/// The object of an entry; none if it is a head or a delete marker, or has no name.
+fn entry(space: Space, at: &[u8], value: &[u8]) -> Option<Found> {
+    let value = Bytes::copy_from_slice(value);
+    if space == Space::Objects {
+        let text = str::from_utf8(at.get(8..)?).ok()?;
+        let key = ObjectKey::parse(text).ok()?;
+        let object = ObjectRecord::decode(value).map_err(StoreError::from);
+        return Some(Found { key, version: None, object });
+    }
+    let (_, key, generation) = key::version_of(at)?;
+    // A head has none.
+    let generation = generation?;
+    let (version, object) = match VersionRecord::decode(value) {
+        Ok(VersionRecord::Marker(_)) => return None,
+        Ok(VersionRecord::Object(object)) => (object.version(), Ok(object)),
+        Err(error) => (VersionId::Number(generation.get()), Err(error.into())),
+    };
+    Some(Found { key, version: Some(version), object })
 }
 
 /// Asks for every record that a read of the whole object needs.

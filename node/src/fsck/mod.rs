@@ -233,9 +233,10 @@ fn tell(plan: &Plan, look: &Look, report: &mut Report<'_>) {
 fn touched(store: &RocksStore, what: &str, report: &mut Report<'_>) -> Result<(), String> {
     let advice = "no repair goes on without it; put the file back from a copy";
     report.say(Kind::Damage, "store", format_args!("{what}: {advice}"));
-    let told = meta::repair::touched(store, &mut |bucket, key, why| {
+    let told = meta::repair::touched(store, &mut |bucket, key, version, why| {
         let (bucket, key) = (bucket.as_str(), key.as_str());
-        report.say(Kind::Lost, "records", format_args!("object {bucket}/{key}: {why}"));
+        let what = version.map_or("object".to_owned(), |version| format!("version {version} of"));
+        report.say(Kind::Lost, "records", format_args!("{what} {bucket}/{key}: {why}"));
     });
     match told {
         Err(StoreError::Failed(failed)) => Err(failed),

@@ -1,7 +1,10 @@
 //! Owners, marks and totals, and the rewriting of sparse blobs.
 
 use super::*;
-use crate::command::{NewBlob, NewTable, SettleSparse, Target};
+use protocol::name::VersionId;
+use protocol::versioning::Versioning;
+
+use crate::command::{NewBlob, NewTable, SetVersioning, SettleSparse, Target};
 use crate::id::TableId;
 use crate::record::{Extent, Owner};
 use crate::table::{BLOCK_LEN, BlockTable};
@@ -380,6 +383,88 @@ fn a_target_that_cannot_hold_the_bytes_is_damage() {
     put_raw(&store, Space::Objects, key::object(bucket, &key("copy")), &record.encode());
     let outcome = begin(&store).apply(rewrite(known, all, vec![target]));
     assert!(matches!(outcome, Err(StoreError::Corrupt(_))), "{outcome:?}");
+}
+
+fn keep_versions(store: &dyn Store) {
+    let versioning = Versioning::Enabled;
+    done(store, SetVersioning { name: bucket_name("bucket"), versioning });
+}
+
+fn purge(store: &dyn Store, bucket: BucketId, name: &str, version: VersionId) {
+    let one = DeleteObject { version: Some(version), ..delete(bucket, name) };
+    done(store, one);
+}
+
+/// A blob of which only a version that is not the latest names anything.
+fn sparse_behind_the_latest(store: &dyn Store) -> (BucketId, Known, ObjectRecord) {
+    let (bucket, known, _) = with_a_copy(store);
+    keep_versions(store);
+    let old = object(store, bucket, "copy");
+    done(store, put(bucket, "copy", vec![inline(b"new")], &[]));
+    purge(store, bucket, "whole", VersionId::Null);
+    release(store);
+    (bucket, known, old)
+}
+
+/// Versions that are not the latest name blobs, too; one that becomes the latest again takes its label with it.
+#[test]
+fn a_sparse_blob_of_an_old_version_moves_to_a_smaller_one() {
+    for clone in [true, false] {
+        let store = MemoryStore::new();
+        let (bucket, known, old) = sparse_behind_the_latest(&store);
+        let key = key("copy");
+        let apart = Owner::Version { bucket, key: key.clone(), generation: old.generation };
+        assert_eq!(marked(&store), [known.blob]);
+        assert_eq!(owners(&store, known), [apart.clone()]);
+        let named = query::named_ranges(&store, known.blob, &owners(&store, known));
+        assert_eq!(named, Ok(vec![range(3 * MIB + 5, 3 * MIB + 100_005)]));
+
+        let range = range(RANGE.0, RANGE.1);
+        let (target, small) = if clone { cloned(known, 2, range) } else { written(2, range) };
+        let command = rewrite(known, owners(&store, known), vec![target]);
+        assert_eq!(done(&store, command), rewritten(1));
+        assert_eq!((owners(&store, known), owners(&store, small)), (vec![], vec![apart]));
+        assert_eq!(drain(&store, 10), [known.blob]);
+        assert_eq!(marked(&store), []);
+
+        let latest = object(&store, bucket, "copy").version();
+        purge(&store, bucket, "copy", latest);
+        assert_eq!(owners(&store, small), [owner(bucket, "copy")]);
+        let again = object(&store, bucket, "copy");
+        assert_eq!(ObjectRecord { content: old.content.clone(), ..again }, old);
+        let [extent] = extents(&store, bucket, "copy")[..] else { panic!("one extent") };
+        assert_eq!((extent.blob, extent.offset), (small.blob, 5));
+        purge(&store, bucket, "copy", VersionId::Null);
+        assert_eq!(drain(&store, 10), [small.blob]);
+    }
+}
+
+/// A newer version comes between the look at a blob's records and the rewrite: nothing has the label that was seen, and
+/// the next look finds where it is now.
+#[test]
+fn a_record_that_moves_behind_a_newer_version_is_found_again() {
+    let store = MemoryStore::new();
+    let (bucket, known, _) = sparse(&store);
+    keep_versions(&store);
+    let seen = owners(&store, known);
+    let old = object(&store, bucket, "copy");
+    done(&store, put(bucket, "copy", vec![inline(b"new")], &[]));
+    let (target, _) = cloned(known, 2, range(RANGE.0, RANGE.1));
+    let outcome = one(&store, rewrite(known, seen, vec![target]));
+    assert_eq!(outcome, Err(Refusal::NothingToRewrite));
+
+    let seen = owners(&store, known);
+    assert_eq!(seen, [Owner::Version { bucket, key: key("copy"), generation: old.generation }]);
+    // And back: the newer version goes again.
+    let latest = object(&store, bucket, "copy").version();
+    purge(&store, bucket, "copy", latest);
+    let (target, _) = cloned(known, 3, range(RANGE.0, RANGE.1));
+    let outcome = one(&store, rewrite(known, seen, vec![target]));
+    assert_eq!(outcome, Err(Refusal::NothingToRewrite));
+    let (target, small) = cloned(known, 4, range(RANGE.0, RANGE.1));
+    let command = rewrite(known, owners(&store, known), vec![target]);
+    assert_eq!(done(&store, command), rewritten(1));
+    assert_eq!(owners(&store, small), [owner(bucket, "copy")]);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Each kind of damage, alone and together: what is served afterwards, and what is told of the rest.
 
+mod versions;
+
 use std::cell::Cell;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use protocol::name::ObjectKey;
 
 use super::*;
 use crate::command::{
@@ -33,10 +34,6 @@ struct World {
 const OBJECTS: [&str; 8] = ["blob", "clone", "copy", "long", "pages", "parts", "record", "share"];
 
 /// A world of its own; all are made from one.
-fn delete(bucket: BucketId, key: ObjectKey) -> DeleteObject {
-    DeleteObject { bucket, key, version: None, condition: DeleteCond::None, modified: AT }
-}
-
 fn fresh() -> World {
     static MADE: LazyLock<(Batch, Files, BucketId)> = LazyLock::new(|| {
         let World { store, files, bucket } = make_world();
@@ -73,6 +70,7 @@ fn make_world() -> World {
     done(&store, put_part(bucket, "open", 2, 1, vec![part.whole()], &[part]));
     done(&store, put_part(bucket, "open", 2, 2, vec![inline(b"two")], &[]));
     make_garbage(&store, bucket);
+    versions::make_versions(&store);
     let files = files_of(&store);
     World { store, files, bucket }
 }
@@ -104,8 +102,12 @@ fn make_object_of_parts(store: &MemoryStore, bucket: BucketId) {
     let made = made.expect("a store").expect("an object");
     done(store, put_copy(bucket, "copy", &made));
     done(store, put_copy(bucket, "gone", &made));
-    let key = object_key("gone");
-    done(store, delete(bucket, key));
+    remove(store, bucket, "gone");
+}
+
+fn remove(store: &MemoryStore, bucket: BucketId, name: &str) {
+    let (key, condition) = (object_key(name), DeleteCond::None);
+    done(store, DeleteObject { bucket, key, version: None, condition, modified: AT });
 }
 
 /// Deleted objects of every kind, an aborted upload, a deleted bucket, blobs on their way out.
@@ -117,13 +119,13 @@ fn make_garbage(store: &MemoryStore, bucket: BucketId) {
     for (blob, name) in [(4104, "free"), (4105, "taken")] {
         let known = Known::written(blob, MIB);
         done(store, put(bucket, name, vec![known.whole()], &[known]));
-        done(store, delete(bucket, object_key(name)));
+        remove(store, bucket, name);
         let at = query::garbage(store, None, 100).expect("garbage").pop().expect("the last");
         done(store, ReleaseGarbage { at: vec![at], steps: 10 });
     }
     done(store, TakeBlobs { blobs: vec![BlobId::new(4105)] });
     for name in ["gone", "gone too"] {
-        done(store, delete(bucket, object_key(name)));
+        remove(store, bucket, name);
     }
     let part = Known::written(4106, MIB);
     make_upload(store, bucket, "aborted", 3);
@@ -222,10 +224,12 @@ fn release_all(store: &MemoryStore) {
     panic!("the garbage does not go");
 }
 
+/// The objects of the bucket without versions.
 fn objects(world: &World) -> Vec<String> {
     let mut found = Vec::new();
+    let front = key::object_text(world.bucket, "");
     for (space, key) in records(&world.store) {
-        let text = key.get(8..).and_then(|key| str::from_utf8(key).ok());
+        let text = key.strip_prefix(&front[..]).and_then(|key| str::from_utf8(key).ok());
         found.extend(text.filter(|_| space == Space::Objects).map(str::to_owned));
     }
     found
@@ -253,7 +257,7 @@ fn a_sound_store_is_left_alone() {
 fn every_record_may_be_damaged_or_missing() {
     let all = records(&fresh().store);
     let kinds: std::collections::BTreeSet<Space> = all.iter().map(|(space, _)| *space).collect();
-    assert_eq!(kinds.len(), Space::ALL.len() - 1, "of every kind but versions");
+    assert_eq!(kinds.len(), Space::ALL.len(), "the world has something of every kind");
     for (space, at) in all {
         for value in [None, Some(Bytes::from_static(b"\x01junk")), Some(Bytes::new())] {
             let mut world = fresh();
@@ -466,9 +470,13 @@ fn inline_bytes_that_rotted_cost_their_record() {
 fn what_a_damaged_store_touches_is_told() {
     let told = |world: &World| {
         let mut told = Vec::new();
-        let all = touched(&world.store, &mut |bucket, key, _| {
-            assert_eq!(bucket.as_str(), "bucket");
-            told.push(key.as_str().to_owned());
+        let all = touched(&world.store, &mut |bucket, key, version, _| {
+            let version = version.map(|version| format!("?versionId={version}"));
+            told.push(format!("{}{}", key.as_str(), version.unwrap_or_default()));
+            assert_eq!(
+                bucket.as_str(),
+                if key.as_str().starts_with("v/") { "kept" } else { "bucket" }
+            );
         });
         all.expect("a store");
         told
@@ -495,6 +503,13 @@ fn what_a_damaged_store_touches_is_told() {
     let page = key::table_page(crate::id::TableId::new(4096), 1);
     set(&world.store, Space::Tables, page.into(), None);
     assert_eq!(told(&world), ["blob"], "the others name the first page only");
+    // Three versions of two keys, none of them the latest.
+    let world = fresh();
+    set(&world.store, Space::Blobs, key::blob(BlobId::new(4110)).into(), None);
+    let told = told(&world);
+    let keys: Vec<_> = told.iter().map(|told| told.split_once("?versionId=")).collect();
+    let keys: Vec<_> = keys.into_iter().map(|told| told.expect("a version").0).collect();
+    assert_eq!(keys, ["v/all", "v/all", "v/mixed"]);
 }
 
 #[test]
@@ -551,7 +566,7 @@ proptest! {
         }
         // Whoever only looks comes to an end, whatever there is.
         invariant::examine(&world.store).expect("a store");
-        drop(touched(&world.store, &mut |_, _, _| {}));
+        drop(touched(&world.store, &mut |_, _, _, _| {}));
         let planned = plan(&world.store, &world.files).expect("a plan");
         let small = Small { store: &world.store, left: Cell::new(cut), kept };
         drop(small.carry_out(&planned));
