@@ -203,6 +203,7 @@ mod tests {
             (O::UploadPart, "x-amz-acl", "public-read"),
             (O::DeleteObject, "x-amz-bypass-governance-retention", "true"),
             (O::DeleteObjects, "x-amz-bypass-governance-retention", "true"),
+            (O::DeleteObject, "x-amz-mfa", "20899872 301749"),
             // What default clients send.
             (O::GetObject, "x-amz-checksum-mode", "ENABLED"),
             (O::PutObject, "x-amz-sdk-checksum-algorithm", "CRC32"),

@@ -167,6 +167,7 @@ fn the_source_may_change_between_copy_and_complete() {
 
 #[test]
 fn the_part_has_the_uploads_checksum_of_exactly_the_range() {
+    // rule: part-copy/checksum-of-range
     let node = node_with_bucket();
     let source = bytes(10, 7 * MIB);
     node.put("/bkt/source", &source);
