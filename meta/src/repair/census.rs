@@ -226,8 +226,7 @@ impl Census {
             _ => name,
         };
         if let VersionRecord::Object(object) = &mut version {
-            let key = name.clone();
-            self.take_in(object, || Owner::Version { bucket, key: key.clone(), generation })?;
+            self.take_in(object, || Owner::Version { bucket, key: name.clone(), generation })?;
         }
         self.versions.insert((bucket, name, generation), version);
         Ok(())

@@ -197,70 +197,76 @@ fn a_lost_marker_is_made_anew_where_it_was() {
     }
 }
 
+/// Does a damage, and says which predicates tell of it.
+type Damage = (&'static str, fn(&World) -> &'static [&'static str]);
+
+const OF_HEADS: [Damage; 4] = [
+    ("a head counts too many", |world| {
+        set_head(world, "v/all", |head| head.versions += 1);
+        &["heads_say_what_there_is"]
+    }),
+    ("a head knows no marker", |world| {
+        set_head(world, "v/deleted", |head| head.marker = None);
+        &["heads_say_what_there_is"]
+    }),
+    ("a head knows no null version", |world| {
+        set_head(world, "v/all", |head| head.null = None);
+        &["heads_say_what_there_is"]
+    }),
+    ("a head of nothing", |world| {
+        let at = key::version_head(id(world), &object_key("v/other"));
+        let head = VersionHead { versions: 2, ..VersionHead::default() };
+        set(&world.store, Space::Versions, at.into(), Some(head.encode()));
+        &["heads_say_what_there_is"]
+    }),
+];
+
+const OF_RECORDS: [Damage; 5] = [
+    ("an object stands in front of a newer marker", |world| {
+        let object = latest(world, "v/all").expect("an object");
+        let generation = crate::id::Generation::new(object.generation.get() + 1);
+        let marker = MarkerRecord { generation, modified: AT, null: false };
+        let at = key::version(id(world), &object_key("v/all"), generation);
+        let record = VersionRecord::Marker(marker).encode();
+        set(&world.store, Space::Versions, at.into(), Some(record));
+        &["buckets_are_counted", "the_newest_version_is_the_latest", "heads_say_what_there_is"]
+    }),
+    ("two null versions", |world| {
+        let at = key::object(id(world), &object_key("v/all"));
+        let object = latest(world, "v/all").expect("an object");
+        let object = ObjectRecord { null: true, ..object };
+        set(&world.store, Space::Objects, at.into(), Some(object.encode()));
+        &["null_versions_are_single"]
+    }),
+    ("the counters know no versions", |world| {
+        let at = key::bucket_counters(id(world));
+        let stored = world.store.get(Space::Buckets, &at).expect("a store").expect("counters");
+        let counters = BucketCounters::decode(stored).expect("readable");
+        let counters = BucketCounters { versions: 0, ..counters };
+        set(&world.store, Space::Buckets, at.into(), Some(counters.encode()));
+        &["buckets_are_counted"]
+    }),
+    ("the records of a bucket differ", |world| {
+        let (name, record) = bucket(&world.store);
+        let record = BucketRecord { versioning: Versioning::Enabled, ..record };
+        let at = key::bucket(&bucket_name(&name));
+        set(&world.store, Space::Buckets, at.into(), Some(record.encode()));
+        &["buckets_are_counted"]
+    }),
+    ("a number in a bucket without versions", |world| {
+        let at = key::object(world.bucket, &object_key("blob"));
+        let stored = world.store.get(Space::Objects, &at).expect("a store").expect("an object");
+        let object = ObjectRecord::decode(stored).expect("readable");
+        let object = ObjectRecord { null: false, ..object };
+        set(&world.store, Space::Objects, at.into(), Some(object.encode()));
+        &["null_versions_are_single"]
+    }),
+];
+
 /// What an invariant calls wrong is put right, and nothing of it costs data.
 #[test]
 fn contradictions_of_versions_are_settled() {
-    type Damage = fn(&World) -> &'static [&'static str];
-    let damages: [(&str, Damage); 9] = [
-        ("a head counts too many", |world| {
-            set_head(world, "v/all", |head| head.versions += 1);
-            &["heads_say_what_there_is"]
-        }),
-        ("a head knows no marker", |world| {
-            set_head(world, "v/deleted", |head| head.marker = None);
-            &["heads_say_what_there_is"]
-        }),
-        ("a head knows no null version", |world| {
-            set_head(world, "v/all", |head| head.null = None);
-            &["heads_say_what_there_is"]
-        }),
-        ("a head of nothing", |world| {
-            let at = key::version_head(id(world), &object_key("v/other"));
-            let head = VersionHead { versions: 2, ..VersionHead::default() };
-            set(&world.store, Space::Versions, at.into(), Some(head.encode()));
-            &["heads_say_what_there_is"]
-        }),
-        ("an object stands in front of a newer marker", |world| {
-            let object = latest(world, "v/all").expect("an object");
-            let generation = crate::id::Generation::new(object.generation.get() + 1);
-            let marker = MarkerRecord { generation, modified: AT, null: false };
-            let at = key::version(id(world), &object_key("v/all"), generation);
-            let record = VersionRecord::Marker(marker).encode();
-            set(&world.store, Space::Versions, at.into(), Some(record));
-            &["buckets_are_counted", "the_newest_version_is_the_latest", "heads_say_what_there_is"]
-        }),
-        ("two null versions", |world| {
-            let at = key::object(id(world), &object_key("v/all"));
-            let object = latest(world, "v/all").expect("an object");
-            let object = ObjectRecord { null: true, ..object };
-            set(&world.store, Space::Objects, at.into(), Some(object.encode()));
-            &["null_versions_are_single"]
-        }),
-        ("the counters know no versions", |world| {
-            let at = key::bucket_counters(id(world));
-            let stored = world.store.get(Space::Buckets, &at).expect("a store").expect("counters");
-            let counters = BucketCounters::decode(stored).expect("readable");
-            let counters = BucketCounters { versions: 0, ..counters };
-            set(&world.store, Space::Buckets, at.into(), Some(counters.encode()));
-            &["buckets_are_counted"]
-        }),
-        ("the records of a bucket differ", |world| {
-            let (name, record) = bucket(&world.store);
-            let record = BucketRecord { versioning: Versioning::Enabled, ..record };
-            let at = key::bucket(&bucket_name(&name));
-            set(&world.store, Space::Buckets, at.into(), Some(record.encode()));
-            &["buckets_are_counted"]
-        }),
-        ("a number in a bucket without versions", |world| {
-            let at = key::object(world.bucket, &object_key("blob"));
-            let stored = world.store.get(Space::Objects, &at).expect("a store").expect("an object");
-            let object = ObjectRecord::decode(stored).expect("readable");
-            let object = ObjectRecord { null: false, ..object };
-            set(&world.store, Space::Objects, at.into(), Some(object.encode()));
-            &["null_versions_are_single"]
-        }),
-    ];
-    for (what, damage) in damages {
+    for (what, damage) in OF_HEADS.into_iter().chain(OF_RECORDS) {
         let mut world = fresh();
         let data = |world: &World| {
             let all = versions(&world.store).into_values().flatten();

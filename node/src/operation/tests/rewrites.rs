@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use meta::command::{NewContent, NewObject, PutObject, WriteCond};
+use meta::command::{
+    DeleteCond, DeleteObject, NewContent, NewObject, PutObject, SetVersioning, WriteCond,
+};
 use meta::fingerprint::Fingerprint;
 use meta::invariant;
 use meta::query;
@@ -12,6 +14,7 @@ use protocol::etag::ETag;
 use protocol::metadata::ObjectMetadata;
 use protocol::name::{BucketName, ObjectKey};
 use protocol::tagging::TagSet;
+use protocol::versioning::Versioning;
 
 use super::bytes;
 use crate::config::Way;
@@ -227,6 +230,48 @@ fn all_kinds_of_records_follow() {
         let start = 2 * MIB + number * 50;
         assert_eq!(read(&format!("many{number}")), content[start..start + 100]);
     }
+}
+
+/// Of a blob nothing is named but by a version that is not the latest. It reads as before when it becomes the latest again.
+#[test]
+fn an_old_version_follows_and_comes_back() {
+    let node = node(MemoryDisk::new(1 << 30));
+    let content = bytes(8, 8 * MIB);
+    node.put("/bkt/source", &content);
+    let name_of = BucketName::parse("bkt").expect("a name");
+    let versioning = SetVersioning { name: name_of.clone(), versioning: Versioning::Enabled };
+    node.run(node.machine.catalog.commit(versioning.into())).expect("committed");
+    let bucket = ask(&node, |store| query::bucket(store, &name_of)).expect("there").id;
+    let latest = |name: &str| {
+        let found = ask(&node, |store| query::object(store, bucket, &key(name)));
+        found.expect("an object").version()
+    };
+    let purge = |name: &str| {
+        let command = DeleteObject {
+            bucket,
+            key: key(name),
+            version: Some(latest(name)),
+            condition: DeleteCond::None,
+            modified: node.machine.clock.now().truncated_to_second(),
+        };
+        node.run(node.machine.catalog.commit(command.into())).expect("committed");
+        node.collect();
+    };
+    let source = extent_of(&node, "source");
+    name(&node, "kept", vec![part_of(&source, &content, 5 * MIB, 70_000)]);
+    node.put("/bkt/kept", b"newer");
+    purge("source");
+    assert_eq!((node.disk.used(), sparse(&node)), (8 * MIB as u64, 1));
+
+    rewrite(&node);
+    assert_sound(&node, "rewritten");
+    assert_eq!((node.disk.used(), sparse(&node)), (2 * 64 * KIB as u64, 0));
+    assert_eq!(node.get("/bkt/kept"), b"newer");
+    purge("kept");
+    assert_eq!(node.get("/bkt/kept"), content[5 * MIB..5 * MIB + 70_000]);
+    purge("kept");
+    assert_eq!((node.disk.used(), node.disk.blobs()), (0, vec![]));
+    assert_sound(&node, "at the end");
 }
 
 #[test]
