@@ -93,6 +93,11 @@ fn boto3_copies_whole_objects() {
 }
 
 #[test]
+fn boto3_reads_objects_by_part() {
+    run_python("parts.py", Over::Http);
+}
+
+#[test]
 fn aws_cli_1_does_the_main_job() {
     run_command_line(aws_cli_1(), "1.x", "command_line.sh", Over::Http);
 }
