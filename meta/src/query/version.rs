@@ -3,6 +3,7 @@
 //! Look-ups only, so that memory alone may answer them. A version changes its place when it becomes the latest or
 //! ceases to be; a look that finds it in neither place looks again.
 
+use bytes::Bytes;
 use protocol::name::{ObjectKey, UploadId, VersionId};
 use protocol::versioning::Versioning;
 
@@ -97,14 +98,15 @@ pub fn made_of(
             return Visit::Stop;
         }
         left -= 1;
-        match VersionRecord::decode(bytes::Bytes::copy_from_slice(stored)) {
+        match VersionRecord::decode(Bytes::copy_from_slice(stored)) {
             Ok(VersionRecord::Object(object)) if made(&object) => found = Ok(Some(object)),
             Ok(VersionRecord::Object(_) | VersionRecord::Marker(_)) => return Visit::Next,
             Err(error) => found = Err(error.into()),
         }
         Visit::Stop
     })?;
-    found
+    // It may have become the latest in between.
+    if found == Ok(None) { Ok(object(store, bucket, key)?.filter(made)) } else { found }
 }
 
 /// Reads the records of these keys and versions, so that the round that needs them next finds them in memory: it would

@@ -29,6 +29,7 @@ mod damage;
 mod model;
 mod rewrite;
 mod uploads;
+mod versions;
 
 fn object(store: &dyn Store, bucket: BucketId, name: &str) -> ObjectRecord {
     query::object(store, bucket, &key(name)).expect("a store").expect("an object")

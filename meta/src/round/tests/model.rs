@@ -8,14 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::etag::ETag;
+use protocol::name::VersionId;
 use protocol::range::ByteRange;
 use protocol::tagging::TagSet;
+use protocol::versioning::Versioning;
 
 use super::*;
-use crate::command::{CreateUpload, NewBlob, RewriteBlob, SettleSparse, Target, WriteCond};
+use crate::command::{
+    CreateUpload, NewBlob, RewriteBlob, SetVersioning, SettleSparse, Target, WriteCond,
+};
 use crate::extent::{PieceSlice, merge, slices};
 use crate::id::TableId;
-use crate::query::{ListAsk, ListFrom, ListLine, ListPage};
+use crate::query::{ListAsk, ListFrom, ListLine, ListPage, Named};
 use crate::record::{Manifest, Owner};
 use crate::table::BLOCK_LEN;
 use crate::testing::fingerprint_of;
@@ -61,6 +65,13 @@ enum Cond {
     Other,
 }
 
+/// A key or a version of it: one of those that there are, or the null one.
+#[derive(Debug, Clone)]
+struct Wanted {
+    key: usize,
+    version: Option<Option<Index>>,
+}
+
 #[derive(Debug, Clone)]
 enum Upload {
     /// One of those that are open.
@@ -86,17 +97,22 @@ enum Op {
         key: usize,
         cond: Cond,
     },
+    /// Versioning is turned on, or off.
+    Switch {
+        bucket: usize,
+        on: bool,
+    },
     Delete {
         bucket: usize,
-        key: usize,
+        wanted: Wanted,
     },
     DeleteSome {
         bucket: usize,
-        keys: Vec<(usize, Cond)>,
+        keys: Vec<(Wanted, Cond)>,
     },
     Tag {
         bucket: usize,
-        key: usize,
+        wanted: Wanted,
         stale: bool,
         set: bool,
     },
@@ -170,6 +186,15 @@ fn some_upload() -> impl Strategy<Value = Upload> {
     ]
 }
 
+fn wanted() -> impl Strategy<Value = Wanted> {
+    let version = prop_oneof![
+        5 => Just(None),
+        6 => any::<Index>().prop_map(|which| Some(Some(which))),
+        1 => Just(Some(None)),
+    ];
+    (0..KEYS.len(), version).prop_map(|(key, version)| Wanted { key, version })
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let place = || (some_bucket(), 0..KEYS.len());
     let mask = || prop_oneof![Just(u8::MAX), any::<u8>()];
@@ -180,11 +205,13 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|((bucket, key), cond, body)| Op::Put { bucket, key, cond, body }),
         6 => (any::<Index>(), place(), cond())
             .prop_map(|(which, (bucket, key), cond)| Op::Copy { which, bucket, key, cond }),
-        4 => place().prop_map(|(bucket, key)| Op::Delete { bucket, key }),
-        2 => (some_bucket(), prop::collection::vec((0..KEYS.len(), cond()), 0..4))
+        1 => (some_bucket(), prop::bool::weighted(0.7))
+            .prop_map(|(bucket, on)| Op::Switch { bucket, on }),
+        6 => (some_bucket(), wanted()).prop_map(|(bucket, wanted)| Op::Delete { bucket, wanted }),
+        2 => (some_bucket(), prop::collection::vec((wanted(), cond()), 0..4))
             .prop_map(|(bucket, keys)| Op::DeleteSome { bucket, keys }),
-        1 => (place(), any::<bool>(), any::<bool>())
-            .prop_map(|((bucket, key), stale, set)| Op::Tag { bucket, key, stale, set }),
+        1 => (some_bucket(), wanted(), any::<bool>(), any::<bool>())
+            .prop_map(|(bucket, wanted, stale, set)| Op::Tag { bucket, wanted, stale, set }),
         5 => (place(), 0_u8..2)
             .prop_map(|((bucket, key), id)| Op::CreateUpload { bucket, key, id }),
         14 => (some_upload(), 1_u16..5, body())
@@ -219,17 +246,83 @@ struct Open {
     parts: BTreeMap<u16, Thing>,
 }
 
+/// A version of a key; without a thing, a delete marker.
+#[derive(Debug, Clone)]
+struct Version {
+    id: VersionId,
+    thing: Option<Thing>,
+}
+
 #[derive(Debug, Default)]
 struct Bucket {
     id: Option<BucketId>,
-    objects: BTreeMap<usize, Thing>,
+    versioning: Versioning,
+    /// The versions of each key that has any, the newest first.
+    keys: BTreeMap<usize, Vec<Version>>,
     uploads: BTreeMap<(usize, u8), Open>,
 }
 
 impl Bucket {
-    fn put(&mut self, key: usize, thing: Thing) {
-        self.objects.insert(key, thing);
+    /// What the key names.
+    fn latest(&self, key: usize) -> Option<&Thing> {
+        self.keys.get(&key)?.first()?.thing.as_ref()
+    }
+
+    fn version(&self, wanted: &Wanted) -> Option<VersionId> {
+        let versions = self.keys.get(&wanted.key).filter(|versions| !versions.is_empty());
+        match (wanted.version.as_ref()?, versions) {
+            (Some(which), Some(versions)) => Some(which.get(versions).id),
+            (Some(_), None) => Some(VersionId::Number(7)),
+            (None, _) => Some(VersionId::Null),
+        }
+    }
+
+    /// Puts a version in front and says what is to be told of it.
+    fn put(&mut self, key: usize, thing: Thing) -> Option<VersionId> {
+        let id = self.add(key, VersionId::Number(thing.generation.get()), Some(thing));
+        (self.versioning != Versioning::Unversioned).then_some(id)
+    }
+
+    fn add(&mut self, key: usize, number: VersionId, thing: Option<Thing>) -> VersionId {
+        let versions = self.keys.entry(key).or_default();
+        let id = if self.versioning == Versioning::Enabled {
+            number
+        } else {
+            versions.retain(|version| version.id != VersionId::Null);
+            VersionId::Null
+        };
+        versions.insert(0, Version { id, thing });
         self.touch(key);
+        id
+    }
+
+    /// Takes away what the round has taken away, as it has `told`; says what it should have told.
+    fn delete(&mut self, key: usize, version: Option<VersionId>, told: Deleted) -> Deleted {
+        match (version, told) {
+            (None, Deleted::Marked { version }) if self.versioning != Versioning::Unversioned => {
+                Deleted::Marked { version: self.add(key, version, None) }
+            }
+            (None, _) => {
+                let existed = self.keys.remove(&key).is_some();
+                if existed {
+                    self.touch(key);
+                }
+                Deleted::Key { existed }
+            }
+            (Some(version), _) => {
+                let versions = self.keys.entry(key).or_default();
+                let place = versions.iter().position(|one| one.id == version);
+                let gone = place.map(|place| versions.remove(place));
+                if versions.is_empty() {
+                    self.keys.remove(&key);
+                }
+                if place == Some(0) {
+                    self.touch(key);
+                }
+                let marker = gone.as_ref().is_some_and(|gone| gone.thing.is_none());
+                Deleted::Version { version, marker, existed: gone.is_some() }
+            }
+        }
     }
 
     /// The key names something else, or nothing.
@@ -334,14 +427,14 @@ impl Model {
             Cond::Absent => WriteCond::Absent,
             Cond::Other => WriteCond::Matches(etag("other")),
             Cond::Current => {
-                let now = self.buckets[bucket].objects.get(&key);
+                let now = self.buckets[bucket].latest(key);
                 WriteCond::Matches(now.map_or_else(|| etag("other"), |now| now.etag.clone()))
             }
         }
     }
 
     fn check(&self, bucket: usize, key: usize, cond: Cond) -> Result<(), Refusal> {
-        match (cond, self.buckets[bucket].objects.get(&key)) {
+        match (cond, self.buckets[bucket].latest(key)) {
             (Cond::None, _) | (Cond::Absent, None) | (Cond::Current, Some(_)) => Ok(()),
             (Cond::Absent | Cond::Other, Some(_)) => Err(Refusal::ConditionFailed),
             (Cond::Current | Cond::Other, None) => Err(Refusal::NoSuchKey),
@@ -401,9 +494,12 @@ impl Machine<'_> {
             Op::Copy { which, bucket, key, cond } => {
                 self.copy(round, which, (*bucket, *key), *cond);
             }
-            Op::Delete { bucket, key } => self.delete(round, *bucket, *key),
+            Op::Switch { bucket, on } => self.switch(round, *bucket, *on),
+            Op::Delete { bucket, wanted } => self.delete(round, *bucket, wanted),
             Op::DeleteSome { bucket, keys } => self.delete_some(round, *bucket, keys),
-            Op::Tag { bucket, key, stale, set } => self.tag(round, (*bucket, *key), *stale, *set),
+            Op::Tag { bucket, wanted, stale, set } => {
+                self.tag(round, *bucket, wanted, *stale, *set);
+            }
             Op::CreateUpload { bucket, key, id } => self.create_upload(round, *bucket, *key, *id),
             Op::PutPart { upload, part, body } => {
                 self.put_part(round, self.model.place(upload), *part, body);
@@ -528,7 +624,7 @@ impl Machine<'_> {
 
     fn delete_bucket(&mut self, round: &mut Round<'_>, bucket: usize) {
         let expected = self.model.live(bucket).and_then(|()| {
-            let empty = self.model.buckets[bucket].objects.is_empty();
+            let empty = self.model.buckets[bucket].keys.is_empty();
             if empty { Ok(Reply::Done) } else { Err(Refusal::BucketNotEmpty) }
         });
         let name = bucket_name(BUCKETS[bucket]);
@@ -549,10 +645,10 @@ impl Machine<'_> {
         command.condition = self.model.condition(bucket, key, cond);
         let outcome = apply(round, command);
         assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
-        if let Ok(Reply::ObjectPut { generation, .. }) = outcome {
+        if let Ok(Reply::ObjectPut { generation, version }) = outcome {
             self.model.blobs.extend(files.iter().map(|known| (known.blob, *known)));
             let thing = Thing { generation, etag, tags: TagSet::default(), pieces: merge(pieces) };
-            self.model.buckets[bucket].put(key, thing);
+            assert_eq!(version, self.model.buckets[bucket].put(key, thing));
         }
     }
 
@@ -586,87 +682,110 @@ impl Machine<'_> {
         };
         let outcome = apply(round, command);
         assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
-        if let Ok(Reply::ObjectPut { generation, .. }) = outcome {
+        if let Ok(Reply::ObjectPut { generation, version }) = outcome {
             let thing = Thing { generation, etag, tags: TagSet::default(), pieces };
-            self.model.buckets[bucket].put(place, thing);
+            assert_eq!(version, self.model.buckets[bucket].put(place, thing));
         }
     }
 
-    fn delete(&mut self, round: &mut Round<'_>, bucket: usize, at: usize) {
-        let existed = self.model.buckets[bucket].objects.contains_key(&at);
-        let deleted = Reply::ObjectDeleted(Deleted::Key { existed });
-        let expected = self.model.live(bucket).map(|()| deleted);
-        assert_eq!(apply(round, delete(self.model.id(bucket), KEYS[at])), expected);
-        if self.model.buckets[bucket].objects.remove(&at).is_some() {
-            self.model.buckets[bucket].touch(at);
+    fn switch(&mut self, round: &mut Round<'_>, bucket: usize, on: bool) {
+        let versioning = if on { Versioning::Enabled } else { Versioning::Suspended };
+        let expected = self.model.live(bucket).map(|()| Reply::Done);
+        let command = SetVersioning { name: bucket_name(BUCKETS[bucket]), versioning };
+        assert_eq!(apply(round, command), expected);
+        if expected.is_ok() {
+            self.model.buckets[bucket].versioning = versioning;
+        }
+    }
+
+    fn delete(&mut self, round: &mut Round<'_>, bucket: usize, wanted: &Wanted) {
+        let live = self.model.live(bucket);
+        let version = self.model.buckets[bucket].version(wanted);
+        let command = DeleteObject { version, ..delete(self.model.id(bucket), KEYS[wanted.key]) };
+        match apply(round, command) {
+            Ok(Reply::ObjectDeleted(told)) => {
+                let slot = &mut self.model.buckets[bucket];
+                assert_eq!(told, slot.delete(wanted.key, version, told));
+                assert!(live.is_ok());
+            }
+            other => assert_eq!(other.err(), live.err()),
         }
     }
 
     /// Conditions are those of the moment at which the command is made: a key may stand in it twice.
-    fn delete_some(&mut self, round: &mut Round<'_>, bucket: usize, keys: &[(usize, Cond)]) {
-        let condition = |at, cond| match self.model.condition(bucket, at, cond) {
-            WriteCond::None => DeleteCond::None,
-            WriteCond::Absent => DeleteCond::Exists,
-            WriteCond::Matches(etag) => DeleteCond::Matches(etag),
+    fn delete_some(&mut self, round: &mut Round<'_>, bucket: usize, keys: &[(Wanted, Cond)]) {
+        let asked = keys.iter().map(|(wanted, cond)| DeleteKey {
+            key: key(KEYS[wanted.key]),
+            version: self.model.buckets[bucket].version(wanted),
+            condition: match self.model.condition(bucket, wanted.key, *cond) {
+                WriteCond::None => DeleteCond::None,
+                WriteCond::Absent => DeleteCond::Exists,
+                WriteCond::Matches(etag) => DeleteCond::Matches(etag),
+            },
+        });
+        let asked: Vec<DeleteKey> = asked.collect();
+        let command =
+            DeleteObjects { bucket: self.model.id(bucket), keys: asked.clone(), modified: AT };
+        let verdicts = match apply(round, command) {
+            Ok(Reply::ObjectsDeleted(verdicts)) => verdicts,
+            other => return assert_eq!(other.err(), self.model.live(bucket).err()),
         };
-        let asked: Vec<_> = keys.iter().map(|(at, cond)| (*at, condition(*at, *cond))).collect();
-        let named = asked.iter().map(|(at, condition)| DeleteKey {
-            key: key(KEYS[*at]),
-            version: None,
-            condition: condition.clone(),
-        });
-        let bucket_id = self.model.id(bucket);
-        let command = DeleteObjects { bucket: bucket_id, keys: named.collect(), modified: AT };
-        let expected = self.model.live(bucket).map(|()| {
-            let slot = &mut self.model.buckets[bucket];
-            let verdicts = asked.into_iter().map(|(at, cond)| {
-                let now = slot.objects.get(&at).map(|now| now.etag.clone());
-                let refused = match (cond, now) {
-                    (DeleteCond::Exists, None) => Some(Refusal::ConditionFailed),
-                    (DeleteCond::Matches(_), None) => Some(Refusal::NoSuchKey),
-                    (DeleteCond::Matches(asked), Some(now)) if asked != now => {
-                        Some(Refusal::ConditionFailed)
-                    }
-                    _ => None,
-                };
-                match refused {
-                    None => {
-                        let existed = slot.objects.remove(&at).is_some();
-                        if existed {
-                            slot.touch(at);
-                        }
-                        Ok(Deleted::Key { existed })
-                    }
-                    Some(refusal) => Err(NotDeleted::Refused(refusal)),
+        assert_eq!(verdicts.len(), asked.len());
+        let slot = &mut self.model.buckets[bucket];
+        for ((told, asked), (Wanted { key, .. }, _)) in verdicts.into_iter().zip(asked).zip(keys) {
+            let now = slot.latest(*key).map(|now| now.etag.clone());
+            let refused = match (asked.condition, now) {
+                (DeleteCond::Exists, None) => Some(Refusal::ConditionFailed),
+                (DeleteCond::Matches(_), None) => Some(Refusal::NoSuchKey),
+                (DeleteCond::Matches(etag), Some(now)) if etag != now => {
+                    Some(Refusal::ConditionFailed)
                 }
-            });
-            Reply::ObjectsDeleted(verdicts.collect())
-        });
-        assert_eq!(apply(round, command), expected);
+                _ => None,
+            };
+            match (told, refused) {
+                (Ok(told), None) => assert_eq!(told, slot.delete(*key, asked.version, told)),
+                (told, refused) => {
+                    assert_eq!(told.err(), refused.map(NotDeleted::Refused));
+                }
+            }
+        }
     }
 
-    fn tag(&mut self, round: &mut Round<'_>, at: (usize, usize), stale: bool, set: bool) {
-        let (bucket, place) = at;
-        let id = self.model.id(bucket);
-        let live = self.model.live(bucket);
-        let now = self.model.buckets[bucket].objects.get_mut(&place);
-        let expected = match (live, &now) {
-            (Err(refusal), _) => Err(refusal),
-            (Ok(()), None) => Err(Refusal::NoSuchKey),
-            (Ok(()), Some(_)) if stale => Err(Refusal::ObjectChanged),
-            (Ok(()), Some(_)) => Ok(Reply::TagsPut { version: None }),
-        };
-        let wanted = if stale { Some(Generation::new(0)) } else { None };
-        let key = key(KEYS[place]);
+    fn tag(
+        &mut self,
+        round: &mut Round<'_>,
+        bucket: usize,
+        wanted: &Wanted,
+        stale: bool,
+        set: bool,
+    ) {
+        let (id, live) = (self.model.id(bucket), self.model.live(bucket));
+        let slot = &mut self.model.buckets[bucket];
+        let version = slot.version(wanted);
+        let told = slot.versioning != Versioning::Unversioned;
+        let versions = slot.keys.get_mut(&wanted.key);
+        let now = versions.and_then(|versions| {
+            versions.iter_mut().find(|one| version.is_none_or(|asked| asked == one.id))
+        });
+        let expected = live.and_then(|()| match &now {
+            None if version.is_some() => Err(Refusal::NoSuchVersion),
+            None => Err(Refusal::NoSuchKey),
+            Some(Version { id, thing: None }) => Err(Refusal::DeleteMarker { version: *id }),
+            Some(_) if stale => Err(Refusal::ObjectChanged),
+            Some(now) => Ok(Reply::TagsPut { version: told.then_some(now.id) }),
+        });
+        let expected_generation = if stale { Some(Generation::new(0)) } else { None };
+        let key = key(KEYS[wanted.key]);
         let tags = if set { tags("value") } else { TagSet::default() };
         let command: Command = if set {
-            PutTags { bucket: id, key, version: None, expected: wanted, tags: tags.clone() }.into()
+            let tags = tags.clone();
+            PutTags { bucket: id, key, version, expected: expected_generation, tags }.into()
         } else {
-            DeleteTags { bucket: id, key, version: None, expected: wanted }.into()
+            DeleteTags { bucket: id, key, version, expected: expected_generation }.into()
         };
         assert_eq!(apply(round, command), expected);
-        if let (Ok(_), Some(now)) = (expected, now) {
-            now.tags = tags;
+        if let (Ok(_), Some(Version { thing: Some(thing), .. })) = (expected, now) {
+            thing.tags = tags;
         }
     }
 
@@ -754,7 +873,7 @@ impl Machine<'_> {
         };
         let outcome = apply(round, command);
         assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
-        if let Ok(Reply::ObjectPut { generation, .. }) = outcome {
+        if let Ok(Reply::ObjectPut { generation, version }) = outcome {
             let made: ObjectRecord = round
                 .read_named(Space::Objects, &key::object(self.model.id(bucket), &key(KEYS[place])))
                 .expect("it was put");
@@ -763,7 +882,7 @@ impl Machine<'_> {
             let slot = &mut self.model.buckets[bucket];
             slot.uploads.remove(&(place, id));
             let thing = Thing { generation, etag, tags: TagSet::default(), pieces };
-            slot.put(place, thing);
+            assert_eq!(version, slot.put(place, thing));
         }
     }
 
@@ -787,15 +906,18 @@ impl Machine<'_> {
                 ListAsk { bucket: id, prefix: "", delimiter: None, from: ListFrom::Start, max: 9 };
             let page = query::list_objects(self.store, &ask).expect("a page");
             let found = entries(page).map(|entry| (entry.key, entry.facts.etag));
-            let objects = bucket.objects.iter();
-            let expected = objects.map(|(at, thing)| (key(KEYS[*at]), thing.etag.clone()));
+            let expected = (0..KEYS.len())
+                .filter_map(|at| Some((key(KEYS[at]), bucket.latest(at)?.etag.clone())));
             assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
             let page = query::list_uploads(self.store, &ask).expect("a page");
             let found = entries(page).map(|entry| (entry.key, entry.upload_id));
             let expected = bucket.uploads.keys().map(|(at, id)| (key(KEYS[*at]), upload_id(*id)));
             assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
-            for (at, thing) in &bucket.objects {
-                self.compare_object(id, KEYS[*at], thing);
+            for (at, versions) in &bucket.keys {
+                self.compare_version(id, KEYS[*at], None, &versions[0]);
+                for version in versions {
+                    self.compare_version(id, KEYS[*at], Some(version.id), version);
+                }
             }
             for ((at, which), open) in &bucket.uploads {
                 let record = upload(self.store, id, KEYS[*at], *which);
@@ -812,8 +934,20 @@ impl Machine<'_> {
         }
     }
 
-    fn compare_object(&self, bucket: BucketId, name: &str, thing: &Thing) {
-        let record = object(self.store, bucket, name);
+    fn compare_version(
+        &self,
+        bucket: BucketId,
+        name: &str,
+        asked: Option<VersionId>,
+        version: &Version,
+    ) {
+        let found = query::version(self.store, bucket, &key(name), asked).expect("a store");
+        let (record, thing) = match (found, &version.thing) {
+            (Named::Object(record), Some(thing)) => (record, thing),
+            (Named::Marker(marker), None) => return assert_eq!(marker.version(), version.id),
+            (found, _) => panic!("{found:?}, not {version:?}"),
+        };
+        assert_eq!(record.version(), version.id);
         assert_eq!((record.generation, &record.etag), (thing.generation, &thing.etag));
         assert_eq!(record.tags, thing.tags);
         let len = len_of(&thing.pieces);

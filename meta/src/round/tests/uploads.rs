@@ -115,6 +115,18 @@ fn a_conditional_complete_notices_writes_since_the_upload_began() {
 
     make_upload(&store, bucket, "key", 2);
     done(&store, prepared(2, "key", WriteCond::Absent));
+    // Made and deleted again in between; and something else was written.
+    make_upload(&store, bucket, "other", 5);
+    done(&store, put(bucket, "other", vec![inline(b"a")], &[]));
+    done(&store, delete(bucket, "other"));
+    assert_eq!(one(&store, prepared(5, "other", WriteCond::Absent)), Err(Refusal::Conflict));
+    make_upload(&store, bucket, "other", 6);
+    write();
+    done(&store, delete(bucket, "none"));
+    done(&store, delete(bucket, "other"));
+    done(&store, prepared(6, "other", WriteCond::Absent));
+    assert_eq!(one(&store, prepared(5, "other", same())), Err(Refusal::ConditionFailed));
+    done(&store, prepared(5, "other", WriteCond::None));
     write();
     make_upload(&store, bucket, "key", 3);
     done(&store, prepared(3, "key", same()));
