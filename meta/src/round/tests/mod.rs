@@ -28,6 +28,7 @@ mod copies;
 mod damage;
 mod model;
 mod rewrite;
+mod transitions;
 mod uploads;
 mod versions;
 
