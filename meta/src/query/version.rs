@@ -14,6 +14,7 @@ use crate::record::{MarkerRecord, ObjectRecord, Record, VersionHead, VersionReco
 use crate::store::{Space, Store, StoreError, Visit};
 
 /// What a key names, or one version of it.
+#[expect(clippy::large_enum_variant, reason = "few are held at a time, and most are data")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Named {
     /// Data.

@@ -8,6 +8,7 @@ use crate::codec::{DecodeError, Reader, Record, Writer};
 use crate::id::Generation;
 
 /// A version that lies apart from the objects: one that is not the latest of its key, or a delete marker.
+#[expect(clippy::large_enum_variant, reason = "few are held at a time, and most are data")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum VersionRecord {
     /// Data. A newer version stands in front of it.

@@ -62,6 +62,10 @@ fn delete_if(bucket: BucketId, name: &str, condition: DeleteCond) -> DeleteObjec
     DeleteObject { bucket, key: key(name), version: None, condition, modified: AT }
 }
 
+fn tag(bucket: BucketId, name: &str, expected: Option<Generation>) -> PutTags {
+    PutTags { bucket, key: key(name), version: None, expected, tags: tags("a") }
+}
+
 fn abort(bucket: BucketId, name: &str, which: u8) -> AbortUpload {
     AbortUpload { bucket, key: key(name), upload_id: upload_id(which) }
 }
@@ -192,22 +196,8 @@ fn a_refused_command_leaves_no_trace() {
         (elsewhere.into(), Refusal::NoSuchKey),
         (put(bucket, "key", crumbs.clone(), &[known]).into(), Refusal::TooFragmented),
         (delete(nowhere, "key").into(), Refusal::NoSuchBucket),
-        (
-            PutTags { bucket, key: key("none"), version: None, expected: None, tags: tags("a") }
-                .into(),
-            Refusal::NoSuchKey,
-        ),
-        (
-            PutTags {
-                bucket,
-                key: key("there"),
-                version: None,
-                expected: changed,
-                tags: tags("a"),
-            }
-            .into(),
-            Refusal::ObjectChanged,
-        ),
+        (tag(bucket, "none", None).into(), Refusal::NoSuchKey),
+        (tag(bucket, "there", changed).into(), Refusal::ObjectChanged),
         (
             DeleteTags { bucket, key: key("there"), version: None, expected: changed }.into(),
             Refusal::ObjectChanged,
@@ -524,7 +514,7 @@ fn tags_change_without_a_new_generation() {
     done(&store, put(bucket, "key", vec![inline(b"x")], &[]));
     let before = object(&store, bucket, "key");
     let expected = Some(before.generation);
-    done(&store, PutTags { bucket, key: key("key"), version: None, expected, tags: tags("a") });
+    done(&store, tag(bucket, "key", expected));
     let tagged = ObjectRecord { tags: tags("a"), ..before.clone() };
     assert_eq!(object(&store, bucket, "key"), tagged);
     done(&store, DeleteTags { bucket, key: key("key"), version: None, expected: None });

@@ -848,7 +848,7 @@ impl Machine<'_> {
         }
         let expected = if stale { Err(Refusal::UploadChanged) } else { Ok(()) };
         let expected = expected.and_then(|()| self.model.check(bucket, place, cond));
-        let expected = expected.and_then(|()| match cond {
+        let expected = expected.and(match cond {
             Cond::Absent | Cond::Current if open.touched => Err(Refusal::Conflict),
             _ => Ok(()),
         });

@@ -310,7 +310,7 @@ fn a_version_is_found_while_it_moves() {
     let look = |version, meanwhile: &(dyn Fn() + Sync)| {
         let second = |before| {
             if before == 1 {
-                meanwhile()
+                meanwhile();
             }
         };
         let moving = Watched::new(&store, &second);
