@@ -108,7 +108,7 @@ impl Choice<'_> {
         let foreign: Vec<String> =
             all.iter().map(|(_, id)| id).filter(|id| known(id)).cloned().collect();
         let (own, foreign) = (self.of(&own), self.of(&foreign));
-        let malformed = self.one(&["x", "0123456789abcdef0123456789abcdef", "NULL", "%00"]);
+        let malformed = self.one(&["x", "0123456789abcdef0123456789abcdef", "NULL", "v.1"]);
         let which = self.random.within(0..100);
         let chosen = match which {
             0..70 => own.unwrap_or_else(|| "null".into()),

@@ -68,7 +68,8 @@ impl Content {
         if let [one] = parts {
             return one.clone();
         }
-        Self::new(parts.iter().flat_map(|part| part.bytes.iter().copied()).collect())
+        let parts: Vec<&[u8]> = parts.iter().map(|part| &part.bytes[..]).collect();
+        Self::new(parts.concat().into())
     }
 
     pub(crate) fn len(&self) -> usize {

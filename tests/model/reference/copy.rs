@@ -103,12 +103,14 @@ impl Reference {
             .header_if("x-amz-copy-source-version-id", found.shown))
     }
 
-    /// Whether an object would be copied to itself, where that is not allowed.
+    /// Whether an object would be copied to itself, so that nothing of it is left.
     fn is_itself(&self, ask: &Ask, found: &Source) -> bool {
         let source = ask.source.as_ref().expect("a copy");
-        let bucket = &self.buckets[&source.bucket];
         let same = ask.bucket.as_ref() == Some(&source.bucket) && key(ask) == source.key;
-        let latest = bucket.latest(&source.key).map(|latest| latest.number);
-        same && bucket.versioning == Versioning::Never && latest == Some(found.version.number)
+        same && match self.buckets[&source.bucket].versioning {
+            Versioning::Never => true,
+            Versioning::Enabled => false,
+            Versioning::Suspended => source.version.is_none() && found.version.id == "null",
+        }
     }
 }
