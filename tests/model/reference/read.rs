@@ -139,7 +139,7 @@ fn parts(object: &Object, max: usize, marker: usize) -> Node {
     let Some(Sum { algorithm, kind: Kind::Composite, .. }) = &object.sum else { return root };
     let behind: Vec<_> = (1..).zip(parts).filter(|(number, _)| *number > marker).collect();
     let shown = &behind[..max.min(behind.len())];
-    let next = shown.last().map_or(marker, |(number, _)| *number);
+    let next = shown.last().map_or(0, |(number, _)| *number);
     let mut root = root
         .with("PartNumberMarker", marker)
         .with("NextPartNumberMarker", next)
