@@ -400,3 +400,39 @@ pub(crate) const LEN_MAX: u64 = 1 << 60;
 
 /// How long the front of a record is at most: a few numbers, an ETag, a fingerprint and checksums.
 const FRONT_LEN: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is stored says so for ever.
+    #[test]
+    fn checksums_are_stored_under_their_numbers() {
+        let mut to = Writer { bytes: Vec::new() };
+        ChecksumAlgorithm::ALL.into_iter().for_each(|algorithm| to.algorithm(algorithm));
+        assert_eq!(to.bytes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(
+            ChecksumAlgorithm::ALL.map(ChecksumAlgorithm::name),
+            [
+                "CRC32",
+                "CRC32C",
+                "CRC64NVME",
+                "SHA1",
+                "SHA256",
+                "SHA512",
+                "MD5",
+                "XXHASH64",
+                "XXHASH3",
+                "XXHASH128",
+            ]
+        );
+        for algorithm in ChecksumAlgorithm::ALL {
+            let digest = vec![7; algorithm.digest_len()];
+            let value = ChecksumValue::from_bytes(algorithm, &digest).expect("its length");
+            let mut to = Writer { bytes: vec![1] };
+            to.checksum_value(&value);
+            let mut from = Reader::open(Bytes::from(to.bytes), "test", 1).expect("a version");
+            assert_eq!(from.checksum_value(), Ok(value));
+        }
+    }
+}

@@ -97,6 +97,7 @@ pub fn answer(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorCode;
     use crate::operation::testing::{body, head};
     use crate::time::Timestamp;
 
@@ -109,38 +110,42 @@ mod tests {
 
     #[test]
     fn an_algorithm_has_its_types() {
-        // rule: create-upload/checksum
-        use ChecksumAlgorithm as A;
-        use ChecksumType as T;
+        // rule: create-upload/checksum, checksum/types, checksum/type-alone
+        // rule: checksum/type-not-offered, checksum/unknown-type
+        use ChecksumType::{Composite, FullObject};
         const ALGORITHM: &str = "x-amz-checksum-algorithm";
         const TYPE: &str = "x-amz-checksum-type";
+        let message = |headers: &[(&str, &str)]| {
+            let error = parsed(headers).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidRequest);
+            error.message.into_owned()
+        };
         assert_eq!(parsed(&[]), Ok(None));
-        assert_eq!(parsed(&[(ALGORITHM, "CRC32")]), Ok(Some((A::Crc32, T::Composite))));
-        assert_eq!(parsed(&[(ALGORITHM, "CRC64NVME")]), Ok(Some((A::Crc64Nvme, T::FullObject))));
-        assert_eq!(
-            parsed(&[(ALGORITHM, "CRC32C"), (TYPE, "FULL_OBJECT")]),
-            Ok(Some((A::Crc32c, T::FullObject)))
-        );
-        for (headers, message) in [
-            (
-                &[(ALGORITHM, "SHA256"), (TYPE, "FULL_OBJECT")][..],
-                "The FULL_OBJECT checksum type cannot be used with the sha256 checksum algorithm.",
-            ),
-            (
-                &[(ALGORITHM, "CRC64NVME"), (TYPE, "COMPOSITE")],
-                "The COMPOSITE checksum type cannot be used with the crc64nvme checksum algorithm.",
-            ),
-            (
-                &[(TYPE, "COMPOSITE")],
-                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
-            ),
-            (
-                &[(ALGORITHM, "CRC32"), (TYPE, "HALF")],
-                "Value for x-amz-checksum-type header is invalid.",
-            ),
-        ] {
-            assert_eq!(parsed(headers).unwrap_err().message, message);
+        assert_eq!(parsed(&[(ALGORITHM, "")]), Ok(None));
+        for algorithm in ChecksumAlgorithm::ALL {
+            let name = (ALGORITHM, algorithm.name());
+            assert_eq!(parsed(&[name]), Ok(Some((algorithm, algorithm.default_type()))));
+            for kind in [FullObject, Composite] {
+                let headers = [name, (TYPE, kind.as_str())];
+                if algorithm.allows(kind) {
+                    assert_eq!(parsed(&headers), Ok(Some((algorithm, kind))));
+                } else {
+                    let expected = format!(
+                        "The {} checksum type cannot be used with the {} checksum algorithm.",
+                        kind.as_str(),
+                        algorithm.lower()
+                    );
+                    assert_eq!(message(&headers), expected);
+                }
+            }
+            let unknown = message(&[name, (TYPE, "HALF")]);
+            assert_eq!(unknown, "Value for x-amz-checksum-type header is invalid.");
         }
+        assert_eq!(
+            message(&[(TYPE, "COMPOSITE")]),
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+        );
+        assert!(message(&[(ALGORITHM, "CRC16")]).starts_with("Checksum algorithm provided is"));
     }
 
     #[test]

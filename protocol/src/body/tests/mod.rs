@@ -1,3 +1,5 @@
+mod checksums;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -15,10 +17,7 @@ use crate::sign::vectors::{self, VECTORS};
 use crate::sign::{Chain, Credential, authenticate};
 use crate::time::Timestamp;
 
-use ChecksumAlgorithm::{
-    Crc32, Crc32c, Crc64Nvme, Md5 as Md5Sum, Sha1, Sha256 as Sha256Sum, Sha512, XxHash3, XxHash64,
-    XxHash128,
-};
+use ChecksumAlgorithm::{Crc32, Crc32c, Crc64Nvme};
 use PayloadMode::{
     StreamingSigned, StreamingSignedTrailer, StreamingUnsignedTrailer, Unsigned as UnsignedPayload,
 };
@@ -181,6 +180,7 @@ mod promises {
 
     #[test]
     fn content_md5_must_be_one_and_match() {
+        // rule: checksum/content-md5
         let good = with(&[("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")]);
         assert_eq!(verdict(&good, b"hello").unwrap().len, 5);
         let intake = || Intake::new(&good.0, &good.1, NO_WANT, PUT_LEN_MAX).unwrap();
@@ -203,91 +203,8 @@ mod promises {
     }
 
     #[test]
-    fn a_checksum_header_takes_the_place_of_the_wanted_one() {
-        for (algorithm, value) in [
-            (Crc32, "NhCmhg=="),
-            (Crc32c, "mnG7TA=="),
-            (Crc64Nvme, "M3eFcAZSQlc="),
-            (Sha1, "qvTGHdzF6KLavt4PO0gs2a6pQ00="),
-            (Sha256Sum, "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="),
-            (
-                Sha512,
-                "m3HSJL1i83hdltRq0+o9czGb+8KJDKra4t/3JRlnPKcjI8PZm6XBHXx6zG4UuMXaDEZjR1wuXDre9G9zvN7AQw==",
-            ),
-            (Md5Sum, "XUFAKrxLKna5cZ2REBfFkg=="),
-            (XxHash64, "JseCfYifbaM="),
-            (XxHash3, "lVXoVVxi3P0="),
-            (XxHash128, "tenBrQcbPn/Hec+qXlI4GA=="),
-        ] {
-            let head = with(&[
-                (algorithm.header(), value),
-                ("x-amz-sdk-checksum-algorithm", algorithm.name()),
-            ]);
-            let want = Some(Crc64Nvme);
-            let intake = Intake::new(&head.0, &head.1, want, PUT_LEN_MAX).unwrap();
-            assert_eq!(intake.sent_algorithm(), Some(algorithm));
-            let (_, verdict) = run(intake, b"hello", &[]);
-            assert_eq!(verdict.unwrap().checksum.unwrap().to_base64(), value);
-
-            let error = take(&head, want, b"hullo").1.unwrap_err();
-            assert_eq!(error.code, ErrorCode::BadDigest);
-            assert_eq!(
-                error.message,
-                format!(
-                    "The {} you specified did not match the calculated checksum.",
-                    algorithm.name()
-                )
-            );
-        }
-    }
-
-    #[test]
-    fn checksum_headers_must_make_sense() {
-        let several = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not \
-                       allowed.";
-        let lonely = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* \
-                      or x-amz-trailer headers were found.";
-        let rows: [(&[(&str, &str)], &str); 9] = [
-            (
-                &[("x-amz-checksum-crc32", "NhCmhg=="), ("x-amz-checksum-crc32c", "mnG7TA==")],
-                several,
-            ),
-            (
-                &[("x-amz-checksum-crc32", "NhCmhg=="), ("x-amz-checksum-crc32", "NhCmhg==")],
-                several,
-            ),
-            (
-                &[("x-amz-checksum-crc32", "NhCmhg")],
-                "Value for x-amz-checksum-crc32 header is invalid.",
-            ),
-            (
-                &[("x-amz-checksum-sha1", "NhCmhg==")],
-                "Value for x-amz-checksum-sha1 header is invalid.",
-            ),
-            (
-                &[("x-amz-checksum-crc32", "NhCmhg==-1")],
-                "Value for x-amz-checksum-crc32 header is invalid.",
-            ),
-            (&[("x-amz-sdk-checksum-algorithm", "CRC32")], lonely),
-            (&[("x-amz-sdk-checksum-algorithm", "CRC32"), ("x-amz-checksum-crc32", "")], lonely),
-            (
-                &[("x-amz-sdk-checksum-algorithm", "SHA1"), ("x-amz-checksum-crc32", "NhCmhg==")],
-                "Value for x-amz-sdk-checksum-algorithm header is invalid.",
-            ),
-            (
-                &[("x-amz-trailer", "x-amz-checksum-crc32")],
-                "The value specified in the x-amz-trailer header is not supported",
-            ),
-        ];
-        for (headers, message) in rows {
-            let error = refused(&with(headers));
-            assert_eq!(error.code, ErrorCode::InvalidRequest, "{headers:?}");
-            assert_eq!(error.message, message, "{headers:?}");
-        }
-    }
-
-    #[test]
     fn headers_that_are_no_checksum_are_left_alone() {
+        // rule: checksum/unknown-header
         let head = with(&[
             ("x-amz-checksum-algorithm", "CRC32"),
             ("x-amz-checksum-type", "COMPOSITE"),
@@ -312,6 +229,7 @@ mod documents {
 
     #[test]
     fn proof_is_asked_for_where_it_is_required() {
+        // rule: checksum/integrity
         let bare = put(hash_of(b"<a/>"), &[("content-length", "4")]);
         let error = document(&bare, Integrity::Required, XML_BODY_MAX).err().unwrap();
         assert_eq!(
@@ -330,6 +248,7 @@ mod documents {
 
     #[test]
     fn a_checksum_of_the_object_is_not_the_documents() {
+        // rule: checksum/of-the-object
         let head = put(
             UnsignedPayload,
             &[("content-length", "4"), ("x-amz-checksum-crc32", "NhCmhg==-2")],
@@ -407,36 +326,6 @@ mod unsigned_chunks {
     }
 
     #[test]
-    fn every_algorithm_in_the_trailer() {
-        for (algorithm, value) in [
-            (Crc32, "MSpqpg=="),
-            (Crc32c, "5if0QQ=="),
-            (Crc64Nvme, "SmzZ/LTp1CA="),
-            (Sha1, "L7XhNBn8iSRoZeejJPR27GJOh0A="),
-            (Sha256Sum, "fRpUEnsiJQL1t5tfsIAwYRUqRPkrN+I8ZSe69mXU2po="),
-            (
-                Sha512,
-                "1xakGIVptoqxtt+sF45XARTN8Oo6HMDjFIbD5BJBvGp2Qk6MN6sm8Jb8he+YhsjLY0GH9P3f9kX7CZ8f9UxrjA==",
-            ),
-            (Md5Sum, "esZsDxSN6VGbi9JkMSxNZA=="),
-            (XxHash64, "GGCUDikCgi0="),
-            (XxHash3, "WkDcP9RMBS8="),
-            (XxHash128, "Kq/YOGmlnDE/55jA7aptxg=="),
-        ] {
-            let trailer = ("x-amz-trailer", algorithm.header());
-            let head =
-                unsigned_put("7", &[trailer, ("x-amz-sdk-checksum-algorithm", algorithm.lower())]);
-            let wire = format!("7\r\nabcdefg\r\n0\r\n{}:{value}\r\n\r\n", algorithm.header());
-            let digests = verdict(&head, wire.as_bytes()).unwrap();
-            assert_eq!(digests.checksum.unwrap().to_base64(), value);
-            assert_eq!(
-                verdict(&head, wire.replace("abc", "abd").as_bytes()),
-                Err(ErrorCode::BadDigest)
-            );
-        }
-    }
-
-    #[test]
     fn a_checksum_may_stand_in_the_head_instead() {
         let head = unsigned_put("7", &[("x-amz-checksum-crc32", "MSpqpg==")]);
         assert!(verdict(&head, b"7\r\nabcdefg\r\n0\r\n\r\n").is_ok());
@@ -453,6 +342,7 @@ mod unsigned_chunks {
 
     #[test]
     fn trailers_must_be_the_promised_ones() {
+        // rule: checksum/trailer
         let good = "x-amz-checksum-crc64nvme:M3eFcAZSQlc=\r\n";
         let rows: [(&[(&str, &str)], String); 5] = [
             (&[TRAILER], String::new()),
@@ -491,6 +381,7 @@ mod unsigned_chunks {
 
     #[test]
     fn x_amz_trailer_names_one_known_checksum() {
+        // rule: checksum/trailer, checksum/one, checksum/sdk-algorithm
         let error = |value| refused(&unsigned_put("5", &[("x-amz-trailer", value)]));
         for value in ["x-amz-checksum-sha3", "AAAAA", "x-amz-meta-a"] {
             assert_eq!(
@@ -745,6 +636,7 @@ mod signed_chunks {
 
     #[test]
     fn signed_trailers_must_be_the_promised_ones() {
+        // rule: checksum/trailer
         let rows = [
             ("x-amz-checksum-crc64nvme:SmzZ/LTp1CA=", None),
             ("x-amz-checksum-crc64nvme:QFRKMGE3tuw=", Some(ErrorCode::BadDigest)),
