@@ -1,5 +1,6 @@
 //! The operations on a node in memory, against models of what S3 says.
 
+mod checksums;
 mod completes;
 mod conditions;
 mod copies;

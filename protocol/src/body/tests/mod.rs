@@ -1,3 +1,5 @@
+//! Room: tests of bodies on their way in: plain, as documents, in unsigned and signed chunks, and cut anywhere.
+
 mod checksums;
 
 use alloc::format;
