@@ -88,6 +88,18 @@ fn boto3_handles_buckets_and_objects_over_https() {
 }
 
 #[test]
+fn boto3_sends_and_checks_the_younger_checksums() {
+    // rule: checksum/names
+    run_python("checksums.py", Over::Http);
+}
+
+#[test]
+fn boto3_sends_and_checks_their_trailers_over_https() {
+    // rule: checksum/trailer
+    run_python("checksums.py", Over::Https);
+}
+
+#[test]
 fn boto3_copies_whole_objects() {
     run_python("whole_copies.py", Over::Http);
 }
