@@ -19,7 +19,8 @@ use protocol::part::PartNumber;
 
 pub use garbage::{BlobState, blob_states, garbage, lease, open_leases, to_unlink, unreferenced};
 pub use list::{
-    ListAsk, ListFrom, ListLine, ListPage, ObjectEntry, UploadEntry, list_objects, list_uploads,
+    ListAsk, ListFrom, ListLine, ListPage, ObjectEntry, UploadEntry, VersionEntry, list_objects,
+    list_uploads, list_versions,
 };
 pub use resolve::{
     exact_part, manifest_entries, object_part, object_parts, resolve, resolve_pieces,

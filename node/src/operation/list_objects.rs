@@ -3,8 +3,10 @@
 
 use meta::id::BucketId;
 use meta::query::{self, ListAsk, ListFrom, ListLine, ListPage, ObjectEntry};
+use meta::record::ObjectFacts;
 use meta::store::{Store, StoreError};
 use protocol::error::S3Error;
+use protocol::name::ObjectKey;
 use protocol::operation::list_objects::v1::{self, ListObjectsInput};
 use protocol::operation::list_objects::v2::{self, ListObjectsV2Input};
 use protocol::operation::list_objects::{ListedObject, ObjectPage};
@@ -62,14 +64,19 @@ fn shown(page: ListPage<ObjectEntry>) -> ObjectPage {
     for line in page.lines {
         match line {
             ListLine::Prefix(prefix) => shown.prefixes.push(prefix),
-            ListLine::Entry(ObjectEntry { key, facts }) => shown.objects.push(ListedObject {
-                key: key.as_str().to_owned(),
-                modified: facts.modified,
-                etag: facts.etag,
-                len: facts.len,
-                checksum: facts.checksum.map(|sum| (sum.value.algorithm(), sum.kind)),
-            }),
+            ListLine::Entry(ObjectEntry { key, facts }) => shown.objects.push(object(&key, facts)),
         }
     }
     shown
+}
+
+/// What listings say of an object.
+pub(super) fn object(key: &ObjectKey, facts: ObjectFacts) -> ListedObject {
+    ListedObject {
+        key: key.as_str().to_owned(),
+        modified: facts.modified,
+        etag: facts.etag,
+        len: facts.len,
+        checksum: facts.checksum.map(|sum| (sum.value.algorithm(), sum.kind)),
+    }
 }

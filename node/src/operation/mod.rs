@@ -17,6 +17,7 @@ mod ingest;
 mod list_objects;
 mod list_parts;
 mod list_uploads;
+mod list_versions;
 mod put_object;
 mod source;
 mod subject;
@@ -144,6 +145,7 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::DeleteBucket => bucket::delete(call).await,
         Operation::ListObjects => list_objects::list(call).await,
         Operation::ListObjectsV2 => list_objects::list_v2(call).await,
+        Operation::ListObjectVersions => list_versions::list(call).await,
         Operation::ListMultipartUploads => list_uploads::list(call).await,
         Operation::PutObject => put_object::put(call).await,
         Operation::CopyObject => copy_object::copy(call).await,

@@ -26,6 +26,7 @@ pub mod list_buckets;
 pub mod list_objects;
 pub mod list_parts;
 pub mod list_uploads;
+pub mod list_versions;
 pub mod listing;
 pub mod object_tagging;
 pub mod overrides;

@@ -57,7 +57,8 @@ fn write_page(root: &mut Element<'_>, query: &Query, owner: Option<&AccountId>, 
     write_prefixes(root, query, &page.prefixes);
 }
 
-fn write_object(contents: &mut Element<'_>, object: &ListedObject) {
+/// Writes what listings of objects and of versions show alike.
+pub(crate) fn write_object(contents: &mut Element<'_>, object: &ListedObject) {
     contents
         .text("LastModified", &object.modified.truncated_to_second().iso8601())
         .text("ETag", &object.etag.quoted());
@@ -68,7 +69,7 @@ fn write_object(contents: &mut Element<'_>, object: &ListedObject) {
 }
 
 #[cfg(test)]
-fn sample(key: &str) -> ListedObject {
+pub(crate) fn sample(key: &str) -> ListedObject {
     ListedObject {
         key: key.into(),
         modified: Timestamp::from_millis(1_576_278_963_000),

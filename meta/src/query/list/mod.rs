@@ -1,20 +1,24 @@
-//! Room: listing the keys of a bucket, and its open uploads.
+//! Room: listing the keys of a bucket, its open uploads, and (`versions`) all versions of its keys.
 //!
 //! Source: ListObjectsV2 (prefix, delimiter, start-after, continuation-token, max-keys), ListMultipartUploads.
 //! Invariants: keys come in the order of their bytes, uploads of one key in the order of their identifiers, in
 //! front of which stands the time; a common prefix is passed over by one seek, however much lies below it.
 
+mod versions;
+
 use bytes::Bytes;
 use protocol::checksum::{ChecksumAlgorithm, ChecksumType};
-use protocol::name::{ObjectKey, UploadId};
+use protocol::name::{ObjectKey, UploadId, VersionId};
 use protocol::time::Timestamp;
+
+pub use versions::{VersionEntry, list_versions};
 
 use crate::id::BucketId;
 use crate::key;
 use crate::record::{ObjectFacts, Record, UploadRecord};
 use crate::store::{Space, Store, StoreError, Visit};
 
-/// What is asked of a bucket's keys, or of its uploads.
+/// What is asked of a bucket's keys, of their versions, or of its uploads.
 #[derive(Debug, Clone)]
 pub struct ListAsk<'a> {
     /// The bucket.
@@ -36,8 +40,10 @@ pub enum ListFrom {
     Start,
     /// Behind this text, which need not be a key that exists.
     AfterKey(String),
-    /// Behind this upload, which need not exist; among objects, behind its key.
+    /// Behind this upload, which need not exist; among others than uploads, behind its key.
     AfterUpload(ObjectKey, UploadId),
+    /// Behind this version of the key, which need not exist; among others than versions, behind the key.
+    AfterVersion(ObjectKey, VersionId),
     /// Behind all keys that begin with this.
     AfterPrefix(String),
 }
@@ -91,7 +97,9 @@ pub fn list_objects(
     let behind = match &ask.from {
         ListFrom::Start => Some(Vec::new()),
         ListFrom::AfterKey(text) => Some(super::just_after(text_at(text))),
-        ListFrom::AfterUpload(key, _) => Some(super::just_after(text_at(key.as_str()))),
+        ListFrom::AfterUpload(key, _) | ListFrom::AfterVersion(key, _) => {
+            Some(super::just_after(text_at(key.as_str())))
+        }
         ListFrom::AfterPrefix(text) => key::prefix_end(&text_at(text)),
     };
     let mut page = Page::new(ask);
@@ -99,7 +107,10 @@ pub fn list_objects(
     store.scan(Space::Objects, &first, &mut |stored_key, value| {
         let Some(key) = key::object_key_of(ask.bucket, stored_key) else { return Visit::Stop };
         let Ok(key) = key else { return page.take(Err(no_key(stored_key))) };
-        page.pass(key, text_at).unwrap_or_else(|| page.take(object_entry(key, value)))
+        match page.pass(key) {
+            Some(pass) => pass.visit(text_at),
+            None => page.take(object_entry(key, value)),
+        }
     })?;
     page.finish()
 }
@@ -114,6 +125,9 @@ pub fn list_uploads(
         ListFrom::Start => Some(Vec::new()),
         ListFrom::AfterKey(text) => key::prefix_end(&key::uploads_of(ask.bucket, text)),
         ListFrom::AfterUpload(key, id) => Some(super::just_after(key::upload(ask.bucket, key, id))),
+        ListFrom::AfterVersion(key, _) => {
+            key::prefix_end(&key::uploads_of(ask.bucket, key.as_str()))
+        }
         ListFrom::AfterPrefix(text) => key::prefix_end(&text_at(text)),
     };
     let mut page = Page::new(ask);
@@ -125,8 +139,10 @@ pub fn list_uploads(
         let Some((_, key, upload_id)) = key::upload_of(stored_key) else {
             return page.take(Err(no_key(stored_key)));
         };
-        page.pass(key.as_str(), text_at)
-            .unwrap_or_else(|| page.take(upload_entry(&key, upload_id, value)))
+        match page.pass(key.as_str()) {
+            Some(pass) => pass.visit(text_at),
+            None => page.take(upload_entry(&key, upload_id, value)),
+        }
     })?;
     page.finish()
 }
@@ -153,19 +169,18 @@ impl<'a, T> Page<'a, T> {
         Some(behind?.max(text_at(self.ask.prefix)))
     }
 
-    /// Where the scan goes on if this key is no entry of the page: the page has ended, or the key lies below a
-    /// common prefix, which is then a line, and all below it stands where `text_at` says.
-    fn pass(&mut self, key: &str, text_at: impl Fn(&str) -> Vec<u8>) -> Option<Visit> {
+    /// What is to be done about this key if it is no entry of the page. A common prefix is a line from here on.
+    fn pass<'k>(&mut self, key: &'k str) -> Option<Pass<'k>> {
         let prefix = self.ask.prefix;
-        let Some(rest) = key.strip_prefix(prefix) else { return Some(Visit::Stop) };
+        let Some(rest) = key.strip_prefix(prefix) else { return Some(Pass::End) };
         if self.lines.len() >= self.ask.max {
             self.more = true;
-            return Some(Visit::Stop);
+            return Some(Pass::End);
         }
         let delimiter = self.ask.delimiter?;
         let common = key.get(..prefix.len() + rest.find(delimiter)? + delimiter.len())?;
         self.lines.push(ListLine::Prefix(common.to_owned()));
-        Some(key::prefix_end(&text_at(common)).map_or(Visit::Stop, Visit::SeekTo))
+        Some(Pass::Below(common))
     }
 
     fn take(&mut self, entry: Result<T, StoreError>) -> Visit {
@@ -185,6 +200,26 @@ impl<'a, T> Page<'a, T> {
         match self.failed {
             None => Ok(ListPage { lines: self.lines, more: self.more }),
             Some(error) => Err(error),
+        }
+    }
+}
+
+/// Why a key is no entry.
+enum Pass<'k> {
+    /// The page has ended.
+    End,
+    /// It lies below this common prefix, with all that begins so.
+    Below(&'k str),
+}
+
+impl Pass<'_> {
+    /// Where the scan of a space goes on in which keys that begin with a text stand where `text_at` says.
+    fn visit(self, text_at: impl Fn(&str) -> Vec<u8>) -> Visit {
+        match self {
+            Pass::End => Visit::Stop,
+            Pass::Below(common) => {
+                key::prefix_end(&text_at(common)).map_or(Visit::Stop, Visit::SeekTo)
+            }
         }
     }
 }
