@@ -58,8 +58,8 @@ impl ListBucketsInput {
 /// The name that a token stands for; names of buckets have no common prefixes.
 fn after(token: &str) -> Result<BucketName, S3Error> {
     match listing::read_token(token)? {
-        PageEnd::Name(name) => BucketName::parse(&name).map_err(|_other| listing::bad_token(token)),
-        PageEnd::Prefix(_) => Err(listing::bad_token(token)),
+        PageEnd::Name(name) => BucketName::parse(&name).map_err(|_other| listing::bad_token()),
+        PageEnd::Prefix(_) => Err(listing::bad_token()),
     }
 }
 
@@ -148,6 +148,7 @@ mod tests {
 
     #[test]
     fn all_buckets() {
+        // rule: list-buckets/fields
         let owner = AccountId::parse("000000000000").unwrap().canonical_id();
         assert_eq!(
             answered("/", &["one"], false),
@@ -167,6 +168,8 @@ mod tests {
 
     #[test]
     fn a_token_leads_behind_the_last_bucket() {
+        // rule: list-buckets/token
+        // rule: list-buckets/prefix
         let first = answered("/?prefix=log-&max-buckets=2", &["log-a", "log-b"], true);
         assert!(
             first.ends_with("</ContinuationToken><Prefix>log-</Prefix></ListAllMyBucketsResult>")
@@ -185,6 +188,7 @@ mod tests {
 
     #[test]
     fn a_region_may_be_another() {
+        // rule: list-buckets/region
         assert!(!input("/").unwrap().is_elsewhere("us-east-1"));
         assert!(!input("/?bucket-region=us-east-1").unwrap().is_elsewhere("us-east-1"));
         assert!(input("/?bucket-region=eu-west-1").unwrap().is_elsewhere("us-east-1"));
@@ -192,6 +196,7 @@ mod tests {
 
     #[test]
     fn a_page_holds_one_to_ten_thousand() {
+        // rule: list-buckets/max-buckets
         for bad in ["0", "-1", "10001", "x"] {
             let error = input(&format!("/?max-buckets={bad}")).unwrap_err();
             assert_eq!(

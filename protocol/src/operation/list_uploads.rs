@@ -201,6 +201,8 @@ mod tests {
 
     #[test]
     fn an_empty_page() {
+        // rule: list-uploads/fields
+        // rule: list-uploads/max-uploads
         assert_eq!(
             answered("max-uploads=5000", &UploadPage::default()),
             "<ListMultipartUploadsResult><Bucket>bucket</Bucket><KeyMarker></KeyMarker>\
@@ -213,6 +215,10 @@ mod tests {
 
     #[test]
     fn a_page_of_everything() {
+        // rule: list-uploads/fields
+        // rule: list-uploads/checksum
+        // rule: list-uploads/encoding
+        // rule: list-uploads/delimiter
         let canonical = AccountId::parse("000000000000").unwrap().canonical_id();
         let account = |name: &str| {
             format!("<{name}><ID>{canonical}</ID><DisplayName>000000000000</DisplayName></{name}>")
@@ -252,6 +258,7 @@ mod tests {
 
     #[test]
     fn the_last_line_is_the_next_marker_even_where_nothing_follows() {
+        // rule: list-uploads/next-markers
         let page = UploadPage {
             uploads: alloc::vec![upload("a"), upload("z")],
             prefixes: alloc::vec!["b/".into()],
@@ -267,6 +274,8 @@ mod tests {
 
     #[test]
     fn markers_say_where_the_page_begins() {
+        // rule: list-uploads/markers
+        // rule: list-uploads/id-marker-alone
         let after = |query: &str| input(query).unwrap().after();
         let name = |text: &str| Some(UploadsAfter::End(PageEnd::Name(text.into())));
         let prefix = |text: &str| Some(UploadsAfter::End(PageEnd::Prefix(text.into())));
@@ -285,6 +294,9 @@ mod tests {
 
     #[test]
     fn what_s3_does_not_take_is_refused() {
+        // rule: list-uploads/max-uploads
+        // rule: list-uploads/encoding
+        // rule: list-uploads/unknown-id-marker
         let long = "k".repeat(1025);
         for (query, name) in [
             ("max-uploads=-1", "max-uploads"),

@@ -2,8 +2,8 @@
 //! the tokens that say where a page ended.
 //!
 //! Invariants: a token is opaque and safe in a URL, and one that was not made here is refused.
-//! Source: S3 API Reference, ListObjects, ListObjectsV2, ListMultipartUploads, ListParts,
-//! ListBuckets: prefix, delimiter, marker, max-keys, encoding-type,
+//! Source: S3 API Reference, ListObjects, ListObjectsV2, ListObjectVersions, ListMultipartUploads,
+//! ListParts, ListBuckets: prefix, delimiter, marker, max-keys, encoding-type,
 //! continuation-token.
 
 use alloc::borrow::Cow;
@@ -99,12 +99,16 @@ pub(crate) fn count(head: &Head, parameter: &str) -> Result<Option<u32>, S3Error
 
 /// Reads a number of 0 to 2³¹ − 1, the value of the parameter or header of this name.
 pub(crate) fn number(parameter: &str, text: &str) -> Result<u32, S3Error> {
-    let refused = |message: String| S3Error::invalid_argument(parameter, Some(text), message);
+    let refused =
+        |name: &str, message: String| S3Error::invalid_argument(name, Some(text), message);
     let number: i32 = text.parse().map_err(|_not_a_number| {
-        refused(format!("Provided {parameter} not an integer or within integer range"))
+        let message = format!("Provided {parameter} not an integer or within integer range");
+        refused(parameter, message)
     })?;
     u32::try_from(number).map_err(|_negative| {
-        refused(format!("Argument {parameter} must be an integer between 0 and {}", i32::MAX))
+        // S3 spells this one differently here.
+        let name = if parameter == "max-keys" { "maxKeys" } else { parameter };
+        refused(name, format!("Argument {name} must be an integer between 0 and {}", i32::MAX))
     })
 }
 
@@ -153,14 +157,15 @@ pub(crate) fn token(end: &PageEnd) -> String {
 /// Reads a token back. Its check sum finds what was cut or made up; it is not a secret, since a
 /// token says nothing that start-after could not say.
 pub(crate) fn read_token(token: &str) -> Result<PageEnd, S3Error> {
-    read(token).ok_or_else(|| bad_token(token))
+    read(token).ok_or_else(bad_token)
 }
 
 /// A token that was not made for this listing.
-pub(crate) fn bad_token(token: &str) -> S3Error {
+pub(crate) fn bad_token() -> S3Error {
+    // S3: the value is not repeated.
     S3Error::invalid_argument(
         "continuation-token",
-        Some(token),
+        None,
         "The continuation token provided is incorrect",
     )
 }
@@ -191,6 +196,7 @@ mod tests {
 
     #[test]
     fn a_token_leads_back_to_its_name() {
+        // rule: list/token
         for name in ["a", "photos/2026/ü \u{1}", ""] {
             for end in [PageEnd::Name(name.into()), PageEnd::Prefix(name.into())] {
                 let text = token(&end);
@@ -205,31 +211,48 @@ mod tests {
             let error = read_token(bad).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidArgument);
             assert_eq!(error.message, "The continuation token provided is incorrect");
-            assert!(error.details.contains(&("ArgumentName", "continuation-token".into())));
+            assert_eq!(error.detail("ArgumentName"), Some("continuation-token"));
+            assert_eq!(error.detail("ArgumentValue"), None);
         }
     }
 
     #[test]
     fn a_page_size_is_cut_or_refused() {
+        // rule: list/max-keys
+        // rule: list-versions/max-keys
+        // rule: list-uploads/max-uploads
         let size = |query: &str| page_size(&head("GET", query, &[]), "max-keys", 1000);
         assert_eq!(size("/bucket"), Ok(1000));
         assert_eq!(size("/bucket?max-keys="), Ok(1000));
         assert_eq!(size("/bucket?max-keys=0"), Ok(0));
         assert_eq!(size("/bucket?max-keys=7"), Ok(7));
         assert_eq!(size("/bucket?max-keys=5000"), Ok(1000));
-        for (query, message) in [
-            ("max-keys=-1", "Argument max-keys must be an integer between 0 and 2147483647"),
-            ("max-keys=x", "Provided max-keys not an integer or within integer range"),
-            ("max-keys=2147483648", "Provided max-keys not an integer or within integer range"),
+        let (negative, no_number) = (
+            "Argument maxKeys must be an integer between 0 and 2147483647",
+            "Provided max-keys not an integer or within integer range",
+        );
+        for (value, name, message) in [
+            ("-1", "maxKeys", negative),
+            ("-2147483648", "maxKeys", negative),
+            ("-2147483649", "max-keys", no_number),
+            ("2147483648", "max-keys", no_number),
+            ("x", "max-keys", no_number),
+            ("1.5", "max-keys", no_number),
+            ("%205", "max-keys", no_number),
         ] {
-            let error = size(&format!("/bucket?{query}")).unwrap_err();
+            let error = size(&format!("/bucket?max-keys={value}")).unwrap_err();
             assert_eq!((error.code, &*error.message), (ErrorCode::InvalidArgument, message));
-            assert!(error.details.contains(&("ArgumentName", "max-keys".into())));
+            assert_eq!(error.detail("ArgumentName"), Some(name), "{value}");
         }
+        let error = count(&head("GET", "/bucket?max-uploads=-1", &[]), "max-uploads").unwrap_err();
+        assert_eq!(error.detail("ArgumentName"), Some("max-uploads"));
     }
 
     #[test]
     fn a_page_goes_on_behind_what_was_shown() {
+        // rule: list/marker
+        // rule: list-uploads/delimiter
+        // rule: list-versions/delimiter
         let behind = |query: &str, marker: &str| {
             let request = head("GET", &format!("/bucket?{query}"), &[]);
             Query::parse(&request, Operation::ListObjects, "max-keys").unwrap().behind(marker)
@@ -249,6 +272,9 @@ mod tests {
 
     #[test]
     fn names_are_encoded_so_that_every_client_reads_them() {
+        // rule: list/encoding
+        // rule: list-uploads/encoding
+        // rule: list-versions/encoding
         assert_eq!(encoded("a b+c/é\u{1}~", true), "a%20b%2Bc/%C3%A9%01~");
         assert_eq!(encoded("a b+c", false), "a b+c");
         for query in ["/bucket?encoding-type=", "/bucket?encoding-type=gzip"] {

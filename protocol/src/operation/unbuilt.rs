@@ -80,6 +80,10 @@ const fn any(name: &'static str, on: &'static [Operation]) -> Row {
 const CREATING: &[Operation] =
     &[Operation::PutObject, Operation::CopyObject, Operation::CreateMultipartUpload];
 
+/// The operations that list objects.
+const LISTING: &[Operation] =
+    &[Operation::ListObjects, Operation::ListObjectsV2, Operation::ListObjectVersions];
+
 const HEADERS: &[Row] = &[
     // Encryption, on either side: nowhere ignored, since a client that sends a key must not believe
     // that its bytes are sealed.
@@ -148,6 +152,13 @@ const HEADERS: &[Row] = &[
         pass: &["global"],
         other: Other::Named(&["account-regional"]),
     },
+    // What more a listing may say of an object. Nothing is archived, so nothing is being restored.
+    Row {
+        name: "x-amz-optional-object-attributes",
+        on: LISTING,
+        pass: &["RestoreStatus"],
+        other: Other::Named(&["RestoreStatus"]),
+    },
     // Appending to an object.
     any("x-amz-write-offset-bytes", &[Operation::PutObject]),
     // Conditions of directory buckets on deletes.
@@ -211,6 +222,20 @@ mod tests {
             (O::PutObject, "x-amz-some-header-of-the-future", "1"),
         ] {
             assert_eq!(refused(operation, (name, value)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_listing_may_be_asked_for_what_is_being_restored() {
+        // rule: list/restore-status
+        for operation in LISTING {
+            let refused = |value| {
+                let header = ("x-amz-optional-object-attributes", value);
+                refuse(&head("GET", "/bucket", &[header]), *operation).err()
+            };
+            assert_eq!((refused("RestoreStatus"), refused("")), (None, None));
+            let error = refused("Colour").unwrap();
+            assert_eq!(error.code, ErrorCode::InvalidArgument);
         }
     }
 

@@ -85,6 +85,7 @@ mod tests {
 
     #[test]
     fn an_empty_page() {
+        // rule: list/max-keys-zero
         assert_eq!(
             answered("/bucket?max-keys=0", &ObjectPage::default()),
             "<ListBucketResult><Name>bucket</Name><Prefix></Prefix><Marker></Marker>\
@@ -94,6 +95,9 @@ mod tests {
 
     #[test]
     fn a_page_of_everything() {
+        // rule: list/fields
+        // rule: list/owner
+        // rule: list/encoding
         let page = ObjectPage {
             objects: alloc::vec![sample("p/a b")],
             prefixes: alloc::vec!["p/c+d/".into()],
@@ -117,6 +121,7 @@ mod tests {
 
     #[test]
     fn the_next_marker_comes_with_a_delimiter_alone() {
+        // rule: list/next-marker
         let page = ObjectPage {
             objects: alloc::vec![sample("a")],
             prefixes: alloc::vec![],
@@ -129,6 +134,8 @@ mod tests {
 
     #[test]
     fn what_s3_does_not_take_is_refused() {
+        // rule: list/max-keys
+        // rule: list/encoding
         for query in ["max-keys=-1", "max-keys=x", "encoding-type=gzip"] {
             let request = head("GET", &alloc::format!("/bucket?{query}"), &[]);
             assert_eq!(

@@ -97,6 +97,8 @@ mod tests {
 
     #[test]
     fn an_empty_page() {
+        // rule: list/max-keys-zero
+        // rule: list/key-count
         assert_eq!(
             answered("/bucket?list-type=2&max-keys=0", &ObjectPage::default()),
             "<ListBucketResult><Name>bucket</Name><Prefix></Prefix><KeyCount>0</KeyCount>\
@@ -106,6 +108,11 @@ mod tests {
 
     #[test]
     fn a_page_of_everything() {
+        // rule: list/fields
+        // rule: list/owner
+        // rule: list/key-count
+        // rule: list/encoding
+        // rule: list/xml-characters
         let page = ObjectPage {
             objects: alloc::vec![ListedObject {
                 checksum: Some((ChecksumAlgorithm::Crc32, ChecksumType::Composite)),
@@ -139,10 +146,17 @@ mod tests {
         let plain = answered("/bucket?list-type=2", &page);
         assert!(plain.contains("<Key>p/a b&#x1;</Key>"), "{plain}");
         assert!(plain.contains("<Prefix>p/c+d/</Prefix>"), "{plain}");
+        // S3: without fetch-owner=true, spelled so, owners are left out.
+        for without in ["", "&fetch-owner=false", "&fetch-owner=TRUE", "&fetch-owner="] {
+            let text = answered(&alloc::format!("/bucket?list-type=2{without}"), &page);
+            assert!(!text.contains("<Owner>"), "{text}");
+        }
     }
 
     #[test]
     fn a_token_goes_before_start_after() {
+        // rule: list/start-after
+        // rule: list/token
         let token = listing::token(&PageEnd::Prefix("m/".into()));
         let query = alloc::format!("/bucket?list-type=2&start-after=a&continuation-token={token}");
         let input = ListObjectsV2Input::parse(&head("GET", &query, &[])).unwrap();
@@ -153,7 +167,10 @@ mod tests {
         let text = answered(&query, &ObjectPage::default());
         assert!(text.contains(&alloc::format!("<ContinuationToken>{token}</ContinuationToken>")));
         assert!(text.contains("<StartAfter>a</StartAfter>"));
-        let bad = head("GET", "/bucket?list-type=2&continuation-token=nonsense", &[]);
-        assert_eq!(ListObjectsV2Input::parse(&bad).unwrap_err().code, ErrorCode::InvalidArgument);
+        for bad in ["nonsense", ""] {
+            let query = alloc::format!("/bucket?list-type=2&continuation-token={bad}");
+            let error = ListObjectsV2Input::parse(&head("GET", &query, &[])).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidArgument);
+        }
     }
 }
