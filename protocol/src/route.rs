@@ -46,7 +46,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation that is built.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::ListBuckets,
         Self::CreateBucket,
         Self::HeadBucket,

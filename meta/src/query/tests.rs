@@ -67,6 +67,7 @@ const KEYS: [&str; 9] = ["a", "b/1", "b/2", "b/c/1", "b0", "d//x", "d/y", "é/1"
 
 #[test]
 fn keys_are_listed_in_the_order_of_their_bytes() {
+    // rule: list/order
     let (store, bucket) = with_keys(&["z", "é/1", "b0", "b/2", "a", "b/1", "b/c/1", "d/y", "d//x"]);
     let other = make_bucket(&store, "other");
     done(&store, put(other, "a", vec![], &[]));
@@ -79,6 +80,7 @@ fn keys_are_listed_in_the_order_of_their_bytes() {
 
 #[test]
 fn a_delimiter_rolls_keys_up() {
+    // rule: list/delimiter
     let (store, bucket) = with_keys(&KEYS);
     for max in [1, 2, 1000] {
         let roots = listed(&store, &ask(bucket, "", Some("/")), max);
@@ -92,6 +94,7 @@ fn a_delimiter_rolls_keys_up() {
 
 #[test]
 fn a_prefix_need_not_end_at_a_delimiter() {
+    // rule: list/prefix
     let (store, bucket) = with_keys(&KEYS);
     assert_eq!(listed(&store, &ask(bucket, "b", Some("/")), 1000), ["b/*", "b0"]);
     assert_eq!(listed(&store, &ask(bucket, "b/c", None), 1000), ["b/c/1"]);
@@ -100,6 +103,7 @@ fn a_prefix_need_not_end_at_a_delimiter() {
 
 #[test]
 fn a_listing_begins_behind_what_it_is_told() {
+    // rule: list/start-after
     let (store, bucket) = with_keys(&KEYS);
     let from = |from: ListFrom| ListAsk { from, ..ask(bucket, "", Some("/")) };
     let after = |text: &str| from(ListFrom::AfterKey(text.to_owned()));
@@ -114,6 +118,8 @@ fn a_listing_begins_behind_what_it_is_told() {
 
 #[test]
 fn a_page_that_is_just_full_is_the_last() {
+    // rule: list/truncated
+    // rule: list/max-keys-zero
     let (store, bucket) = with_keys(&["a", "b"]);
     let full = ListAsk { max: 2, ..ask(bucket, "", None) };
     assert!(!list_objects(&store, &full).expect("a page").more);
@@ -181,6 +187,7 @@ fn a_key_that_is_no_text_is_damage() {
 
 #[test]
 fn keys_below_a_common_prefix_are_not_walked() {
+    // rule: list/skips
     let keys: Vec<String> = (0..200).map(|n| format!("{}/{n}", n % 2)).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let (store, bucket) = with_keys(&keys);
@@ -205,6 +212,7 @@ fn uploads_listed(store: &dyn Store, ask: &ListAsk<'_>, max: usize) -> Vec<Strin
 
 #[test]
 fn uploads_are_listed_by_key_and_identifier() {
+    // rule: list-uploads/order
     let store = MemoryStore::new();
     let (bucket, other) = (make_bucket(&store, "bucket"), make_bucket(&store, "other"));
     for (key, which) in [("b", 2), ("a", 9), ("b", 1), ("b/x", 5), ("b\0", 3), ("b/y", 4)] {
@@ -255,7 +263,9 @@ mod against_a_walk {
             let passed = match after {
                 ListFrom::Start => false,
                 ListFrom::AfterKey(text) => name <= text,
-                ListFrom::AfterUpload(key, _) => name.as_str() <= key.as_str(),
+                ListFrom::AfterUpload(key, _) | ListFrom::AfterVersion(key, _) => {
+                    name.as_str() <= key.as_str()
+                }
                 ListFrom::AfterPrefix(text) => name <= text || name.starts_with(text),
             };
             let Some(rest) = name.strip_prefix(prefix).filter(|_| !passed) else { continue };
@@ -304,6 +314,7 @@ mod against_a_walk {
 
 #[test]
 fn buckets_are_listed_by_name() {
+    // rule: list-buckets/order
     let store = MemoryStore::new();
     for name in ["bbb", "aaa", "ccc", "bba"] {
         make_bucket(&store, name);

@@ -244,3 +244,6 @@ fn upload_entry(
 fn no_key(stored_key: &[u8]) -> StoreError {
     StoreError::Corrupt(format!("this is the key of nothing that can be listed: {stored_key:02x?}"))
 }
+
+#[cfg(test)]
+mod tests;

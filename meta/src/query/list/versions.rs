@@ -106,9 +106,9 @@ impl Listing<'_> {
             return Ok(self.behind(&pass, keys));
         }
         let object = object.filter(|one| one.key == key);
-        match version.filter(|one| one.key.as_str() == key) {
+        match version.as_ref().filter(|one| one.key.as_str() == key) {
             Some(Older { key, generation: Some(generation), value }) => {
-                self.record(key, generation, value)
+                self.record(key.clone(), *generation, value)
             }
             head => self.begin(key, object, head),
         }
@@ -163,14 +163,13 @@ impl Listing<'_> {
         &mut self,
         key: &str,
         object: Option<Latest<'_>>,
-        head: Option<Older<'_>>,
+        head: Option<&Older<'_>>,
     ) -> Result<Option<[Advance; 2]>, StoreError> {
         let key = ObjectKey::parse(key).map_err(|error| {
             StoreError::Corrupt(format!("an object is called {key:?}: {error}"))
         })?;
         let facts = object.map(|one| ObjectFacts::decode(one.value)).transpose()?;
-        let counted =
-            head.as_ref().map(|one| VersionHead::decode(Bytes::copy_from_slice(one.value)));
+        let counted = head.map(|one| VersionHead::decode(Bytes::copy_from_slice(one.value)));
         let counted = counted.transpose()?.unwrap_or_default();
         let behind = self.resume(&key, facts.as_ref(), &counted);
         let steps = [
