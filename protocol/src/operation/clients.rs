@@ -10,8 +10,8 @@ use super::testing::head;
 use super::{
     abort_upload, complete_upload, copy_object, create_bucket, create_upload, delete_bucket,
     delete_object, delete_objects, get_bucket_location, get_object, get_object_attributes,
-    head_bucket, head_object, list_buckets, list_objects, list_parts, list_uploads, object_tagging,
-    put_object, upload_part, upload_part_copy,
+    head_bucket, head_object, list_buckets, list_objects, list_parts, list_uploads, list_versions,
+    object_tagging, put_object, upload_part, upload_part_copy,
 };
 use crate::error::S3Error;
 use crate::request::Head;
@@ -56,6 +56,12 @@ const SENT: &[Sent] = &[
         Operation::ListObjectsV2,
     ),
     ("GET", "/bucket?uploads&encoding-type=url", &[], Operation::ListMultipartUploads),
+    (
+        "GET",
+        "/bucket?versions&prefix=&encoding-type=url&max-keys=1000",
+        &[],
+        Operation::ListObjectVersions,
+    ),
     ("PUT", "/bucket/dir/key", &[EXPECT, CRC32, SDK], Operation::PutObject),
     ("PUT", "/bucket/dir/key", &TRAILER, Operation::PutObject),
     ("HEAD", "/bucket/dir/key", &[], Operation::HeadObject),
@@ -130,6 +136,7 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
         O::ListObjects => list_objects::v1::ListObjectsInput::parse(head).map(drop),
         O::ListObjectsV2 => list_objects::v2::ListObjectsV2Input::parse(head).map(drop),
+        O::ListObjectVersions => list_versions::ListVersionsInput::parse(head).map(drop),
         O::ListMultipartUploads => list_uploads::ListUploadsInput::parse(head).map(drop),
         O::PutObject => put_object::PutObjectInput::parse(head).map(drop),
         O::GetObject => get_object::GetObjectInput::parse(head).map(drop),
