@@ -89,12 +89,10 @@ pub fn made_of(
         return Ok(Some(latest));
     }
     let counters = bucket_counters(store, bucket)?;
-    if counters.is_none_or(|counters| counters.versions == 0) {
-        return Ok(None);
-    }
+    let there = counters.is_some_and(|counters| counters.versions > 0);
     let all = key::version_head(bucket, key);
     let (mut found, mut left) = (Ok(None), max);
-    store.scan(Space::Versions, &key::first_version(bucket, key), &mut |at, stored| {
+    let mut visit = |at: &[u8], stored: &[u8]| {
         if left == 0 || !at.starts_with(&all) {
             return Visit::Stop;
         }
@@ -105,7 +103,10 @@ pub fn made_of(
             Err(error) => found = Err(error.into()),
         }
         Visit::Stop
-    })?;
+    };
+    if there {
+        store.scan(Space::Versions, &key::first_version(bucket, key), &mut visit)?;
+    }
     // It may have become the latest in between.
     if found == Ok(None) { Ok(object(store, bucket, key)?.filter(made)) } else { found }
 }

@@ -234,6 +234,32 @@ fn what_an_upload_made_is_found_behind_newer_versions() {
     assert_eq!(made(9), None);
 }
 
+/// A version that becomes the latest one while it is looked for lies where it was looked for first.
+#[test]
+fn what_an_upload_made_is_found_while_it_becomes_the_latest() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    set_versioning(&store, "bucket", Versioning::Enabled);
+    make_upload(&store, bucket, "key", 1);
+    done(&store, put_part(bucket, "key", 1, 1, vec![inline(b"x")], &[]));
+    let reply = done(&store, complete(&store, bucket, "key", 1, &[1]));
+    let Reply::ObjectPut { version: made, .. } = reply else { panic!("{reply:?}") };
+    for look in 1..3 {
+        let newer = put_version(&store, bucket, "key");
+        let meanwhile = |before| {
+            if before == look {
+                done(&store, purge(bucket, "key", newer));
+            }
+        };
+        let watched = Watched::new(&store, &meanwhile);
+        let found = query::made_of(&watched, bucket, &key("key"), &upload_id(1), 9);
+        assert_eq!(found.expect("a store").map(|object| object.version()), made, "at look {look}");
+        if matches!(named(&store, bucket, "key", Some(newer)), Named::Object(_)) {
+            done(&store, purge(bucket, "key", newer));
+        }
+    }
+}
+
 /// A version that has moved is another owner of its blobs: a rewrite that was prepared before passes it over, and finds it
 /// the next time.
 #[test]
