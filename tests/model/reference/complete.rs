@@ -44,7 +44,8 @@ impl Bucket {
         let same = list.iter().map(|part| (part.number, &part.etag));
         let same = same.eq(over.list.iter().map(|(number, etag)| (*number, etag)));
         let version = self.version(key(ask), &over.version);
-        (same && version?.number == over.number).then(|| over.answer.clone())
+        let version = version.filter(|version| same && version.number == over.number)?;
+        Some(over.answer.clone().header_if("x-amz-version-id", self.shown(version)))
     }
 }
 
@@ -89,18 +90,18 @@ impl Reference {
             .with_sum(object.sum.as_ref());
         let id = ask.get_param("uploadId").unwrap_or_default().to_owned();
         let (version, number) = self.write(&name, key(ask), object);
-        let answer = Answer::document(root).header_if("x-amz-version-id", version.as_ref());
+        let answer = Answer::document(root);
         let bucket = self.buckets.get_mut(&name).expect("it was looked up");
         bucket.uploads.retain(|upload| upload.id != id);
         bucket.over.push(Over {
             id,
             key: key(ask).to_owned(),
             list: list.into_iter().map(|part| (part.number, part.etag)).collect(),
-            version: version.unwrap_or_else(|| "null".into()),
+            version: version.clone().unwrap_or_else(|| "null".into()),
             number,
             answer: answer.clone(),
         });
-        answer
+        answer.header_if("x-amz-version-id", version)
     }
 }
 

@@ -72,6 +72,12 @@ impl Fault {
         Self::new(405, "MethodNotAllowed", message)
             .with("Method", method)
             .with("ResourceType", "DeleteMarker")
+            .header("allow", "DELETE")
+    }
+
+    /// What is told of the delete marker that is in the way.
+    pub(super) fn of_marker(self, id: &str) -> Self {
+        self.header("x-amz-delete-marker", "true").header("x-amz-version-id", id)
     }
 
     pub(super) fn argument(name: &str, value: &str, message: impl Into<String>) -> Self {

@@ -46,12 +46,10 @@ impl Reference {
         let Some(object) = &found.object else {
             let fault = match id {
                 Some(_) => Fault::delete_marker(ask.method)
-                    .header("allow", "DELETE")
                     .header("last-modified", list::http_date(found.modified)),
                 None => Fault::no_such_key(key(ask)),
             };
-            let fault = fault.header("x-amz-delete-marker", "true");
-            return Err(fault.header("x-amz-version-id", &found.id));
+            return Err(fault.of_marker(&found.id));
         };
         Ok((found, object))
     }
@@ -71,7 +69,6 @@ impl Reference {
                 return Ok(Answer::empty(304)
                     .header("etag", format!("\"{}\"", object.etag))
                     .header("last-modified", list::http_date(found.modified))
-                    .header_if("x-amz-version-id", shown)
                     .header_if("cache-control", cached.map(|(_, value)| value)));
             }
         }

@@ -56,7 +56,7 @@ impl Reference {
         let bucket = self.bucket(ask)?;
         let found = self.find(bucket, ask, id)?;
         let object = found.object.clone();
-        let object = object.ok_or_else(|| Fault::delete_marker(ask.method))?;
+        let object = object.ok_or_else(|| Fault::delete_marker(ask.method).of_marker(&found.id))?;
         Ok((found.id.clone(), bucket.shown(found).map(str::to_owned), object))
     }
 
