@@ -20,6 +20,7 @@ use protocol::route::route;
 use protocol::sign::sign::{Signer, Unsigned};
 use protocol::sign::{Credential, Keyring, PayloadMode, Scope, SigningKey, authenticate};
 use protocol::time::Timestamp;
+use protocol::versioning::Versioning;
 
 const REGION: &str = "us-east-1";
 const NOW: Timestamp = Timestamp::from_millis(1_576_278_963_000);
@@ -198,7 +199,10 @@ fn documents(criterion: &mut Criterion) {
     let body = delete_body(1000);
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function(BenchmarkId::new("read keys to delete", 1000), |bencher| {
-        bencher.iter(|| delete_objects::parse_body(black_box(&body)).expect("a list of keys"));
+        bencher.iter(|| {
+            let list = delete_objects::parse_body(black_box(&body), Versioning::Unversioned);
+            list.expect("a list of keys")
+        });
     });
 
     let list = headers(&[("host", "s3.example.com:9000")]);

@@ -278,7 +278,7 @@ pub struct DeleteKey {
 /// What a delete has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {
-    /// The key of a bucket without versions names nothing.
+    /// The key of a bucket without versions names nothing, also where its null version was asked for.
     Key {
         /// Whether it named something before.
         existed: bool,

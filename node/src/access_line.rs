@@ -66,6 +66,7 @@ impl Record {
         put_some("operation", trace.operation);
         put_some("bucket", trace.bucket.as_deref());
         put_some("key", trace.key.as_deref());
+        put_some("version", trace.version.as_deref());
         match self.status {
             Some(status) => line.number("status", status.into()),
             None => line.none("status"),
@@ -159,6 +160,7 @@ mod tests {
                 bucket: Some("backups".into()),
                 key: Some("a\nb".into()),
                 virtual_host: false,
+                version: None,
                 access_key: Some("AKIDEXAMPLE".into()),
                 error: None,
                 way: Some("share+rw".into()),
@@ -192,12 +194,14 @@ mod tests {
              \"total_us\":260,\"way\":\"share+rw\",\"user_agent\":\"Boto3/1.40 \\u001b[2J\",\
              \"tls\":true}\n"
         );
-        let trace = Trace { virtual_host: true, ..record.trace.clone() };
+        let version = Some("null".into());
+        let trace = Trace { virtual_host: true, version, ..record.trace.clone() };
         let cut = Record { status: None, complete: false, trace, ..record };
         let line = render(&cut, LogFormat::Text);
         assert!(render(&cut, LogFormat::Json).contains(",\"status\":null,"));
         assert!(
-            line.contains(" status=none ") && line.ends_with(" virtual_host=true cut=true\n"),
+            line.contains(" version=null status=none ")
+                && line.ends_with(" virtual_host=true cut=true\n"),
             "{line}"
         );
     }

@@ -107,6 +107,8 @@ pub struct Trace {
     pub bucket: Option<String>,
     /// The key of the target.
     pub key: Option<String>,
+    /// The version that the answer tells, or that the request named.
+    pub version: Option<String>,
     /// The bucket was named by the host.
     pub virtual_host: bool,
     /// The access key that signed.

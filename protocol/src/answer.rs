@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::checksum::Checksum;
+use crate::name::VersionId;
 use crate::xml::write::Document;
 
 /// What an operation says to the client, save the bytes of an object.
@@ -59,6 +60,15 @@ impl Answer {
             Some(checksum) => self
                 .with(checksum.value.algorithm().header(), checksum.text())
                 .with("x-amz-checksum-type", checksum.kind.as_str()),
+        }
+    }
+
+    /// The same answer with the id of the version that it is about, if its bucket has versions.
+    #[must_use]
+    pub fn with_version(self, version: Option<VersionId>) -> Self {
+        match version {
+            None => self,
+            Some(id) => self.with("x-amz-version-id", id.to_string()),
         }
     }
 

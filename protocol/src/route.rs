@@ -22,6 +22,8 @@ pub enum Operation {
     HeadBucket,
     GetBucketLocation,
     DeleteBucket,
+    GetBucketVersioning,
+    PutBucketVersioning,
     ListObjects,
     ListObjectsV2,
     ListObjectVersions,
@@ -46,12 +48,14 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation that is built.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::ListBuckets,
         Self::CreateBucket,
         Self::HeadBucket,
         Self::GetBucketLocation,
         Self::DeleteBucket,
+        Self::GetBucketVersioning,
+        Self::PutBucketVersioning,
         Self::ListObjects,
         Self::ListObjectsV2,
         Self::ListObjectVersions,
@@ -83,6 +87,8 @@ impl Operation {
             Self::HeadBucket => "HeadBucket",
             Self::GetBucketLocation => "GetBucketLocation",
             Self::DeleteBucket => "DeleteBucket",
+            Self::GetBucketVersioning => "GetBucketVersioning",
+            Self::PutBucketVersioning => "PutBucketVersioning",
             Self::ListObjects => "ListObjects",
             Self::ListObjectsV2 => "ListObjectsV2",
             Self::ListObjectVersions => "ListObjectVersions",
@@ -286,6 +292,8 @@ const BUCKET: &[Row] = &[
     built("location", "GET", Operation::GetBucketLocation),
     built("uploads", "GET", Operation::ListMultipartUploads),
     built("versions", "GET", Operation::ListObjectVersions),
+    built("versioning", "GET", Operation::GetBucketVersioning),
+    built("versioning", "PUT", Operation::PutBucketVersioning),
     later("abac", "GET", "GetBucketAbac"),
     later("abac", "PUT", "PutBucketAbac"),
     later("accelerate", "GET", "GetBucketAccelerateConfiguration"),
@@ -346,8 +354,6 @@ const BUCKET: &[Row] = &[
     later("tagging", "GET", "GetBucketTagging"),
     later("tagging", "PUT", "PutBucketTagging"),
     later("tagging", "DELETE", "DeleteBucketTagging"),
-    later("versioning", "GET", "GetBucketVersioning"),
-    later("versioning", "PUT", "PutBucketVersioning"),
     later("website", "GET", "GetBucketWebsite"),
     later("website", "PUT", "PutBucketWebsite"),
     later("website", "DELETE", "DeleteBucketWebsite"),
@@ -407,6 +413,8 @@ mod tests {
             ("HEAD", "/bucket", "HeadBucket"),
             ("GET", "/bucket?location", "GetBucketLocation"),
             ("DELETE", "/bucket", "DeleteBucket"),
+            ("GET", "/bucket?versioning", "GetBucketVersioning"),
+            ("PUT", "/bucket?versioning=", "PutBucketVersioning"),
             ("GET", "/bucket", "ListObjects"),
             ("GET", "/bucket?prefix=a&list-type=", "ListObjects"),
             ("GET", "/bucket?list-type=2&prefix=a", "ListObjectsV2"),
@@ -445,8 +453,7 @@ mod tests {
     fn what_is_not_built_says_its_name() {
         // rule: every/not-built
         for (method, target, headers, name) in [
-            ("GET", "/bucket?versioning", &[][..], "GetBucketVersioning"),
-            ("POST", "/bucket", &[], "PostObject"),
+            ("POST", "/bucket", &[][..], "PostObject"),
             ("PUT", "/bucket/key?acl", &[], "PutObjectAcl"),
             ("POST", "/bucket/key?select&select-type=2", &[], "SelectObjectContent"),
             ("OPTIONS", "/bucket/key", &[], "PreflightRequest"),

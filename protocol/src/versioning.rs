@@ -2,6 +2,8 @@
 //!
 //! Source: S3 User Guide, "Using versioning in S3 buckets".
 
+use crate::name::VersionId;
+
 /// The three states of a bucket. It begins without versions, and never comes back to that once it
 /// had them. S3: PutBucketVersioning.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -25,6 +27,11 @@ impl Versioning {
         }
     }
 
+    /// Whether answers tell this version: not in a bucket that never had versions.
+    pub fn tells(self, version: VersionId) -> Option<VersionId> {
+        (self != Self::Unversioned).then_some(version)
+    }
+
     /// Reads the element `Status`; `None` for any other value, also in another case.
     pub fn from_status(status: &str) -> Option<Self> {
         [Self::Enabled, Self::Suspended].into_iter().find(|state| state.status() == Some(status))
@@ -34,6 +41,16 @@ impl Versioning {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_without_versions_tells_none() {
+        // rule: versioning/never-told
+        for id in [VersionId::Null, VersionId::Number(1)] {
+            assert_eq!(Versioning::Unversioned.tells(id), None);
+            assert_eq!(Versioning::Enabled.tells(id), Some(id));
+            assert_eq!(Versioning::Suspended.tells(id), Some(id));
+        }
+    }
 
     #[test]
     fn states_are_spelled_exactly() {

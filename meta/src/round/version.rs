@@ -187,8 +187,7 @@ impl Round<'_> {
         modified: Timestamp,
     ) -> Result<Deleted, StoreError> {
         let deleted = match (version, chain.counters.versioning) {
-            (Some(version), _) => self.delete_version(&mut chain, version)?,
-            (None, Versioning::Unversioned) => {
+            (None | Some(VersionId::Null), Versioning::Unversioned) => {
                 // S3: DeleteObject of a key that names nothing succeeds.
                 let existed = chain.latest.is_some();
                 if existed {
@@ -196,6 +195,7 @@ impl Round<'_> {
                 }
                 Deleted::Key { existed }
             }
+            (Some(version), _) => self.delete_version(&mut chain, version)?,
             (None, Versioning::Enabled | Versioning::Suspended) => {
                 let version = self.put_marker(&mut chain, modified)?;
                 Deleted::Marked { version }

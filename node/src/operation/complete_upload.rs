@@ -24,7 +24,7 @@ use protocol::operation::complete_upload::{
 use protocol::operation::write_condition::WriteCondition;
 use protocol::part::PartNumber;
 
-use super::put_object::{condition, refused};
+use super::put_object::{condition, refused, version};
 use super::{Call, Done, Outcome, failure, ingest, subject};
 use crate::catalog::CatalogError;
 use crate::epoch::EpochGuard;
@@ -63,9 +63,8 @@ pub(super) async fn complete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
         Ok(prepared) => prepared,
         Err(error) => return Ok(completion.unless_over(error).await?.into()),
     };
-    Ok(Outcome::Late(Box::pin(async move {
-        Done { answer: completion.run(prepared).await, way: None }
-    })))
+    let rest = Box::pin(async move { Done { answer: completion.run(prepared).await, way: None } });
+    Ok(Outcome::Late { told: Vec::new(), rest })
 }
 
 /// A completion under way.
@@ -224,7 +223,7 @@ impl Completion {
             committed
         });
         match committed.await {
-            Ok(_) => Ok(Some(answer)),
+            Ok(reply) => Ok(Some(answer.with_version(version(&reply)))),
             Err(CatalogError::Refused(Refusal::UploadChanged)) => Ok(None),
             Err(CatalogError::Refused(Refusal::NoSuchUpload)) => {
                 Err(S3Error::no_such_upload(&self.input.upload_id))
@@ -268,7 +267,8 @@ impl Completion {
             Ok(complete_upload::has_made(&listed, &numbers, &object.etag).then_some(object))
         });
         let object = found.await.map_err(failure::catalog)?.ok_or_else(unknown)?;
-        Ok(self.answer(&object.etag, object.checksum.as_ref()))
+        let version = self.bucket.versioning.tells(object.version());
+        Ok(self.answer(&object.etag, object.checksum.as_ref()).with_version(version))
     }
 
     fn answer(&self, etag: &ETag, checksum: Option<&Checksum>) -> Answer {

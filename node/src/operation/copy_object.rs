@@ -38,21 +38,23 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let bucket = subject::bucket(machine, name, &input.common).await?;
     let source_bucket =
         subject::source_bucket(machine, &input.source.bucket, &input.common).await?;
-    input.check_version()?;
-    let object = source::find(machine, source_bucket.id, &input.source, &input.conditions).await?;
-    let facts = SourceFacts { len: object.len, checksum: object.checksum.as_ref() };
-    input.check(name, key, facts)?;
+    let object = source::find(machine, &source_bucket, &input.source, &input.conditions).await?;
+    let (checksum, version) = (object.checksum.as_ref(), object.version());
+    let facts = SourceFacts { len: object.len, checksum, version };
+    input.check(name, key, bucket.versioning, facts)?;
     put_object::check_condition(machine, bucket.id, key, &input.condition).await?;
 
     ingest::admit(machine, 0)?;
+    let told = source::told(&source_bucket, &object);
     let range = ByteRange::whole(object.len);
     let copy = CopyToBe { bucket: bucket.id, key: key.clone(), input };
     let (machine, source) = (machine.clone(), Source { object, range });
-    Ok(Outcome::Late(Box::pin(async move {
+    let rest = Box::pin(async move {
         let mut way = None;
         let answer = copy.make(&machine, &source, epoch, &mut way).await;
         Done { answer, way }
-    })))
+    });
+    Ok(Outcome::Late { told, rest })
 }
 
 struct CopyToBe {
@@ -96,7 +98,10 @@ impl CopyToBe {
             content,
         };
         match machine.publish(files, command.into()).await {
-            Ok(_) => Ok(answer.with(COPY_WAY_HEADER, ways)),
+            Ok(reply) => {
+                let version = put_object::version(&reply);
+                Ok(answer.with(COPY_WAY_HEADER, ways).with_version(version))
+            }
             Err(error) => Err(put_object::unpublished(error, &input.condition, &key)),
         }
     }

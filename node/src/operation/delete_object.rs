@@ -1,10 +1,11 @@
 //! Room: DeleteObject. Durable step: one command, which takes the name away and leaves garbage for the collector.
 
-use meta::command::{DeleteCond, DeleteObject, Refusal};
+use meta::command::{self, DeleteCond, DeleteObject, Refusal, Reply};
 use protocol::error::S3Error;
 use protocol::name::ObjectKey;
 use protocol::operation::delete_condition::DeleteCondition;
-use protocol::operation::delete_object::{self, DeleteObjectInput};
+use protocol::operation::delete_object::{self, DeleteObjectInput, Deleted};
+use protocol::operation::version::Asked;
 
 use super::{Call, Outcome, failure, subject};
 use crate::catalog::CatalogError;
@@ -13,15 +14,29 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = DeleteObjectInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
-    let condition = condition(&input.condition);
-    let modified = call.machine.clock.now().truncated_to_second();
-    let command =
-        DeleteObject { bucket: bucket.id, key: key.clone(), version: None, condition, modified };
+    let asked = Asked::new(key, input.version, bucket.versioning)?;
+    let command = DeleteObject {
+        bucket: bucket.id,
+        key: key.clone(),
+        version: asked.version(),
+        condition: condition(&input.condition),
+        modified: call.machine.clock.now().truncated_to_second(),
+    };
     // S3: deleting what is not there succeeds.
     match call.machine.catalog.commit(command.into()).await {
-        Ok(_) => Ok(delete_object::answer().into()),
+        Ok(Reply::ObjectDeleted(done)) => Ok(delete_object::answer(deleted(done)).into()),
+        Ok(_) => Err(S3Error::internal()),
         Err(CatalogError::Refused(refusal)) => Err(refused(refusal, key)),
         Err(other) => Err(failure::catalog(other)),
+    }
+}
+
+/// What a delete has done, as answers tell it.
+pub(super) fn deleted(done: command::Deleted) -> Deleted {
+    match done {
+        command::Deleted::Key { .. } => Deleted::Key,
+        command::Deleted::Marked { version } => Deleted::Marked(version),
+        command::Deleted::Version { version: id, marker, .. } => Deleted::Version { id, marker },
     }
 }
 

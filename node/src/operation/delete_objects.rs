@@ -9,24 +9,25 @@ use futures_util::future::join_all;
 use meta::command::{DELETE_KEYS_MAX, DeleteKey, DeleteObjects, NotDeleted, Reply};
 use meta::id::BucketId;
 use meta::query;
+use meta::record::BucketRecord;
 use protocol::error::S3Error;
 use protocol::limits::DELETE_BODY_MAX;
 use protocol::name::ObjectKey;
-use protocol::operation::delete_condition::DeleteCondition;
-use protocol::operation::delete_objects::{self, DeleteList, DeleteObjectsInput};
+use protocol::operation::delete_object::Deleted;
+use protocol::operation::delete_objects::{self, DeleteList, DeleteObjectsInput, Wanted};
 
-use super::delete_object::{condition, refused};
+use super::delete_object::{condition, deleted, refused};
 use super::{Call, Outcome, failure, ingest, subject};
 use crate::catalog::CatalogError;
 
 pub(super) async fn delete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let name = subject::bucket_name(call.head)?;
     let input = DeleteObjectsInput::parse(call.head)?;
-    let bucket = subject::bucket(call.machine, name, &input.common).await?.id;
+    let bucket = subject::bucket(call.machine, name, &input.common).await?;
     let mut document =
         ingest::document(&mut call, delete_objects::INTEGRITY, DELETE_BODY_MAX).await?;
-    let list = parse(&call, bucket, std::mem::take(&mut document.bytes)).await?;
-    let outcomes = take(&call, bucket, &list).await?;
+    let list = parse(&call, &bucket, std::mem::take(&mut document.bytes)).await?;
+    let outcomes = take(&call, bucket.id, &list).await?;
     // A thousand names take longer to write than a shard has.
     let answer = call.machine.catalog.ask(move |_| Ok(delete_objects::answer(&list, &outcomes)));
     Ok(answer.await.map_err(failure::catalog)?.into())
@@ -35,16 +36,17 @@ pub(super) async fn delete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
 /// Reads the document and fetches the records of its keys, on a reader thread.
 async fn parse(
     call: &Call<'_>,
-    bucket: BucketId,
+    bucket: &BucketRecord,
     document: Vec<u8>,
 ) -> Result<Arc<DeleteList>, S3Error> {
+    let (bucket, versioning) = (bucket.id, bucket.versioning);
     let parsed = call.machine.catalog.ask(move |store| {
-        let list = match delete_objects::parse_body(&document) {
+        let list = match delete_objects::parse_body(&document, versioning) {
             Ok(list) => list,
             Err(error) => return Ok(Err(error)),
         };
         let wanted = list.keys.iter().filter_map(|listed| listed.wanted.as_ref().ok());
-        query::fetch_versions(store, bucket, wanted.map(|(key, _)| (key, None)))?;
+        query::fetch_versions(store, bucket, wanted.map(|one| (&one.key, one.version)))?;
         Ok(Ok(Arc::new(list)))
     });
     parsed.await.map_err(failure::catalog)?
@@ -60,16 +62,17 @@ async fn take(
     call: &Call<'_>,
     bucket: BucketId,
     list: &DeleteList,
-) -> Result<Vec<Result<(), S3Error>>, S3Error> {
+) -> Result<Vec<Result<Deleted, S3Error>>, S3Error> {
     let wanted = list.keys.iter().filter_map(|listed| listed.wanted.as_ref().ok());
-    let wanted: Vec<&(ObjectKey, DeleteCondition)> = wanted.collect();
+    let wanted: Vec<&Wanted> = wanted.collect();
     let modified = call.machine.clock.now().truncated_to_second();
     let commits = wanted.chunks(DELETE_KEYS_MAX).map(|some| {
-        let keys = some.iter().map(|(key, asked)| {
-            let condition = condition(asked);
-            DeleteKey { key: key.clone(), version: None, condition }
+        let keys = some.iter().map(|&wanted| {
+            let Wanted { key, version, condition: asked } = wanted;
+            DeleteKey { key: key.clone(), version: *version, condition: condition(asked) }
         });
-        call.machine.catalog.commit(DeleteObjects { bucket, keys: keys.collect(), modified }.into())
+        let command = DeleteObjects { bucket, keys: keys.collect(), modified };
+        call.machine.catalog.commit(command.into())
     });
     let replies = join_all(commits).await;
     if let Some(Err(first)) = replies.first()
@@ -87,18 +90,15 @@ async fn take(
 }
 
 /// What became of each key of one command.
-fn each(
-    reply: Result<Reply, CatalogError>,
-    some: &[&(ObjectKey, DeleteCondition)],
-) -> Vec<Result<(), S3Error>> {
+fn each(reply: Result<Reply, CatalogError>, some: &[&Wanted]) -> Vec<Result<Deleted, S3Error>> {
     match reply {
         Ok(Reply::ObjectsDeleted(verdicts)) => {
             let named = verdicts.into_iter().zip(some);
-            let verdicts = named.map(|(verdict, (key, _))| match verdict {
-                Ok(_) => Ok(()),
-                Err(why) => Err(kept(why, key)),
+            let outcomes = named.map(|(verdict, wanted)| match verdict {
+                Ok(done) => Ok(deleted(done)),
+                Err(why) => Err(kept(why, &wanted.key)),
             });
-            verdicts.collect()
+            outcomes.collect()
         }
         Ok(_) => vec![Err(S3Error::internal()); some.len()],
         Err(failed) => vec![Err(failure::catalog(failed)); some.len()],

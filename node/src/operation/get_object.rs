@@ -10,8 +10,10 @@ use meta::record::{Content, ObjectRecord};
 use protocol::error::S3Error;
 use protocol::operation::get_object::{AskedPart, GetObjectInput, ObjectFacts, PartsFacts};
 use protocol::operation::head_object::HeadObjectInput;
+use protocol::operation::version::Asked;
 use protocol::part::PartNumber;
 use protocol::range::ByteRange;
+use protocol::versioning::Versioning;
 
 use super::{Call, Outcome, failure, subject};
 use crate::blob::BlockReader;
@@ -28,9 +30,12 @@ pub(super) async fn get(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = GetObjectInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
-    let object = subject::object(call.machine, bucket.id, key).await?;
+    let asked = Asked::new(key, input.version, bucket.versioning)?;
+    let object = subject::named(call.machine, bucket.id, &asked).await?;
+    let object = object.to_read(&asked, &call.head.method)?;
     let parts = parts(call.machine, &object, input.part).await?;
-    let reading = input.plan(&facts(&object, parts), call.machine.clock.now())?;
+    let facts = facts(&object, parts, bucket.versioning);
+    let reading = input.plan(&facts, call.machine.clock.now())?;
     if reading.bytes.is_empty() {
         return Ok(reading.answer.into());
     }
@@ -52,9 +57,12 @@ pub(super) async fn head(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = HeadObjectInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, input.common()).await?;
-    let object = subject::object(call.machine, bucket.id, key).await?;
+    let asked = Asked::new(key, input.version(), bucket.versioning)?;
+    let object = subject::named(call.machine, bucket.id, &asked).await?;
+    let object = object.to_read(&asked, &call.head.method)?;
     let parts = parts(call.machine, &object, input.part()).await?;
-    Ok(input.answer(&facts(&object, parts), call.machine.clock.now())?.into())
+    let facts = facts(&object, parts, bucket.versioning);
+    Ok(input.answer(&facts, call.machine.clock.now())?.into())
 }
 
 /// The parts of an object, if it was uploaded in parts, and the one that is asked for by its place.
@@ -79,7 +87,11 @@ async fn parts(
     Ok(Some(PartsFacts { count, asked: Some(AskedPart { bytes, checksum }) }))
 }
 
-fn facts(object: &ObjectRecord, parts: Option<PartsFacts>) -> ObjectFacts<'_> {
+fn facts(
+    object: &ObjectRecord,
+    parts: Option<PartsFacts>,
+    versioning: Versioning,
+) -> ObjectFacts<'_> {
     ObjectFacts {
         len: object.len,
         etag: &object.etag,
@@ -88,6 +100,7 @@ fn facts(object: &ObjectRecord, parts: Option<PartsFacts>) -> ObjectFacts<'_> {
         checksum: object.checksum.as_ref(),
         tags: object.tags.len(),
         parts,
+        version: versioning.tells(object.version()),
     }
 }
 

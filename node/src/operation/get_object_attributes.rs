@@ -6,6 +6,7 @@ use protocol::error::S3Error;
 use protocol::operation::get_object_attributes::{
     self, AttributePage, AttributePart, AttributeParts, Attributes, GetObjectAttributesInput,
 };
+use protocol::operation::version::Asked;
 
 use super::{Call, Outcome, failure, subject};
 use crate::machine::Machine;
@@ -15,7 +16,9 @@ pub(super) async fn get(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = GetObjectAttributesInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
-    let object = subject::object(call.machine, bucket.id, key).await?;
+    let asked = Asked::new(key, input.version, bucket.versioning)?;
+    let object = subject::named(call.machine, bucket.id, &asked).await?;
+    let object = object.to_read(&asked, &call.head.method)?;
     let parts = parts(call.machine, &input, &object).await?;
     let attributes = Attributes {
         len: object.len,
@@ -24,7 +27,8 @@ pub(super) async fn get(call: Call<'_>) -> Result<Outcome, S3Error> {
         checksum: object.checksum.as_ref(),
         parts: parts.as_ref(),
     };
-    Ok(get_object_attributes::answer(&input, &attributes).into())
+    let version = bucket.versioning.tells(object.version());
+    Ok(get_object_attributes::answer(&input, &attributes).with_version(version).into())
 }
 
 /// What is told of the object's parts, if clients see any.

@@ -5,6 +5,7 @@
 
 mod abort_upload;
 mod bucket;
+mod bucket_versioning;
 mod complete_upload;
 mod copy_object;
 mod create_upload;
@@ -32,6 +33,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use protocol::answer::Answer;
 use protocol::error::S3Error;
+use protocol::name::VersionId;
 use protocol::request::{AddressStyle, Head, Method, Target};
 use protocol::route::{self, Operation};
 use protocol::sign::{self, Authenticated};
@@ -48,7 +50,11 @@ enum Outcome {
         body: ResponseBody,
     },
     /// Every check has been made, and what is left may take long. S3 may have answered 200 before it is over.
-    Late(Local<'static, Done>),
+    Late {
+        /// Headers of the answer that are known already.
+        told: Vec<(String, String)>,
+        rest: Local<'static, Done>,
+    },
 }
 
 /// What an operation has come to at last.
@@ -82,7 +88,7 @@ pub async fn serve(machine: &Rc<Machine>, request: Request) -> Response {
     match outcome {
         Ok(Outcome::Answer(answer)) => respond(answer, None, trace),
         Ok(Outcome::Stream { answer, body }) => respond(answer, Some(body), trace),
-        Ok(Outcome::Late(rest)) => late(rest, machine, id, trace),
+        Ok(Outcome::Late { told, rest }) => late(told, rest, machine, id, trace),
         Err(error) => {
             refuse(head.method == Method::Head, &error, (&id, &machine.settings.host_id), trace)
         }
@@ -90,22 +96,25 @@ pub async fn serve(machine: &Rc<Machine>, request: Request) -> Response {
 }
 
 /// A 200 for whoever cannot wait, and the answer itself for later.
-fn late(rest: Local<'static, Done>, machine: &Rc<Machine>, id: String, trace: Trace) -> Response {
+fn late(
+    told: Vec<(String, String)>,
+    rest: Local<'static, Done>,
+    machine: &Rc<Machine>,
+    id: String,
+    trace: Trace,
+) -> Response {
     let (settings, so_far) = (machine.settings.clone(), trace.clone());
+    let mut headers = vec![("content-type".into(), "application/xml".into())];
+    headers.extend(told.iter().cloned());
     let rest = async move {
         let Done { answer, way } = rest.await;
         let trace = Trace { way, ..trace };
         match answer {
-            Ok(answer) => respond(answer, None, trace),
+            Ok(answer) => respond(answer.with_all(told), None, trace),
             Err(error) => refuse(false, &error, (&id, &settings.host_id), trace),
         }
     };
-    Response {
-        status: 200,
-        headers: vec![("content-type".into(), "application/xml".into())],
-        body: ResponseBody::Late(Box::pin(rest)),
-        trace: so_far,
-    }
+    Response { status: 200, headers, body: ResponseBody::Late(Box::pin(rest)), trace: so_far }
 }
 
 async fn dispatch(
@@ -123,6 +132,8 @@ async fn dispatch(
             trace.key = Some(key.as_str().to_owned());
         }
     }
+    let version = head.query.get("versionId").and_then(VersionId::parse);
+    trace.version = version.map(|id| id.to_string());
     let operation = route::route(head)?;
     trace.operation = Some(operation.name());
     let settings = &machine.settings;
@@ -143,6 +154,8 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::HeadBucket => bucket::head(call).await,
         Operation::GetBucketLocation => bucket::location(call).await,
         Operation::DeleteBucket => bucket::delete(call).await,
+        Operation::GetBucketVersioning => bucket_versioning::get(call).await,
+        Operation::PutBucketVersioning => bucket_versioning::put(call).await,
         Operation::ListObjects => list_objects::list(call).await,
         Operation::ListObjectsV2 => list_objects::list_v2(call).await,
         Operation::ListObjectVersions => list_versions::list(call).await,
@@ -166,7 +179,10 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
     }
 }
 
-fn respond(answer: Answer, stream: Option<ResponseBody>, trace: Trace) -> Response {
+fn respond(answer: Answer, stream: Option<ResponseBody>, mut trace: Trace) -> Response {
+    if let Some(id) = answer.header("x-amz-version-id") {
+        trace.version = Some(id.to_owned());
+    }
     let Answer { status, headers, body } = answer;
     let body = match stream {
         Some(stream) => stream,

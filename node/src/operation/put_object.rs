@@ -3,7 +3,7 @@
 //! Durable steps: the blob file (if any) and its folder are synced; one command names the object and lets go of
 //! what it replaces. A crash in between leaves an unnamed file for the sweep, and the old object in place.
 
-use meta::command::{NewContent, NewObject, PutObject, Refusal, WriteCond};
+use meta::command::{NewContent, NewObject, PutObject, Refusal, Reply, WriteCond};
 use meta::id::BucketId;
 use meta::query;
 use protocol::body::Intake;
@@ -11,7 +11,7 @@ use protocol::checksum::{Checksum, ChecksumAlgorithm};
 use protocol::error::S3Error;
 use protocol::etag::ETag;
 use protocol::limits::PUT_LEN_MAX;
-use protocol::name::ObjectKey;
+use protocol::name::{ObjectKey, VersionId};
 use protocol::operation::put_object::{self, PutObjectInput};
 use protocol::operation::write_condition::WriteCondition;
 
@@ -49,9 +49,17 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
         content: NewContent::Pieces { pieces: received.pieces, blobs: received.blobs },
     };
     match machine.publish(received.files, command.into()).await {
-        Ok(_) => Ok(put_object::answer(&etag, Some(&checksum)).into()),
+        Ok(reply) => {
+            let answer = put_object::answer(&etag, Some(&checksum));
+            Ok(answer.with_version(version(&reply)).into())
+        }
         Err(error) => Err(unpublished(error, &input.condition, key)),
     }
+}
+
+/// Which version was written, if the bucket has versions.
+pub(super) fn version(reply: &Reply) -> Option<VersionId> {
+    if let Reply::ObjectPut { version, .. } = reply { *version } else { None }
 }
 
 /// Whether the condition holds now. The round decides; but whoever has lost already need not send a body, or have

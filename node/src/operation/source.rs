@@ -8,12 +8,12 @@ use std::rc::Rc;
 
 use futures_util::future::try_join;
 use meta::fingerprint::Fingerprint;
-use meta::id::BucketId;
 use meta::query;
-use meta::record::ObjectRecord;
+use meta::record::{BucketRecord, ObjectRecord};
 use protocol::checksum::{ChecksumAlgorithm, ChecksumType, ChecksumValue};
 use protocol::copy_source::CopySource;
 use protocol::error::S3Error;
+use protocol::operation::version::Asked;
 use protocol::precondition::{CopyConditions, Facts};
 use protocol::range::ByteRange;
 
@@ -27,18 +27,28 @@ use crate::machine::Machine;
 /// that was sent ahead of the copy cannot have it.
 pub(super) const COPY_WAY_HEADER: &str = "x-tenon-copy-way";
 
-/// The object that is copied, if the conditions hold for it.
+/// The version that is copied, if the conditions hold for it.
 pub(super) async fn find(
     machine: &Machine,
-    bucket: BucketId,
+    bucket: &BucketRecord,
     source: &CopySource,
     conditions: &CopyConditions,
 ) -> Result<ObjectRecord, S3Error> {
-    let object = subject::object(machine, bucket, &source.key).await?;
+    let asked = Asked::of_source(source, bucket.versioning)?;
+    let object = subject::named(machine, bucket.id, &asked).await?.to_copy(&asked)?;
     let facts = Facts { etag: &object.etag, modified: object.modified };
     conditions.check(&facts, machine.clock.now())?;
     Ok(object)
 }
+
+/// What an answer tells of the source before the copy is made.
+pub(super) fn told(bucket: &BucketRecord, object: &ObjectRecord) -> Vec<(String, String)> {
+    let version = bucket.versioning.tells(object.version());
+    version.map(|id| (SOURCE_VERSION_HEADER.to_owned(), id.to_string())).into_iter().collect()
+}
+
+/// S3: which version of the source was copied, where its bucket has versions.
+const SOURCE_VERSION_HEADER: &str = "x-amz-copy-source-version-id";
 
 /// A range of an object.
 pub(super) struct Source {

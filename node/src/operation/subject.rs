@@ -8,7 +8,9 @@ use meta::record::{BucketRecord, ObjectRecord, UploadRecord};
 use protocol::error::S3Error;
 use protocol::name::{BucketName, ObjectKey, UploadId};
 use protocol::operation::common::Common;
+use protocol::operation::version::{Asked, Marker, Named};
 use protocol::request::{Head, Target};
+use protocol::versioning::Versioning;
 
 use super::failure;
 use crate::machine::Machine;
@@ -73,13 +75,27 @@ pub(super) async fn upload(
     Ok((upload_id, record))
 }
 
-/// The object that the key names now.
-pub(super) async fn object(
+/// What the key, or the version of it that is asked for, names now.
+pub(super) async fn named(
     machine: &Machine,
     bucket: BucketId,
-    key: &ObjectKey,
-) -> Result<ObjectRecord, S3Error> {
-    let wanted = key.clone();
-    let found = machine.catalog.look(move |store| query::object(store, bucket, &wanted)).await;
-    found.map_err(failure::catalog)?.ok_or_else(|| S3Error::no_such_key(key))
+    asked: &Asked<'_>,
+) -> Result<Named<ObjectRecord>, S3Error> {
+    let (key, version) = (asked.key().clone(), asked.version());
+    let versioned = asked.versioning() != Versioning::Unversioned;
+    let found = machine.catalog.look(move |store| {
+        if versioned {
+            return query::version(store, bucket, &key, version);
+        }
+        // Its objects are all there is.
+        let object = query::object(store, bucket, &key)?;
+        Ok(object.map_or(query::Named::Nothing, query::Named::Object))
+    });
+    Ok(match found.await.map_err(failure::catalog)? {
+        query::Named::Object(object) => Named::Object(object),
+        query::Named::Marker(marker) => {
+            Named::Marker(Marker { id: marker.version(), modified: marker.modified })
+        }
+        query::Named::Nothing => Named::Nothing,
+    })
 }

@@ -31,18 +31,19 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let (upload_id, upload) = subject::upload(machine, &bucket, key, &input.upload_id).await?;
     let source_bucket =
         subject::source_bucket(machine, &input.source.bucket, &input.common).await?;
-    input.check_version()?;
-    let object = source::find(machine, source_bucket.id, &input.source, &input.conditions).await?;
+    let object = source::find(machine, &source_bucket, &input.source, &input.conditions).await?;
     let range = input.resolve(object.len)?;
+    let told = source::told(&source_bucket, &object);
 
     ingest::admit(machine, 0)?;
     let part = PartToBe { bucket: bucket.id, key: key.clone(), upload_id, upload, input };
     let (machine, source) = (machine.clone(), Source { object, range });
-    Ok(Outcome::Late(Box::pin(async move {
+    let rest = Box::pin(async move {
         let mut way = None;
         let answer = part.make(&machine, &source, epoch, &mut way).await;
         Done { answer, way }
-    })))
+    });
+    Ok(Outcome::Late { told, rest })
 }
 
 struct PartToBe {

@@ -53,6 +53,8 @@ error_codes! {
     ExpiredToken 400 "ExpiredToken";
     /// The location constraint is not the one of this endpoint.
     IllegalLocationConstraintException 400 "IllegalLocationConstraintException";
+    /// The document about a bucket's versions says nothing of them.
+    IllegalVersioningConfigurationException 400 "IllegalVersioningConfigurationException";
     /// The body ended before, or went on after, its declared length.
     IncompleteBody 400 "IncompleteBody";
     /// The disk is full; unlike 503 it is not retried by SDKs.

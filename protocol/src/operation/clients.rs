@@ -8,10 +8,10 @@ use alloc::collections::BTreeSet;
 
 use super::testing::head;
 use super::{
-    abort_upload, complete_upload, copy_object, create_bucket, create_upload, delete_bucket,
-    delete_object, delete_objects, get_bucket_location, get_object, get_object_attributes,
-    head_bucket, head_object, list_buckets, list_objects, list_parts, list_uploads, list_versions,
-    object_tagging, put_object, upload_part, upload_part_copy,
+    abort_upload, bucket_versioning, complete_upload, copy_object, create_bucket, create_upload,
+    delete_bucket, delete_object, delete_objects, get_bucket_location, get_object,
+    get_object_attributes, head_bucket, head_object, list_buckets, list_objects, list_parts,
+    list_uploads, list_versions, object_tagging, put_object, upload_part, upload_part_copy,
 };
 use crate::error::S3Error;
 use crate::request::Head;
@@ -123,6 +123,8 @@ const SENT: &[Sent] = &[
     ("POST", "/bucket/dir/key?uploadId=u-1", &[], Operation::CompleteMultipartUpload),
     ("DELETE", "/bucket/dir/key?uploadId=u-1", &[EMPTY], Operation::AbortMultipartUpload),
     ("GET", "/bucket/dir/key?uploadId=u-1", &[], Operation::ListParts),
+    ("GET", "/bucket?versioning", &[], Operation::GetBucketVersioning),
+    ("PUT", "/bucket?versioning", &[CRC32, SDK], Operation::PutBucketVersioning),
     ("DELETE", "/bucket", &[EMPTY], Operation::DeleteBucket),
 ];
 
@@ -134,6 +136,9 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::HeadBucket => head_bucket::HeadBucketInput::parse(head).map(drop),
         O::GetBucketLocation => get_bucket_location::GetBucketLocationInput::parse(head).map(drop),
         O::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
+        O::GetBucketVersioning | O::PutBucketVersioning => {
+            bucket_versioning::BucketVersioningInput::parse(head, operation).map(drop)
+        }
         O::ListObjects => list_objects::v1::ListObjectsInput::parse(head).map(drop),
         O::ListObjectsV2 => list_objects::v2::ListObjectsV2Input::parse(head).map(drop),
         O::ListObjectVersions => list_versions::ListVersionsInput::parse(head).map(drop),

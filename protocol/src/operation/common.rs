@@ -39,7 +39,12 @@ impl Common {
         let has_payer = has_owner
             && !matches!(
                 operation,
-                O::HeadBucket | O::GetBucketLocation | O::DeleteBucket | O::DeleteObjectTagging
+                O::HeadBucket
+                    | O::GetBucketLocation
+                    | O::DeleteBucket
+                    | O::GetBucketVersioning
+                    | O::PutBucketVersioning
+                    | O::DeleteObjectTagging
             );
         Ok(Self {
             expected_owner: named(has_owner, "x-amz-expected-bucket-owner")?,

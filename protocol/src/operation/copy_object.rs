@@ -16,13 +16,14 @@ use crate::copy_source::CopySource;
 use crate::error::S3Error;
 use crate::etag::ETag;
 use crate::metadata::{self, ObjectMetadata};
-use crate::name::{BucketName, ObjectKey};
+use crate::name::{BucketName, ObjectKey, VersionId};
 use crate::precondition::CopyConditions;
 use crate::range::check_copy_len;
 use crate::request::Head;
 use crate::route::Operation;
 use crate::tagging::TagSet;
 use crate::time::Timestamp;
+use crate::versioning::Versioning;
 use crate::xml::write::Document;
 
 /// What a CopyObject request says.
@@ -53,6 +54,8 @@ pub struct SourceFacts<'a> {
     pub len: u64,
     /// Its checksum.
     pub checksum: Option<&'a Checksum>,
+    /// Which version it is.
+    pub version: VersionId,
 }
 
 impl CopyObjectInput {
@@ -85,15 +88,7 @@ impl CopyObjectInput {
         })
     }
 
-    /// Checks the version that the source names; for after the source's bucket is known to exist.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for any but the null version.
-    pub fn check_version(&self) -> Result<(), S3Error> {
-        version::check_id(self.source.version.as_deref())
-    }
-
-    /// Whether this source may be copied to this place.
+    /// Whether this source may be copied to this place. `versioning` is that of the place's bucket.
     ///
     /// # Errors
     /// `InvalidRequest` for a copy of an object to itself that changes nothing, and for more than
@@ -102,15 +97,29 @@ impl CopyObjectInput {
         &self,
         bucket: &BucketName,
         key: &ObjectKey,
+        versioning: Versioning,
         source: SourceFacts<'_>,
     ) -> Result<(), S3Error> {
-        let to_itself = self.source.bucket == *bucket && self.source.key == *key;
+        let same_key = self.source.bucket == *bucket && self.source.key == *key;
+        let to_itself = same_key && self.replaces_its_source(versioning, source);
         if to_itself && !self.changes(source) {
             return Err(S3Error::invalid_request(
                 "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
             ));
         }
         check_copy_len(source.len)
+    }
+
+    /// Whether a copy to the source's own key takes the place of the source. A version that is asked
+    /// for by its id becomes the latest one by being copied, which is a change.
+    fn replaces_its_source(&self, versioning: Versioning, source: SourceFacts<'_>) -> bool {
+        match versioning {
+            Versioning::Unversioned => true,
+            Versioning::Enabled => false,
+            Versioning::Suspended => {
+                self.source.version.is_none() && source.version == VersionId::Null
+            }
+        }
     }
 
     /// Whether an object that is copied to itself is another one afterwards. Tags alone do not count.
@@ -272,9 +281,6 @@ mod tests {
         }
         let error = parse(&[("x-amz-checksum-algorithm", "CRC16")]).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidRequest);
-        let versioned = head("PUT", "/bucket/key", &[("x-amz-copy-source", "src/key?versionId=a")]);
-        let input = CopyObjectInput::parse(&versioned).unwrap();
-        assert_eq!(input.check_version().unwrap_err().message, "Invalid version id specified");
     }
 
     #[test]
@@ -285,8 +291,9 @@ mod tests {
         let parts = [ChecksumValue::from_crc32(1)];
         let composite = Checksum::composite(ChecksumAlgorithm::Crc32, parts.into_iter());
         let refused = |headers: &[(&str, &str)], checksum| {
-            let source = SourceFacts { len: 1, checksum };
-            parse(headers).unwrap().check(&bucket, &key, source).is_err()
+            let source = SourceFacts { len: 1, checksum, version: VersionId::Null };
+            let input = parse(headers).unwrap();
+            input.check(&bucket, &key, Versioning::Unversioned, source).is_err()
         };
         let algorithm = |name| [("x-amz-checksum-algorithm", name)];
         assert!(refused(&[], Some(&crc32)));
@@ -303,14 +310,42 @@ mod tests {
 
         let other = ObjectKey::parse("other").unwrap();
         let to_other = |len| {
-            let source = SourceFacts { len, checksum: None };
-            parse(&[]).unwrap().check(&bucket, &other, source)
+            let source = SourceFacts { len, checksum: None, version: VersionId::Null };
+            parse(&[]).unwrap().check(&bucket, &other, Versioning::Unversioned, source)
         };
         assert_eq!(to_other(5 << 30), Ok(()));
         assert_eq!(
             to_other((5 << 30) + 1).unwrap_err().message,
             "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
         );
+    }
+
+    #[test]
+    fn versions_are_copied_to_their_own_key() {
+        // rule: copy/self-with-versions
+        let (bucket, key) = (BucketName::parse("src").unwrap(), ObjectKey::parse("key").unwrap());
+        let (null, number) = (VersionId::Null, VersionId::Number(7));
+        let allowed = |source: &str, versioning, version| {
+            let request = head("PUT", "/src/key", &[("x-amz-copy-source", source)]);
+            let source = SourceFacts { len: 1, checksum: None, version };
+            CopyObjectInput::parse(&request)
+                .unwrap()
+                .check(&bucket, &key, versioning, source)
+                .is_ok()
+        };
+        for (source, versioning, version, expected) in [
+            ("src/key", Versioning::Unversioned, null, false),
+            ("src/key?versionId=null", Versioning::Unversioned, null, false),
+            ("src/key", Versioning::Enabled, number, true),
+            ("src/key", Versioning::Enabled, null, true),
+            ("src/key?versionId=null", Versioning::Enabled, null, true),
+            ("src/key", Versioning::Suspended, null, false),
+            ("src/key", Versioning::Suspended, number, true),
+            ("src/key?versionId=null", Versioning::Suspended, null, true),
+        ] {
+            let found = allowed(source, versioning, version);
+            assert_eq!(found, expected, "{source} {versioning:?} {version}");
+        }
     }
 
     #[test]

@@ -4,21 +4,24 @@
 //! with one key is told of that key alone.
 //! Source: S3 API Reference, DeleteObjects.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::common::Common;
 use super::delete_condition::DeleteCondition;
+use super::delete_object::Deleted;
 use super::unbuilt;
+use super::version::Asked;
 use crate::answer::Answer;
 use crate::body::Integrity;
 use crate::error::S3Error;
 use crate::limits::DELETE_KEYS_MAX;
-use crate::name::ObjectKey;
+use crate::name::{ObjectKey, VersionId};
 use crate::request::Head;
 use crate::route::Operation;
+use crate::versioning::Versioning;
 use crate::xml::read::Body;
-use crate::xml::write::Document;
+use crate::xml::write::{Document, Element};
 
 /// What the head of a DeleteObjects request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,20 +61,31 @@ pub struct ListedKey {
     /// The version, as sent.
     pub version: Option<String>,
     /// What to delete, or why this cannot be asked.
-    pub wanted: Result<(ObjectKey, DeleteCondition), S3Error>,
+    pub wanted: Result<Wanted, S3Error>,
 }
 
-/// Reads the body.
+/// One delete of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The key.
+    pub key: ObjectKey,
+    /// The version to take away for good; `None` to delete the key.
+    pub version: Option<VersionId>,
+    /// What must hold of the object.
+    pub condition: DeleteCondition,
+}
+
+/// Reads the body. `versioning` is that of the bucket.
 ///
 /// # Errors
 /// `MalformedXML` for anything but a list of 1 to [`DELETE_KEYS_MAX`] objects that have a key each.
-pub fn parse_body(bytes: &[u8]) -> Result<DeleteList, S3Error> {
+pub fn parse_body(bytes: &[u8], versioning: Versioning) -> Result<DeleteList, S3Error> {
     let mut body = Body::open(bytes, "Delete")?;
     let (mut keys, mut quiet) = (Vec::new(), None);
     while let Some(name) = body.child()? {
         match name.as_str() {
             "Object" if keys.len() == DELETE_KEYS_MAX => return Err(S3Error::malformed_xml()),
-            "Object" => keys.push(object(&mut body)?),
+            "Object" => keys.push(object(&mut body, versioning)?),
             "Quiet" => once(&mut quiet, flag(body.text()?.trim())?)?,
             _ => body.skip()?,
         }
@@ -83,7 +97,7 @@ pub fn parse_body(bytes: &[u8]) -> Result<DeleteList, S3Error> {
     Ok(DeleteList { keys, quiet: quiet.unwrap_or(false) })
 }
 
-fn object(body: &mut Body<'_>) -> Result<ListedKey, S3Error> {
+fn object(body: &mut Body<'_>, versioning: Versioning) -> Result<ListedKey, S3Error> {
     let (mut key, mut version, mut etag) = (None, None, None);
     let (mut modified, mut size) = (None, None);
     while let Some(name) = body.child()? {
@@ -108,7 +122,10 @@ fn object(body: &mut Body<'_>) -> Result<ListedKey, S3Error> {
     let wanted = match unbuilt {
         // S3: these are for directory buckets only.
         Some((_, header)) => Err(S3Error::not_implemented(Some(header), None)),
-        None => wanted(&name, version.as_deref(), etag.as_deref().unwrap_or_default()),
+        None => {
+            let etag = etag.as_deref().unwrap_or_default();
+            wanted(&name, version.as_deref(), versioning, etag)
+        }
     };
     Ok(ListedKey { name, version, wanted })
 }
@@ -116,14 +133,18 @@ fn object(body: &mut Body<'_>) -> Result<ListedKey, S3Error> {
 fn wanted(
     name: &str,
     version: Option<&str>,
+    versioning: Versioning,
     etag: &str,
-) -> Result<(ObjectKey, DeleteCondition), S3Error> {
+) -> Result<Wanted, S3Error> {
     let key = ObjectKey::parse(name)?;
-    match version {
-        // The null version is the object, in a bucket without versions.
-        None | Some("null") => Ok((key, DeleteCondition::from_text(etag)?)),
-        Some(other) => Err(S3Error::no_such_version(&key, other)),
-    }
+    // S3: in a list, a version id that cannot be is one that does not exist.
+    let unknown = |id| S3Error::no_such_version(&key, id);
+    let known = |id| match VersionId::parse(id) {
+        Some(version) if Asked::new(&key, Some(version), versioning).is_ok() => Ok(version),
+        _ => Err(unknown(id)),
+    };
+    let version = version.map(known).transpose()?;
+    Ok(Wanted { key, version, condition: DeleteCondition::from_text(etag)? })
 }
 
 fn flag(text: &str) -> Result<bool, S3Error> {
@@ -144,17 +165,18 @@ fn once<T>(field: &mut Option<T>, value: T) -> Result<(), S3Error> {
 #[must_use]
 pub fn answer<'a>(
     list: &'a DeleteList,
-    outcomes: impl IntoIterator<Item = &'a Result<(), S3Error>>,
+    outcomes: impl IntoIterator<Item = &'a Result<Deleted, S3Error>>,
 ) -> Answer {
     Answer::xml(Document::new("DeleteResult", |root| {
         for (listed, outcome) in list.keys.iter().zip(outcomes) {
             match outcome {
-                Ok(()) if list.quiet => {}
-                Ok(()) => {
+                Ok(_) if list.quiet => {}
+                Ok(deleted) => {
                     root.nest("Deleted", |element| {
                         element
                             .text("Key", &listed.name)
                             .text_if("VersionId", listed.version.as_deref());
+                        write_marker(element, *deleted);
                     });
                 }
                 Err(error) => {
@@ -171,6 +193,13 @@ pub fn answer<'a>(
     }))
 }
 
+/// The delete marker that was written, or taken away for good.
+fn write_marker(element: &mut Element<'_>, deleted: Deleted) {
+    if let Deleted::Marked(id) | Deleted::Version { id, marker: true } = deleted {
+        element.flag("DeleteMarker", true).text("DeleteMarkerVersionId", &id.to_string());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::format;
@@ -181,7 +210,11 @@ mod tests {
     use crate::operation::testing::body;
 
     fn listed(objects: &str) -> DeleteList {
-        parse_body(format!("<Delete>{objects}</Delete>").as_bytes()).unwrap()
+        listed_in(Versioning::Unversioned, objects)
+    }
+
+    fn listed_in(versioning: Versioning, objects: &str) -> DeleteList {
+        parse_body(format!("<Delete>{objects}</Delete>").as_bytes(), versioning).unwrap()
     }
 
     fn wanted(object: &str) -> Result<(String, DeleteCondition), ErrorCode> {
@@ -189,7 +222,7 @@ mod tests {
         let [listed] = list.keys.try_into().unwrap();
         listed
             .wanted
-            .map(|(key, condition)| (String::from(key.as_str()), condition))
+            .map(|wanted| (String::from(wanted.key.as_str()), wanted.condition))
             .map_err(|error| error.code)
     }
 
@@ -200,6 +233,7 @@ mod tests {
             b"<?xml version=\"1.0\"?>\n<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
               <Object><Key>a</Key></Object><Object><VersionId>null</VersionId><Key>a</Key></Object>\
               <Quiet>true</Quiet><Unknown><x/></Unknown></Delete>",
+            Versioning::Unversioned,
         )
         .unwrap();
         assert!(list.quiet);
@@ -267,7 +301,7 @@ mod tests {
             "<Delete><Object><Key>k</Key></Object></Delete>tail",
             &format!("<Delete>{}</Delete>", one.repeat(1001)),
         ] {
-            let error = parse_body(bad.as_bytes()).unwrap_err();
+            let error = parse_body(bad.as_bytes(), Versioning::Enabled).unwrap_err();
             assert_eq!(error.code, ErrorCode::MalformedXml, "{bad}");
         }
     }
@@ -280,7 +314,7 @@ mod tests {
              <Object><Key>c</Key><VersionId>null</VersionId></Object>\
              <Object><Key>d</Key></Object>",
         );
-        let outcomes = [Ok(()), Ok(()), Err(S3Error::internal())];
+        let outcomes = [Ok(Deleted::Key), Ok(Deleted::Key), Err(S3Error::internal())];
         let error = "<Error><Key>d</Key><Code>InternalError</Code>\
              <Message>We encountered an internal error. Please try again.</Message></Error>";
         assert_eq!(
@@ -294,6 +328,58 @@ mod tests {
         assert_eq!(
             body(&answer(&quiet, &outcomes)),
             format!("<DeleteResult>{error}</DeleteResult>")
+        );
+    }
+
+    #[test]
+    fn a_version_is_read_where_the_bucket_has_versions() {
+        // rule: delete-objects/version-unknown
+        let id = VersionId::Number(7);
+        let object =
+            |text: &str| format!("<Object><Key>k</Key><VersionId>{text}</VersionId></Object>");
+        let version = |versioning, text: &str| {
+            let [listed] = listed_in(versioning, &object(text)).keys.try_into().unwrap();
+            assert_eq!(listed.version.as_deref(), Some(text));
+            listed.wanted.map(|wanted| wanted.version).map_err(|error| error.code)
+        };
+        let unknown = Err(ErrorCode::NoSuchVersion);
+        for versioning in [Versioning::Enabled, Versioning::Suspended] {
+            assert_eq!(version(versioning, &id.to_string()), Ok(Some(id)));
+            assert_eq!(version(versioning, "null"), Ok(Some(VersionId::Null)));
+            assert_eq!(version(versioning, "v1"), unknown);
+        }
+        assert_eq!(version(Versioning::Unversioned, "null"), Ok(Some(VersionId::Null)));
+        assert_eq!(version(Versioning::Unversioned, &id.to_string()), unknown);
+    }
+
+    #[test]
+    fn the_answer_tells_of_delete_markers() {
+        // rule: delete-objects/marker
+        let id = VersionId::Number(7);
+        let list = listed_in(
+            Versioning::Enabled,
+            &format!(
+                "<Object><Key>a</Key></Object>\
+                 <Object><Key>b</Key><VersionId>{id}</VersionId></Object>\
+                 <Object><Key>c</Key><VersionId>{id}</VersionId></Object>"
+            ),
+        );
+        let outcomes = [
+            Ok(Deleted::Marked(id)),
+            Ok(Deleted::Version { id, marker: false }),
+            Ok(Deleted::Version { id, marker: true }),
+        ];
+        let marker = format!(
+            "<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>{id}</DeleteMarkerVersionId>"
+        );
+        let version = format!("<VersionId>{id}</VersionId>");
+        assert_eq!(
+            body(&answer(&list, &outcomes)),
+            format!(
+                "<DeleteResult><Deleted><Key>a</Key>{marker}</Deleted>\
+                 <Deleted><Key>b</Key>{version}</Deleted>\
+                 <Deleted><Key>c</Key>{version}{marker}</Deleted></DeleteResult>"
+            )
         );
     }
 }

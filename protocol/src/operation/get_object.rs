@@ -15,6 +15,7 @@ use crate::checksum::{Checksum, ChecksumType, ChecksumValue};
 use crate::error::S3Error;
 use crate::etag::ETag;
 use crate::metadata::ObjectMetadata;
+use crate::name::VersionId;
 use crate::part::PartNumber;
 use crate::precondition::{Facts, RangeCondition, ReadConditions, ReadVerdict};
 use crate::range::{ByteRange, ReadRange};
@@ -25,6 +26,8 @@ use crate::time::Timestamp;
 /// What a request to read an object says.
 #[derive(Debug, Clone)]
 pub struct GetObjectInput {
+    /// The version asked for; `None` for the latest one.
+    pub version: Option<VersionId>,
     /// The bytes asked for; `None` for all, also where S3 takes no notice of the range.
     pub range: Option<ReadRange>,
     /// The part asked for, by its place in the object, from 1; never together with a range.
@@ -45,7 +48,7 @@ impl GetObjectInput {
     /// Reads the request.
     ///
     /// # Errors
-    /// `InvalidArgument` for a version, for a part number that is none, or a header that shall have control
+    /// `InvalidArgument` for what is no version id, for a part number that is none, or a header that shall have control
     /// characters; `InvalidRequest` for a part number beside a range.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         Self::parse_as(head, Operation::GetObject)
@@ -53,7 +56,6 @@ impl GetObjectInput {
 
     pub(crate) fn parse_as(head: &Head, operation: Operation) -> Result<Self, S3Error> {
         unbuilt::refuse(head, operation)?;
-        version::check(head)?;
         let mode = head.headers.get_non_empty("x-amz-checksum-mode");
         let range = head.headers.get_non_empty("range");
         let part = head.query.get("partNumber").map(PartNumber::parse).transpose()?;
@@ -64,6 +66,7 @@ impl GetObjectInput {
             ));
         }
         Ok(Self {
+            version: version::asked(head)?,
             range: range.and_then(ReadRange::parse),
             part,
             conditions: ReadConditions::parse(head),
@@ -156,6 +159,8 @@ pub struct ObjectFacts<'a> {
     pub checksum: Option<&'a Checksum>,
     /// How many tags it has.
     pub tags: usize,
+    /// Its version, if its bucket has versions.
+    pub version: Option<VersionId>,
     /// The parts that it was uploaded in; `None` where it was put or copied as one.
     pub parts: Option<PartsFacts>,
 }
@@ -192,7 +197,8 @@ fn described(status: u16, object: &ObjectFacts<'_>) -> Answer {
         .with("accept-ranges", "bytes")
         .with("etag", object.etag.quoted())
         .with("last-modified", object.modified.http_date())
-        .with_all(object.metadata.answer_headers());
+        .with_all(object.metadata.answer_headers())
+        .with_version(object.version);
     if object.tags == 0 {
         answer
     } else {
@@ -249,6 +255,7 @@ mod tests {
             )),
             tags: 2,
             parts,
+            version: None,
         };
         GetObjectInput::parse(&head("GET", target, headers)).unwrap().plan(&object, NOW)
     }
@@ -420,6 +427,7 @@ mod tests {
                 metadata: &ObjectMetadata::default(),
                 checksum: Some(&full),
                 tags: 0,
+                version: None,
                 parts: Some(PartsFacts {
                     count,
                     asked: Some(AskedPart {

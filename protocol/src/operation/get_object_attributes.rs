@@ -12,6 +12,7 @@ use crate::checksum::{Checksum, ChecksumType, ChecksumValue};
 use crate::error::S3Error;
 use crate::etag::ETag;
 use crate::limits::LIST_MAX;
+use crate::name::VersionId;
 use crate::request::Head;
 use crate::route::Operation;
 use crate::time::Timestamp;
@@ -20,6 +21,8 @@ use crate::xml::write::{Document, Element};
 /// What a GetObjectAttributes request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetObjectAttributesInput {
+    /// The version asked for; `None` for the latest one.
+    pub version: Option<VersionId>,
     /// What is asked for.
     pub wanted: Wanted,
     /// The most parts of the page, at most [`LIST_MAX`].
@@ -46,15 +49,15 @@ impl GetObjectAttributesInput {
     ///
     /// # Errors
     /// `InvalidRequest` if no attribute is asked for; `InvalidArgument` for an attribute that is none, for a page
-    /// size or a marker that is no number in range, and for a version.
+    /// size or a marker that is no number in range, and for what is no version id.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::GetObjectAttributes)?;
-        version::check(head)?;
         let number = |name: &str| {
             let value = head.headers.get_non_empty(name);
             value.map(|value| listing::number(name, value)).transpose()
         };
         Ok(Self {
+            version: version::asked(head)?,
             wanted: wanted(head)?,
             max_parts: number("x-amz-max-parts")?.unwrap_or(LIST_MAX).min(LIST_MAX),
             marker: number("x-amz-part-number-marker")?.unwrap_or(0),

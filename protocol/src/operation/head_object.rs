@@ -8,6 +8,7 @@ use super::common::Common;
 use super::get_object::{GetObjectInput, ObjectFacts};
 use crate::answer::Answer;
 use crate::error::S3Error;
+use crate::name::VersionId;
 use crate::part::PartNumber;
 use crate::request::Head;
 use crate::route::Operation;
@@ -30,6 +31,12 @@ impl HeadObjectInput {
     #[must_use]
     pub fn common(&self) -> &Common {
         &self.0.common
+    }
+
+    /// The version asked for; `None` for the latest one.
+    #[must_use]
+    pub fn version(&self) -> Option<VersionId> {
+        self.0.version
     }
 
     /// The part asked for; see [`GetObjectInput::part`].
@@ -70,6 +77,7 @@ mod tests {
             checksum: None,
             tags: 0,
             parts: None,
+            version: None,
         };
         let answer = |headers: &[(&str, &str)]| {
             HeadObjectInput::parse(&head("HEAD", "/bucket/key", headers))

@@ -10,6 +10,7 @@ use super::{unbuilt, version};
 use crate::answer::Answer;
 use crate::body::Integrity;
 use crate::error::S3Error;
+use crate::name::VersionId;
 use crate::request::Head;
 use crate::route::Operation;
 use crate::tagging::{Tag, TagSet};
@@ -19,6 +20,8 @@ use crate::xml::write::Document;
 /// What the head of a request on an object's tags says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectTaggingInput {
+    /// The version whose tags are meant; `None` for the latest one.
+    pub version: Option<VersionId>,
     /// Who must own the bucket, who pays.
     pub common: Common,
 }
@@ -27,11 +30,11 @@ impl ObjectTaggingInput {
     /// Reads the head of one of the three operations.
     ///
     /// # Errors
-    /// `InvalidArgument` for a version.
+    /// `InvalidArgument` for what is no version id.
     pub fn parse(head: &Head, operation: Operation) -> Result<Self, S3Error> {
         unbuilt::refuse(head, operation)?;
-        version::check(head)?;
-        Ok(Self { common: Common::parse(head, operation)? })
+        let version = version::asked(head)?;
+        Ok(Self { version, common: Common::parse(head, operation)? })
     }
 }
 

@@ -64,14 +64,6 @@ impl UploadPartCopyInput {
         })
     }
 
-    /// Checks the version that the source names; for after the source's bucket is known to exist.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for any but the null version.
-    pub fn check_version(&self) -> Result<(), S3Error> {
-        version::check_id(self.source.version.as_deref())
-    }
-
     /// The bytes to copy from a source of `size` bytes.
     ///
     /// # Errors
@@ -190,18 +182,6 @@ mod tests {
         assert_eq!(
             fault(GOOD, &[SOURCE, ("content-length", "0"), owner]).0,
             ErrorCode::InvalidBucketOwnerAwsAccountId
-        );
-    }
-
-    #[test]
-    fn only_the_null_version_can_be_copied() {
-        let version =
-            |source| parse(GOOD, &[("x-amz-copy-source", source)]).unwrap().check_version();
-        assert_eq!(version("src/key?versionId=null"), Ok(()));
-        assert_eq!(version("src/key"), Ok(()));
-        assert_eq!(
-            version("src/key?versionId=abc").unwrap_err().message,
-            "Invalid version id specified"
         );
     }
 

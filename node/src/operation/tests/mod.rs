@@ -16,6 +16,7 @@ mod rules;
 mod shared_parts;
 mod space;
 mod uploads;
+mod versions;
 
 use crate::testing::TestNode;
 

@@ -284,7 +284,7 @@ fn what_is_not_built_is_refused() {
     // rule: every/not-built
     let node = node_with_bucket();
     node.put("/bkt/k", b"1");
-    for target in ["/bkt?versioning", "/bkt?policy", "/bkt/k?acl"] {
+    for target in ["/bkt?lifecycle", "/bkt?policy", "/bkt/k?acl"] {
         expect(&node.send("GET", target, &[], b""), 501, "NotImplemented");
     }
     let sealed = [("x-amz-server-side-encryption", "AES256")];
