@@ -7,6 +7,7 @@
 mod blobs;
 mod metadata;
 mod repair;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -52,8 +53,12 @@ impl Patient {
             Some(range) => call.header("range", format!("bytes={}-{}", range.start, range.end - 1)),
             None => call,
         };
+        self.given(&call)
+    }
+
+    fn given(&self, call: &Call) -> Given {
         let mut connection = Connection::open(self.s3.address).expect("the node listens");
-        connection.send(&self.s3.wire(&call)).expect("the node takes a request");
+        connection.send(&self.s3.wire(call)).expect("the node takes a request");
         let mut bytes = Vec::new();
         match connection.receive_into(false, |piece| bytes.extend_from_slice(piece)) {
             Ok(reply) if reply.status < 300 => Given::Whole(bytes),

@@ -313,6 +313,13 @@ pub fn copy_object(path: &str, source: &str) -> Call {
     Call::new("PUT", path).header("x-amz-copy-source", source)
 }
 
+/// PutBucketVersioning: `Enabled` or `Suspended`.
+pub fn put_versioning(bucket: &str, status: &str) -> Call {
+    let status = format!("<Status>{status}</Status>");
+    let call = Call::new("PUT", format!("/{bucket}")).query("versioning=");
+    with_sum(call, format!("<VersioningConfiguration>{status}</VersioningConfiguration>"))
+}
+
 /// DeleteObjects of these keys.
 pub fn delete_objects(bucket: &str, keys: &[&str], quiet: bool) -> Call {
     let mut body = format!("<Delete><Quiet>{quiet}</Quiet>");
@@ -320,10 +327,14 @@ pub fn delete_objects(bucket: &str, keys: &[&str], quiet: bool) -> Call {
         body.push_str(&format!("<Object><Key>{key}</Key></Object>"));
     }
     body.push_str("</Delete>");
+    with_sum(Call::new("POST", format!("/{bucket}")).query("delete="), body)
+}
+
+/// With this body and a checksum over it, which some calls must have.
+fn with_sum(call: Call, body: String) -> Call {
     let mut sum = Hasher::new(ChecksumAlgorithm::Crc32);
     sum.update(body.as_bytes());
     let sum = sum.finish().to_base64();
-    let call = Call::new("POST", format!("/{bucket}")).query("delete=");
     call.header(ChecksumAlgorithm::Crc32.header(), sum).body(body)
 }
 
