@@ -16,6 +16,9 @@ const MARK: &str = concat!("ru", "le: ");
 /// The heading behind which the operations stand that are answered with NotImplemented.
 const NOT_BUILT: &str = "## Not built";
 
+/// The heading of the table of deviations.
+const DEVIATIONS: &str = "## Deviations from S3";
+
 /// A rule of the document or of a test, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Named {
@@ -144,6 +147,39 @@ fn misplaced(document: &str, built: &[&str], not_built: &BTreeSet<String>) -> Ve
     complaints
 }
 
+/// The operations of which the document promises nothing.
+fn disorder(document: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let (mut heading, mut rules) = (None, 0);
+    for line in document.lines().chain(["## The end"]) {
+        if line.starts_with('#') {
+            if let Some(name) = heading.filter(|_| rules == 0) {
+                complaints.push(format!("SEMANTICS.md: no rule of {name}"));
+            }
+            (heading, rules) = (line.strip_prefix("### "), 0);
+        }
+        rules += usize::from(line.starts_with("| `"));
+    }
+    complaints
+}
+
+/// The deviations that do not say where, what and why.
+fn unreasoned(document: &str) -> Vec<String> {
+    let (_, section) = document.split_once(DEVIATIONS).unwrap_or_default();
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).collect();
+    let incomplete = |row: &&&str| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        cells.len() != 5 || cells[1..4].iter().any(|cell| cell.is_empty())
+    };
+    let complaint = |row: &&str| format!("SEMANTICS.md: a deviation needs where, what, why: {row}");
+    let mut complaints: Vec<String> = rows.iter().filter(incomplete).map(complaint).collect();
+    if rows.is_empty() {
+        complaints.push(format!("SEMANTICS.md: no rows behind \"{DEVIATIONS}\""));
+    }
+    complaints
+}
+
 /// The tests of clients, which are Python.
 fn python_files() -> Vec<SourceFile> {
     let folder = workspace().join("tests/clients");
@@ -184,6 +220,12 @@ fn every_operation_has_its_place() {
     let not_built = not_built(&router);
     assert!(not_built.contains("PutBucketPolicy") && not_built.contains("PreflightRequest"));
     super::assert_none(&misplaced(&document(), &Operation::ALL.map(Operation::name), &not_built));
+}
+
+#[test]
+fn the_document_is_in_order() {
+    super::assert_none(&disorder(&document()));
+    super::assert_none(&unreasoned(&document()));
 }
 
 #[test]
