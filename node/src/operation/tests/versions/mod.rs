@@ -6,6 +6,7 @@ mod lists_of_deletes;
 mod reads;
 mod states;
 mod tags;
+mod uploads;
 
 use super::node_with_bucket;
 use super::rules::{base64, md5};
