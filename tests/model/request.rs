@@ -38,11 +38,6 @@ pub(crate) enum Kind {
     Buckets,
 }
 
-/// What is not built yet.
-const VERSIONS: bool = false;
-const ATTRIBUTES: bool = true;
-const PART_READS: bool = true;
-
 /// How often each is drawn.
 const WEIGHTS: [(Kind, u64); 20] = [
     (Kind::Put, 18),
@@ -51,7 +46,7 @@ const WEIGHTS: [(Kind, u64); 20] = [
     (Kind::Delete, 8),
     (Kind::DeleteMany, 4),
     (Kind::Tags, 5),
-    (Kind::Attributes, if ATTRIBUTES { 4 } else { 0 }),
+    (Kind::Attributes, 4),
     (Kind::CreateUpload, 6),
     (Kind::UploadPart, 9),
     (Kind::UploadPartCopy, 7),
@@ -60,10 +55,10 @@ const WEIGHTS: [(Kind, u64); 20] = [
     (Kind::ListParts, 3),
     (Kind::ListUploads, 4),
     (Kind::ListObjects, 8),
-    (Kind::ListVersions, if VERSIONS { 6 } else { 0 }),
+    (Kind::ListVersions, 6),
     (Kind::Buckets, 4),
-    (Kind::Version(0, "Enabled"), if VERSIONS { 1 } else { 0 }),
-    (Kind::Version(0, "Suspended"), if VERSIONS { 1 } else { 0 }),
+    (Kind::Version(0, "Enabled"), 1),
+    (Kind::Version(0, "Suspended"), 1),
     (Kind::Tidy, 1),
 ];
 
@@ -84,8 +79,8 @@ pub(crate) fn beginning(random: &mut Random) -> Vec<Kind> {
     let mut steps = vec![Kind::Make(0), Kind::Make(1)];
     for bucket in 0..2 {
         match random.within(0..4) {
-            0 | 1 if VERSIONS => steps.push(Kind::Version(bucket, "Enabled")),
-            2 if VERSIONS => steps.push(Kind::Version(bucket, "Suspended")),
+            0 | 1 => steps.push(Kind::Version(bucket, "Enabled")),
+            2 => steps.push(Kind::Version(bucket, "Suspended")),
             _ => {}
         }
     }
@@ -139,9 +134,8 @@ impl Choice<'_> {
         let method = self.one(&["GET", "GET", "GET", "HEAD"]);
         let ask = self.conditions(Ask::new(method, bucket, Some(key)), "", bucket, key);
         let range = self.maybe(25, Self::range);
-        let part = self.maybe(if PART_READS { 15 } else { 0 }, |choice| {
-            choice.one(&["1", "1", "1", "2", "2", "3", "0", "10001", "x"])
-        });
+        let part =
+            self.maybe(15, |choice| choice.one(&["1", "1", "1", "2", "2", "3", "0", "10001", "x"]));
         let version = self.version(bucket, key, 25);
         // Which of two faults is told is not S3's to say.
         let version = version.filter(|id| part.is_none() || !is_malformed(id));
@@ -445,7 +439,7 @@ impl Choice<'_> {
             }
             2 | 3 => Ask::new("HEAD", bucket, None),
             4 | 5 => Ask::new("DELETE", bucket, None),
-            6 if VERSIONS => Ask::new("GET", bucket, None).param("versioning", ""),
+            6 => Ask::new("GET", bucket, None).param("versioning", ""),
             _ => Ask::new("PUT", bucket, None),
         }
     }

@@ -2,8 +2,10 @@
 //!
 //! Source: S3 "DeleteObject", "DeleteObjects"; S3 User Guide, "Deleting object versions".
 
+use std::rc::Rc;
+
 use super::version::{self, Deleted};
-use super::{Answered, Fault, Object, Reference, condition, key};
+use super::{Answered, Fault, Reference, condition, key};
 use crate::wire::{Answer, Ask, Body};
 use crate::xml::Node;
 
@@ -17,11 +19,8 @@ impl Reference {
         etag: Option<&str>,
     ) -> Result<Deleted, Fault> {
         let bucket = &self.buckets[name];
-        let now = match id {
-            Some(id) => bucket.version(key, id).and_then(|version| version.object.as_deref()),
-            None => bucket.current(key).map(|object| -> &Object { object }),
-        };
-        condition::of_delete(etag, key, now)?;
+        // Which version goes is for the id to say; the condition is about the latest one.
+        condition::of_delete(etag, key, bucket.current(key).map(Rc::as_ref))?;
         Ok(self.remove(name, key, id))
     }
 

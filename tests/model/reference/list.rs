@@ -40,9 +40,7 @@ pub(super) fn count(ask: &Ask, name: &str) -> Result<Option<usize>, Fault> {
     })?;
     usize::try_from(number).map(Some).map_err(|_negative| {
         // S3 spells this one in another way here.
-        let told = protocol::route::Operation::ALL;
-        let told = told.iter().any(|operation| operation.name() == "ListObjectVersions");
-        let name = if told && name == "max-keys" { "maxKeys" } else { name };
+        let name = if name == "max-keys" { "maxKeys" } else { name };
         let message = format!("Argument {name} must be an integer between 0 and 2147483647");
         Fault::argument(name, text, message)
     })

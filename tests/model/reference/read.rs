@@ -214,8 +214,6 @@ fn partial(mut answer: Answer, ask: &Ask, object: &Object, wanted: &Wanted, size
             if first < end {
                 answer.status = 206;
                 answer = answer.header("content-range", bytes(first, end));
-            } else if object.parts.is_some() {
-                answer.status = 206;
             }
             let count = object.parts.as_ref().map(Vec::len);
             answer = answer.header_if("x-amz-mp-parts-count", count);
