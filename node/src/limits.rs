@@ -2,12 +2,21 @@
 //!
 //! Units: bytes unless the name says otherwise.
 
+use protocol::checksum::ChecksumAlgorithm;
+
 /// Objects and parts up to this length live inside meta; longer ones get a blob file. Until a benchmark decides,
 /// the figure of the plan: below it one synced batch is cheaper than a file with its two extra syncs.
 pub const INLINE_LEN_MAX: u64 = 32 * 1024;
 
-/// Wire bytes that are decoded and digested before other tasks get a chance to run (about 100 µs of MD5).
-pub const DIGEST_STEP_LEN: usize = 64 * 1024;
+/// Bytes that are decoded and digested before other tasks get a chance to run (about 100 µs of MD5): fewer for an
+/// algorithm that takes as long alone as all others together.
+#[must_use]
+pub fn digest_step_len(algorithm: Option<ChecksumAlgorithm>) -> usize {
+    match algorithm {
+        Some(ChecksumAlgorithm::Sha512) => 32 * 1024,
+        _ => 64 * 1024,
+    }
+}
 
 /// Requests that may wait for the flush stage.
 pub const FLUSH_QUEUE_MAX: usize = 4096;

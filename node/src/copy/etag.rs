@@ -53,11 +53,12 @@ impl Digested {
         let is_md5 = algorithm == Some(ChecksumAlgorithm::Md5);
         let mut md5 = (md5 || is_md5).then(|| machine.md5.stream());
         let mut checksum = algorithm.filter(|_| !is_md5).map(Hasher::new);
+        let step_len = limits::digest_step_len(algorithm);
         let mut reader = BlockReader::new(machine.copy_path.clone(), slices);
         while let Some(block) = reader.next().await {
             let block = block?;
             if let Some(checksum) = &mut checksum {
-                for step in block.chunks(limits::DIGEST_STEP_LEN) {
+                for step in block.chunks(step_len) {
                     checksum.update(step);
                     machine.clock.pause().await;
                 }

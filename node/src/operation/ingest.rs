@@ -14,7 +14,6 @@ use meta::command::NewBlob;
 use meta::fingerprint::Fingerprint;
 use meta::record::Piece;
 use protocol::body::{Digests, Intake, Integrity};
-use protocol::checksum::ChecksumAlgorithm;
 use protocol::error::S3Error;
 use protocol::operation::upload_part_copy;
 
@@ -82,7 +81,7 @@ async fn receive(
     };
     let mut md5 = machine.md5.stream();
     let mut payload = Vec::new();
-    let step_len = step_len(&intake);
+    let step_len = limits::digest_step_len(intake.sent_algorithm());
     while let Some(wire) = next(body, &mut sink).await? {
         let mut wire = wire.map_err(failure::body)?;
         while !wire.is_empty() {
@@ -100,14 +99,6 @@ async fn receive(
     let fingerprint = sink.fingerprint();
     let digests = intake.finish(Some(md5), |crc| fingerprint.checksum(crc))?;
     Ok((digests, md5, sink.finish(fingerprint, files).await?))
-}
-
-/// Wire bytes to take before other tasks get a chance: fewer where the client's digest alone takes as long as all others.
-fn step_len(intake: &Intake) -> usize {
-    match intake.sent_algorithm() {
-        Some(ChecksumAlgorithm::Sha512) => limits::DIGEST_STEP_LEN / 2,
-        _ => limits::DIGEST_STEP_LEN,
-    }
 }
 
 /// The next bytes of the body. While they do not come, a buffer that others need is given back.
@@ -219,7 +210,7 @@ pub(super) async fn document(
     let len = usize::try_from(intake.payload_len().unwrap_or(len_max)).unwrap_or(usize::MAX);
     let mut md5 = intake.promises_md5().then(Md5::new);
     let mut document = Document { bytes: Vec::new(), permit: None };
-    let step_len = step_len(&intake);
+    let step_len = limits::digest_step_len(intake.sent_algorithm());
     while let Some(wire) = call.body.next().await {
         let mut wire = wire.map_err(failure::body)?;
         while !wire.is_empty() {
