@@ -82,12 +82,13 @@ pub(super) async fn named(
     asked: &Asked<'_>,
 ) -> Result<Named<ObjectRecord>, S3Error> {
     let (key, version) = (asked.key().clone(), asked.version());
-    let versioned = asked.versioning() != Versioning::Unversioned;
+    // In a bucket without versions the objects are all there is. But it may have been given versions a moment ago:
+    // who asks for the null version must not be given another one.
+    let objects_alone = asked.versioning() == Versioning::Unversioned && version.is_none();
     let found = machine.catalog.look(move |store| {
-        if versioned {
+        if !objects_alone {
             return query::version(store, bucket, &key, version);
         }
-        // Its objects are all there is.
         let object = query::object(store, bucket, &key)?;
         Ok(object.map_or(query::Named::Nothing, query::Named::Object))
     });

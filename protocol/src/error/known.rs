@@ -153,6 +153,11 @@ impl S3Error {
         Self::invalid_argument("versionId", Some(value), "Invalid version id specified")
     }
 
+    /// `versionId` is there, and has no value.
+    pub fn empty_version_id() -> Self {
+        Self::invalid_argument("versionId", Some(""), "Version id cannot be the empty string")
+    }
+
     /// The object or bucket has no tags.
     pub fn no_such_tag_set(bucket: impl AsRef<str>) -> Self {
         Self::new(ErrorCode::NoSuchTagSet, "The TagSet does not exist")

@@ -17,16 +17,18 @@ use crate::versioning::Versioning;
 /// Reads the version in the query; `None` for the latest one.
 ///
 /// # Errors
-/// `InvalidArgument` for what is no version id.
+/// `InvalidArgument` for what is no version id. S3: an empty one is none either; who means a version
+/// that turned out empty must not lose the latest one.
 pub fn asked(head: &Head) -> Result<Option<VersionId>, S3Error> {
-    parse(head.query.get("versionId"))
+    match head.query.get("versionId") {
+        Some("") => Err(S3Error::empty_version_id()),
+        text => parse(text),
+    }
 }
 
 fn parse(text: Option<&str>) -> Result<Option<VersionId>, S3Error> {
-    match text {
-        None | Some("") => Ok(None),
-        Some(id) => VersionId::parse(id).map(Some).ok_or_else(|| S3Error::invalid_version_id(id)),
-    }
+    let known = |id| VersionId::parse(id).ok_or_else(|| S3Error::invalid_version_id(id));
+    text.map(known).transpose()
 }
 
 /// Checks that a request that writes names no version.

@@ -22,7 +22,6 @@ const VERSIONED: [Versioning; 2] = [Versioning::Enabled, Versioning::Suspended];
 fn the_query_names_a_version_or_none() {
     let read = |query: &str| asked(&head("GET", &format!("/bucket/key{query}"), &[]));
     assert_eq!(read(""), Ok(None));
-    assert_eq!(read("?versionId"), Ok(None));
     assert_eq!(read("?versionId=null"), Ok(Some(NULL)));
     assert_eq!(read(&format!("?versionId={ID}")), Ok(Some(ID)));
     // rule: version-id/malformed
@@ -32,6 +31,13 @@ fn the_query_names_a_version_or_none() {
         assert_eq!(error.message, "Invalid version id specified");
         assert_eq!(error.detail("ArgumentName"), Some("versionId"));
         assert_eq!(error.detail("ArgumentValue"), Some(bad));
+    }
+    // rule: version-id/empty
+    for empty in ["?versionId", "?versionId="] {
+        let error = read(empty).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidArgument);
+        assert_eq!(error.message, "Version id cannot be the empty string");
+        assert_eq!(error.detail("ArgumentName"), Some("versionId"));
     }
 }
 

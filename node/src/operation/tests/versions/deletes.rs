@@ -118,16 +118,47 @@ fn versions_keep_their_bucket() {
 
 #[test]
 fn deletes_under_a_condition_look_at_the_latest_version() {
-    // rule: delete/if-match, delete/if-match-absent
+    // rule: delete/if-match, delete/if-match-absent, delete/if-match-latest
     let node = versioned();
-    put(&node, "k", b"old");
+    let first = put(&node, "k", b"old");
     let old = get(&node, "k").header("etag").expect("an ETag").to_owned();
     put(&node, "k", b"new");
     let new = get(&node, "k").header("etag").expect("an ETag").to_owned();
     let delete = |condition: &str| node.send("DELETE", "/bkt/k", &[("if-match", condition)], b"");
     expect(&delete(&old), 412, "PreconditionFailed");
+    // Also where another version is to go.
+    let of_first = |condition: &str| {
+        node.send("DELETE", &format!("/bkt/k?versionId={first}"), &[("if-match", condition)], b"")
+    };
+    expect(&of_first(&old), 412, "PreconditionFailed");
+    assert_eq!(get_version(&node, "k", &first).status, 200);
+    assert_eq!(of_first(&new).status, 204);
+    expect(&get_version(&node, "k", &first), 404, "NoSuchVersion");
     let answered = delete(&new);
     assert_eq!((answered.status, answered.header(MARKER)), (204, Some("true")));
     expect(&delete(&new), 404, "NoSuchKey");
     expect(&delete("*"), 412, "PreconditionFailed");
+}
+
+#[test]
+fn an_empty_version_id_deletes_nothing() {
+    // rule: version-id/empty
+    let node = node_with_bucket();
+    node.send("PUT", "/bkt/k", &[], b"there");
+    let listed = || node.send("GET", "/bkt?versions", &[], b"").body;
+    let before = listed();
+    for state in [None, Some("Enabled"), Some("Suspended")] {
+        if let Some(state) = state {
+            set(&node, state);
+        }
+        for (method, target) in [
+            ("DELETE", "/bkt/k?versionId="),
+            ("DELETE", "/bkt/k?versionId"),
+            ("DELETE", "/bkt/k?tagging&versionId="),
+            ("GET", "/bkt/k?tagging&versionId="),
+        ] {
+            expect(&node.send(method, target, &[], b""), 400, "InvalidArgument");
+        }
+    }
+    assert_eq!(listed(), before);
 }
