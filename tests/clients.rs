@@ -110,6 +110,26 @@ fn boto3_reads_objects_by_part() {
 }
 
 #[test]
+fn boto3_handles_versions() {
+    run_python("versions.py", Over::Http);
+}
+
+#[test]
+fn boto3_handles_versions_below_a_domain() {
+    run_python("versions.py", Over::Domain);
+}
+
+#[test]
+fn aws_cli_1_handles_versions() {
+    run_command_line(aws_cli_1(), "1.x", "versions.sh", Over::Http);
+}
+
+#[test]
+fn aws_cli_2_handles_versions() {
+    run_command_line(aws_cli_2(), "2.x", "versions.sh", Over::Http);
+}
+
+#[test]
 fn aws_cli_1_does_the_main_job() {
     run_command_line(aws_cli_1(), "1.x", "command_line.sh", Over::Http);
 }
