@@ -75,7 +75,7 @@ impl Choice<'_> {
     }
 
     pub(crate) fn bucket(&mut self) -> &'static str {
-        let place = self.one(&[0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2]);
+        let place = self.one(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
         BUCKETS[place]
     }
 
@@ -84,6 +84,16 @@ impl Choice<'_> {
         let (few, all) = (self.random.within(0..4), self.random.within(0..KEYS.len() as u64));
         let place = if self.chance(65) { few } else { all };
         KEYS[usize::try_from(place).expect("a few")]
+    }
+
+    /// A key that is read: half of the time one that names something.
+    pub(crate) fn read_key(&mut self, bucket: &str) -> &'static str {
+        let any = self.key();
+        let found = self.reference.buckets.get(bucket);
+        let named = |key: &&&str| found.is_some_and(|bucket| bucket.current(key).is_some());
+        let named: Vec<&'static str> = KEYS.iter().filter(named).copied().collect();
+        let one = self.of(&named).unwrap_or(any);
+        if self.chance(50) { one } else { any }
     }
 
     /// Bytes to store; hardly ever many.
@@ -105,15 +115,16 @@ impl Choice<'_> {
         let known = |id: &String| self.names.resolve(id).is_some();
         let own = all.iter().filter(|(of, id)| of == key && known(id));
         let own: Vec<String> = own.map(|(_, id)| id.clone()).collect();
+        let foreign = self.reference.buckets.values().flat_map(|bucket| &bucket.ids);
         let foreign: Vec<String> =
-            all.iter().map(|(_, id)| id).filter(|id| known(id)).cloned().collect();
+            foreign.map(|(_, id)| id).filter(|id| known(id)).cloned().collect();
         let (own, foreign) = (self.of(&own), self.of(&foreign));
         let malformed = self.one(&["x", "0123456789abcdef0123456789abcdef", "NULL", "v.1"]);
         let which = self.random.within(0..100);
         let chosen = match which {
             0..70 => own.unwrap_or_else(|| "null".into()),
-            70..85 => "null".into(),
-            85..95 => foreign.unwrap_or_else(|| "null".into()),
+            70..80 => "null".into(),
+            80..95 => foreign.unwrap_or_else(|| "null".into()),
             _ => malformed.into(),
         };
         self.chance(percent).then_some(chosen)
@@ -239,7 +250,8 @@ impl Choice<'_> {
 
     /// The source of a copy.
     pub(crate) fn source(&mut self, ask: Ask) -> Ask {
-        let (bucket, key) = (self.bucket(), self.key());
+        let bucket = self.bucket();
+        let key = self.read_key(bucket);
         let large = self.large();
         let (bucket, key) =
             large.filter(|_| self.chance(30)).unwrap_or_else(|| (bucket.into(), key.into()));

@@ -11,6 +11,7 @@
 
 mod choice;
 mod content;
+mod coverage;
 mod names;
 mod node;
 mod reference;
@@ -23,6 +24,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use crate::coverage::Coverage;
 use crate::story::{Planted, in_words, shrunk, steps, tell};
 
 /// Stories that are told unless somebody says otherwise.
@@ -37,14 +39,14 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// What is wrong in the story of a seed, in words.
-fn difference(seed: u64, planted: Option<Planted>) -> Option<String> {
+fn difference(seed: u64, planted: Option<Planted>, coverage: &mut Coverage) -> Option<String> {
     let story = steps(seed, STEPS);
-    let first = tell(&story, planted).err()?;
+    let first = tell(&story, planted, coverage).err()?;
     if planted.is_some() {
         return Some(first.what);
     }
     let short = shrunk(&story, &first, planted);
-    let last = tell(&short, planted).err().unwrap_or(first);
+    let last = tell(&short, planted, coverage).err().unwrap_or(first);
     let words = in_words(&short[..short.len().min(last.step + 1)]);
     Some(format!(
         "TENON_TEST_SEED={seed}, step {} of the shortest story:\n{words}  {}",
@@ -58,26 +60,33 @@ fn node_and_reference_answer_alike() {
     let first = number("TENON_TEST_SEED").unwrap_or(0);
     let stories = number("TENON_TEST_MODEL_STORIES").unwrap_or(STORIES);
     let next = AtomicU64::new(first);
-    let found = Mutex::new(Vec::new());
+    let (found, all) = (Mutex::new(Vec::new()), Mutex::new(Coverage::default()));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
+                let mut coverage = Coverage::default();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= first + stories || !found.lock().expect("no panic").is_empty() {
-                        return;
+                        break;
                     }
-                    if let Some(what) = difference(seed, None) {
+                    if let Some(what) = difference(seed, None, &mut coverage) {
                         found.lock().expect("no panic").push(what);
                     }
                 }
+                all.lock().expect("no panic").add(coverage);
             });
         }
     });
     let found = found.into_inner().expect("no panic");
     assert!(found.is_empty(), "{}", found.join("\n\n"));
-    println!("{stories} stories of {STEPS} steps from seed {first} on");
+    let coverage = all.into_inner().expect("no panic");
+    println!("{coverage}{stories} stories of {STEPS} steps from seed {first} on");
+    if (first, stories) == (0, STORIES) {
+        let missing = coverage.missing();
+        assert!(missing.is_empty(), "the stories hardly tell of {missing:#?}");
+    }
 }
 
 #[test]
@@ -85,7 +94,8 @@ fn a_wrong_answer_is_noticed() {
     node::quiet();
     for planted in [Planted::Byte, Planted::Entry, Planted::Header, Planted::Delete, Planted::Code]
     {
-        let seed = (0..20).find(|seed| difference(*seed, Some(planted)).is_some());
+        let seed = (0..20)
+            .find(|seed| difference(*seed, Some(planted), &mut Coverage::default()).is_some());
         assert!(seed.is_some(), "{planted:?} went unnoticed");
     }
 }

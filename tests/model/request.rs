@@ -47,8 +47,8 @@ const WEIGHTS: [(Kind, u64); 20] = [
     (Kind::DeleteMany, 4),
     (Kind::Tags, 5),
     (Kind::Attributes, 4),
-    (Kind::CreateUpload, 6),
-    (Kind::UploadPart, 9),
+    (Kind::CreateUpload, 8),
+    (Kind::UploadPart, 12),
     (Kind::UploadPartCopy, 7),
     (Kind::Complete, 8),
     (Kind::Abort, 1),
@@ -130,7 +130,8 @@ impl Choice<'_> {
     }
 
     fn read(&mut self) -> Ask {
-        let (bucket, key) = (self.bucket(), self.key());
+        let bucket = self.bucket();
+        let key = self.read_key(bucket);
         let method = self.one(&["GET", "GET", "GET", "HEAD"]);
         let ask = self.conditions(Ask::new(method, bucket, Some(key)), "", bucket, key);
         let range = self.maybe(25, Self::range);
@@ -185,7 +186,8 @@ impl Choice<'_> {
     }
 
     fn tags(&mut self) -> Ask {
-        let (bucket, key) = (self.bucket(), self.key());
+        let bucket = self.bucket();
+        let key = self.read_key(bucket);
         let method = self.one(&["GET", "GET", "PUT", "PUT", "DELETE"]);
         let names = self.one(&[&["a"][..], &["a", "b"], &[], &["a", "a"], &["aws:x"]]);
         let version = self.version(bucket, key, 30);
@@ -201,7 +203,8 @@ impl Choice<'_> {
     }
 
     fn attributes(&mut self) -> Ask {
-        let (bucket, key) = (self.bucket(), self.key());
+        let bucket = self.bucket();
+        let key = self.read_key(bucket);
         let version = self.version(bucket, key, 30);
         let all = "ETag,Checksum,ObjectParts,StorageClass,ObjectSize";
         let asked = self.one(&[all, all, "ETag", "ObjectParts", "Checksum, ObjectSize", ""]);
@@ -225,12 +228,18 @@ impl Choice<'_> {
 
     /// An upload, or what was or looks like one: bucket, key, id, and the upload if it is open.
     fn upload(&mut self) -> (String, String, String, Option<&'static str>) {
-        let mut open = Vec::new();
+        self.upload_of(0)
+    }
+
+    /// The same; most of the open ones have so many parts at least.
+    fn upload_of(&mut self, parts: usize) -> (String, String, String, Option<&'static str>) {
+        let (mut open, mut few) = (Vec::new(), Vec::new());
         let mut over = Vec::new();
         for (name, bucket) in &self.reference.buckets {
             for upload in &bucket.uploads {
                 let algorithm = upload.sum.map(|(algorithm, _)| algorithm);
-                open.push((name.clone(), upload.key.clone(), upload.id.clone(), algorithm));
+                let kind = if upload.parts.len() < parts { &mut few } else { &mut open };
+                kind.push((name.clone(), upload.key.clone(), upload.id.clone(), algorithm));
             }
             for (key, id) in bucket.ended() {
                 over.push((name.clone(), key.to_owned(), id.to_owned(), None));
@@ -238,11 +247,13 @@ impl Choice<'_> {
         }
         // The latest ones are asked for most.
         let latest = open.len().saturating_sub(2);
-        let (late, any, over) = (self.of(&open[latest..]), self.of(&open), self.of(&over));
+        let late = self.of(&open[latest..]);
+        open.extend(few);
+        let (any, over) = (self.of(&open), self.of(&over));
         let (stray, key) = (self.bucket().to_owned(), self.key().to_owned());
         let stray = (stray, key.clone(), "nothing".to_owned(), None);
         match self.random.within(0..20) {
-            0..13 => late.unwrap_or(stray),
+            0..13 => late.or(any).unwrap_or(stray),
             13..17 => any.unwrap_or(stray),
             17 | 18 => over.unwrap_or(stray),
             _ => late.map_or(stray, |(bucket, _, id, sum)| (bucket, key, id, sum)),
@@ -257,9 +268,15 @@ impl Choice<'_> {
         self.one(&["1", "1", "1", "1", "2", "2", "2", "3", "3", "10000", "0", "10001"])
     }
 
+    /// Parts with checksums must be numbered without gaps: the first one is wanted most.
+    fn number_for(&mut self, algorithm: Option<&str>) -> &'static str {
+        let (number, first) = (self.number(), self.chance(50));
+        if first && algorithm.is_some() { "1" } else { number }
+    }
+
     fn upload_part(&mut self) -> Ask {
         let (bucket, key, id, algorithm) = self.upload();
-        let number = self.number();
+        let number = self.number_for(algorithm);
         let content = self.content(if number == "1" { 10 } else { 3 });
         let ask = Ask::new("PUT", &bucket, Some(&key)).param("uploadId", id);
         let ask = ask.param("partNumber", number);
@@ -271,9 +288,9 @@ impl Choice<'_> {
     }
 
     fn upload_part_copy(&mut self) -> Ask {
-        let (bucket, key, id, _) = self.upload();
+        let (bucket, key, id, algorithm) = self.upload();
         let ask = Ask::new("PUT", &bucket, Some(&key)).param("uploadId", id);
-        let number = self.number();
+        let number = self.number_for(algorithm);
         let ask = self.source(ask.param("partNumber", number));
         let (first, len) =
             (self.one(&[0_u64, 0, 0, 1, 9, 4999, 65_536]), self.one(&[0_u64, 1, 9, 99, 65_535]));
@@ -288,10 +305,10 @@ impl Choice<'_> {
     }
 
     fn complete(&mut self) -> Ask {
-        let (bucket, key, id, _) = self.upload();
+        let (bucket, key, id, _) = self.upload_of(1);
         let ask = Ask::new("POST", &bucket, Some(&key)).param("uploadId", &id);
         let ended = self.reference.buckets.get(&bucket).and_then(|bucket| bucket.list_of(&id));
-        let ask = self.write_condition(ask, 25);
+        let ask = self.write_condition(ask, 35);
         let (flaw, which) = (self.random.within(0..30), self.random.next_u64());
         let mut document = Node::new("CompleteMultipartUpload");
         let Some(upload) = self.open(&bucket, &id) else {
@@ -344,7 +361,7 @@ impl Choice<'_> {
     }
 
     fn list_parts(&mut self) -> Ask {
-        let (bucket, key, id, _) = self.upload();
+        let (bucket, key, id, _) = self.upload_of(2);
         let ask = Ask::new("GET", &bucket, Some(&key)).param("uploadId", id);
         let max = self.maybe(40, |choice| choice.one(&["0", "1", "2", "5000", "-1", "x"]));
         let marker = self.maybe(40, |choice| choice.one(&["0", "1", "2", "9999", "-1", "x"]));

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tenon_tests::random::{Random, mix};
 
+use crate::coverage::Coverage;
 use crate::names::Names;
 use crate::node::{BEGINNING_MS, Node};
 use crate::reference::Reference;
@@ -58,9 +59,13 @@ pub(crate) fn steps(seed: u64, count: usize) -> Vec<Step> {
 ///
 /// # Errors
 /// The difference.
-pub(crate) fn tell(steps: &[Step], planted: Option<Planted>) -> Result<(), Difference> {
+pub(crate) fn tell(
+    steps: &[Step],
+    planted: Option<Planted>,
+    coverage: &mut Coverage,
+) -> Result<(), Difference> {
     let step = Cell::new(0);
-    let told = catch_unwind(AssertUnwindSafe(|| tell_until(steps, planted, &step)));
+    let told = catch_unwind(AssertUnwindSafe(|| tell_until(steps, planted, &step, coverage)));
     told.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
@@ -72,6 +77,7 @@ fn tell_until(
     steps: &[Step],
     planted: Option<Planted>,
     reached: &Cell<usize>,
+    coverage: &mut Coverage,
 ) -> Result<(), Difference> {
     let (mut node, mut names) = (Node::new(steps.len() as u64), Names::default());
     let mut reference = Reference::new();
@@ -98,7 +104,10 @@ fn tell_until(
             continue;
         }
         let Some(answered) = node.send(&ask, &names) else { continue };
+        let bucket = ask.bucket.as_ref().and_then(|name| reference.buckets.get(name));
+        let before = bucket.map(|bucket| bucket.versioning);
         let expected = reference.answer(&ask);
+        coverage.count(step.kind, &ask, before, &expected);
         let told = |actual: &str, names: &Names| {
             let (ask, expected) = (shown(&ask, names), shown_answer(&expected, names));
             differs(format!("{ask}\n  expected {expected}\n  answered {actual}"))
@@ -133,7 +142,7 @@ pub(crate) fn shrunk(steps: &[Step], first: &Difference, planted: Option<Planted
             let begin = end.saturating_sub(chunk);
             let mut tried = short.clone();
             tried.drain(begin..end);
-            if let Err(difference) = tell(&tried, planted) {
+            if let Err(difference) = tell(&tried, planted, &mut Coverage::default()) {
                 tried.truncate(difference.step + 1);
                 short = tried;
             }

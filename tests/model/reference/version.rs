@@ -104,10 +104,12 @@ impl Reference {
         if id.is_none() && bucket.versioning != Versioning::Never {
             return Deleted::Marked(self.add(name, key, None).0);
         }
-        let taken = bucket.take(key, id.unwrap_or("null"));
-        if taken.is_some() {
+        let id_taken = id.unwrap_or("null");
+        // An old version that goes changes nothing of what the key names.
+        if bucket.latest(key).is_some_and(|latest| latest.id == id_taken) {
             bucket.touched.insert(key.to_owned(), sequence);
         }
+        let taken = bucket.take(key, id_taken);
         match id {
             Some(id) if bucket.versioning != Versioning::Never => {
                 Deleted::Gone(id.to_owned(), taken.is_some_and(|taken| taken.object.is_none()))
