@@ -115,7 +115,6 @@ fn object(body: &mut Body<'_>, versioning: Versioning) -> Result<ListedKey, S3Er
         once(field, body.text()?)?;
     }
     let name = key.filter(|key| !key.is_empty()).ok_or_else(S3Error::malformed_xml)?;
-    let version = version.filter(|version| !version.is_empty());
     let unbuilt = [(modified, "x-amz-if-match-last-modified-time"), (size, "x-amz-if-match-size")];
     let said = |value: &str| !value.trim().is_empty();
     let unbuilt = unbuilt.into_iter().find(|(value, _)| value.as_deref().is_some_and(said));
@@ -137,7 +136,7 @@ fn wanted(
     etag: &str,
 ) -> Result<Wanted, S3Error> {
     let key = ObjectKey::parse(name)?;
-    // S3: in a list, a version id that cannot be is one that does not exist.
+    // S3: in a list, a version id that cannot be is one that does not exist, an empty one, too.
     let unknown = |id| S3Error::no_such_version(&key, id);
     let known = |id| match VersionId::parse(id) {
         Some(version) if Asked::new(&key, Some(version), versioning).is_ok() => Ok(version),
@@ -261,7 +260,9 @@ mod tests {
         let long = "k".repeat(1025);
         for (object, expected) in [
             ("<Key>k</Key>", Ok(DeleteCondition::None)),
-            ("<Key>k</Key><ETag/><Size/><VersionId/>", Ok(DeleteCondition::None)),
+            ("<Key>k</Key><ETag/><Size/>", Ok(DeleteCondition::None)),
+            // rule: delete-objects/version-unknown
+            ("<Key>k</Key><VersionId/>", Err(ErrorCode::NoSuchVersion)),
             ("<Key>k</Key><ETag>\"abc\"</ETag>", Ok(DeleteCondition::IfMatch(etag.clone()))),
             ("<ETag>abc</ETag><Key>k</Key>", Ok(DeleteCondition::IfMatch(etag))),
             ("<Key>k</Key><ETag>*</ETag>", Ok(any)),

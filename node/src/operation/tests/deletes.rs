@@ -86,6 +86,8 @@ fn each_key_of_a_list_fails_by_itself() {
         ("<Key>none</Key>".into(), ""),
         ("<Key>c</Key><VersionId>null</VersionId>".into(), ""),
         ("<Key>d</Key><VersionId>v1</VersionId>".into(), "NoSuchVersion"),
+        // rule: delete-objects/version-unknown
+        ("<Key>d</Key><VersionId></VersionId>".into(), "NoSuchVersion"),
         ("<Key>d</Key><Size>1</Size>".into(), "NotImplemented"),
         (format!("<Key>{long}</Key>"), "KeyTooLongError"),
         ("<Key>c</Key>".into(), ""),
