@@ -47,8 +47,8 @@ pub fn parse_body(bytes: &[u8]) -> Result<Versioning, S3Error> {
     while let Some(name) = body.child()? {
         let field = match name.as_str() {
             "Status" => &mut status,
-            // S3: this is how the element is spelled; MFADelete is its name in the API.
-            "MfaDelete" => &mut device,
+            // S3: this is how SDKs spell the element; the page of the operation shows the other one.
+            "MfaDelete" | "MFADelete" => &mut device,
             _ => {
                 body.skip()?;
                 continue;
@@ -129,6 +129,10 @@ mod tests {
             // rule: versioning/mfa-delete
             (
                 "<MfaDelete>Enabled</MfaDelete><Status>Enabled</Status>",
+                Err(ErrorCode::NotImplemented),
+            ),
+            (
+                "<Status>Enabled</Status><MFADelete>Enabled</MFADelete>",
                 Err(ErrorCode::NotImplemented),
             ),
         ] {
