@@ -113,11 +113,11 @@ impl Choice<'_> {
         let found = self.reference.buckets.get(bucket);
         let all = found.map_or(&[][..], |bucket| &bucket.ids);
         let known = |id: &String| self.names.resolve(id).is_some();
-        let own = all.iter().filter(|(of, id)| of == key && known(id));
-        let own: Vec<String> = own.map(|(_, id)| id.clone()).collect();
+        let own = all.iter().filter(|made| made.key == key && known(&made.id));
+        let own: Vec<String> = own.map(|made| made.id.clone()).collect();
         let foreign = self.reference.buckets.values().flat_map(|bucket| &bucket.ids);
         let foreign: Vec<String> =
-            foreign.map(|(_, id)| id).filter(|id| known(id)).cloned().collect();
+            foreign.map(|made| &made.id).filter(|id| known(id)).cloned().collect();
         let (own, foreign) = (self.of(&own), self.of(&foreign));
         let malformed = self.one(&["x", "0123456789abcdef0123456789abcdef", "NULL", "v.1"]);
         let which = self.random.within(0..100);

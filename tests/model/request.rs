@@ -420,14 +420,24 @@ impl Choice<'_> {
         let bucket = self.bucket();
         let ask = self.listing(Ask::new("GET", bucket, None).param("versions", ""), "max-keys");
         let marker = self.maybe(50, Self::marker);
-        let known = self.reference.buckets.get(bucket).map(|bucket| {
-            let versions = bucket.keys.get(marker.unwrap_or_default());
-            let ids = versions.into_iter().flatten().map(|version| version.id.clone());
-            ids.filter(|id| self.names.resolve(id).is_some()).collect::<Vec<_>>()
-        });
-        let id = self.of(&known.unwrap_or_default()).filter(|_| self.chance(70));
+        let id = self.marked_version(bucket, marker.unwrap_or_default());
         let ask = marker.into_iter().fold(ask, |ask, text| ask.param("key-marker", text));
         id.into_iter().fold(ask, |ask, text| ask.param("version-id-marker", text))
+    }
+
+    /// Where in a key's versions a page begins: behind one that is there, or that was.
+    fn marked_version(&mut self, bucket: &str, key: &str) -> Option<String> {
+        let known = |id: &String| self.names.resolve(id).is_some();
+        let (mut here, mut gone) = (Vec::new(), Vec::new());
+        if let Some(bucket) = self.reference.buckets.get(bucket) {
+            let made = bucket.ids.iter().filter(|made| made.key == key && known(&made.id));
+            gone.extend(made.map(|made| made.id.clone()));
+            let versions = bucket.keys.get(key).into_iter().flatten();
+            here.extend(versions.map(|version| version.id.clone()).filter(known));
+        }
+        let (here, gone) = (self.of(&here), self.of(&gone));
+        let (is_gone, some) = (self.chance(20), self.chance(70));
+        (if is_gone { gone } else { here }).filter(|_| some)
     }
 
     fn list_uploads(&mut self) -> Ask {

@@ -62,8 +62,16 @@ pub(crate) struct Bucket {
     touched: BTreeMap<String, u64>,
     /// What uploads have made.
     over: Vec<Over>,
-    /// Every version id that ever was, with its key, in the order of their making.
-    pub(crate) ids: Vec<(String, String)>,
+    /// Every version that ever was, in the order of their making.
+    pub(crate) ids: Vec<Made>,
+}
+
+/// A version that is or was.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) key: String,
+    pub(crate) id: String,
+    number: u64,
 }
 
 /// A version of a key.

@@ -68,8 +68,9 @@ impl Reference {
     }
 
     pub(super) fn put_tags(&mut self, ask: &Ask) -> Answered {
-        version::id_of(ask)?;
-        self.bucket(ask)?;
+        // Whether the bucket can have such a version is known before the document is read.
+        let id = version::id_of(ask)?;
+        self.bucket(ask)?.check_id(id)?;
         let tags = of_document(ask)?;
         let (id, shown, object) = self.tagged(ask)?;
         self.retag(ask, &id, Object { tags, ..Object::clone(&object) });

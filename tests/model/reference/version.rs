@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::{Bucket, Fault, Object, Reference, Version, Versioning};
+use super::{Bucket, Fault, Made, Object, Reference, Version, Versioning};
 use crate::wire::Ask;
 
 /// What a delete has done.
@@ -83,7 +83,7 @@ impl Reference {
         if versioning != Versioning::Enabled {
             bucket.take(key, "null");
         }
-        bucket.ids.push((key.to_owned(), id.clone()));
+        bucket.ids.push(Made { key: key.to_owned(), id: id.clone(), number });
         bucket.touched.insert(key.to_owned(), number);
         let version = Version { id: id.clone(), modified, number, object };
         bucket.keys.entry(key.to_owned()).or_default().push(version);
