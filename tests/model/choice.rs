@@ -96,6 +96,18 @@ impl Choice<'_> {
         if self.chance(50) { one } else { any }
     }
 
+    /// A key that is deleted: now and then one that an upload is open for.
+    pub(crate) fn deleted_key(&mut self, bucket: &str) -> &'static str {
+        let any = self.key();
+        let found = self.reference.buckets.get(bucket);
+        let open = found.into_iter().flat_map(|bucket| &bucket.uploads);
+        let open: Vec<&str> = open.map(|upload| upload.key.as_str()).collect();
+        let open: Vec<&'static str> =
+            KEYS.iter().filter(|key| open.contains(key)).copied().collect();
+        let one = self.of(&open).unwrap_or(any);
+        if self.chance(30) { one } else { any }
+    }
+
     /// Bytes to store; hardly ever many.
     pub(crate) fn content(&mut self, many: u64) -> Rc<Content> {
         let seed = self.one(&[1, 2, 3]);
@@ -118,16 +130,34 @@ impl Choice<'_> {
         let foreign = self.reference.buckets.values().flat_map(|bucket| &bucket.ids);
         let foreign: Vec<String> =
             foreign.map(|made| &made.id).filter(|id| known(id)).cloned().collect();
+        let latest = found.and_then(|bucket| bucket.latest(key)).map(|latest| latest.id.clone());
+        let latest = latest.filter(known);
         let (own, foreign) = (self.of(&own), self.of(&foreign));
         let malformed = self.one(&["x", "0123456789abcdef0123456789abcdef", "NULL", "v.1"]);
         let which = self.random.within(0..100);
         let chosen = match which {
-            0..70 => own.unwrap_or_else(|| "null".into()),
+            0..20 => latest.unwrap_or_else(|| "null".into()),
+            20..70 => own.unwrap_or_else(|| "null".into()),
             70..80 => "null".into(),
             80..95 => foreign.unwrap_or_else(|| "null".into()),
             _ => malformed.into(),
         };
         self.chance(percent).then_some(chosen)
+    }
+
+    /// Where in a key's versions a page begins: behind one that is there, or that was.
+    pub(crate) fn marked_version(&mut self, bucket: &str, key: &str) -> Option<String> {
+        let known = |id: &String| self.names.resolve(id).is_some();
+        let (mut here, mut gone) = (Vec::new(), Vec::new());
+        if let Some(bucket) = self.reference.buckets.get(bucket) {
+            let made = bucket.ids.iter().filter(|made| made.key == key && known(&made.id));
+            gone.extend(made.map(|made| made.id.clone()));
+            let versions = bucket.keys.get(key).into_iter().flatten();
+            here.extend(versions.map(|version| version.id.clone()).filter(known));
+        }
+        let (here, gone) = (self.of(&here), self.of(&gone));
+        let (is_gone, some) = (self.chance(20), self.chance(70));
+        (if is_gone { gone } else { here }).filter(|_| some)
     }
 
     /// The version that a condition is probably about.
@@ -255,13 +285,15 @@ impl Choice<'_> {
         let large = self.large();
         let (bucket, key) =
             large.filter(|_| self.chance(30)).unwrap_or_else(|| (bucket.into(), key.into()));
+        let own = (ask.bucket.clone().unwrap_or_default(), ask.key.clone().unwrap_or_default());
+        let (bucket, key) = if self.chance(15) { own } else { (bucket, key) };
         let version = self.version(&bucket, &key, 20);
         let ask = self.conditions(ask, "x-amz-copy-source-", &bucket, &key);
         Ask { source: Some(Source { bucket, key, version }), ..ask }
     }
 
     /// A large object.
-    fn large(&mut self) -> Option<(String, String)> {
+    pub(crate) fn large(&mut self) -> Option<(String, String)> {
         let mut found = Vec::new();
         for (name, bucket) in &self.reference.buckets {
             for key in bucket.keys.keys() {

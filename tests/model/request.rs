@@ -3,7 +3,7 @@
 use tenon_tests::random::Random;
 
 use crate::choice::{BUCKETS, Choice};
-use crate::content::Content;
+use crate::content::{Content, base64};
 use crate::names::Names;
 use crate::reference::checksum::{self, ALGORITHMS};
 use crate::reference::{Reference, Upload};
@@ -132,6 +132,9 @@ impl Choice<'_> {
     fn read(&mut self) -> Ask {
         let bucket = self.bucket();
         let key = self.read_key(bucket);
+        let large = self.large().filter(|_| self.chance(20));
+        let (bucket, key) = large.unwrap_or_else(|| (bucket.to_owned(), key.to_owned()));
+        let (bucket, key) = (&*bucket, &*key);
         let method = self.one(&["GET", "GET", "GET", "HEAD"]);
         let ask = self.conditions(Ask::new(method, bucket, Some(key)), "", bucket, key);
         let range = self.maybe(25, Self::range);
@@ -163,7 +166,8 @@ impl Choice<'_> {
     }
 
     fn delete(&mut self) -> Ask {
-        let (bucket, key) = (self.bucket(), self.key());
+        let bucket = self.bucket();
+        let key = self.deleted_key(bucket);
         let version = self.version(bucket, key, 40);
         let condition = self.maybe(10, |choice| choice.one_etag(bucket, key));
         let ask = Ask::new("DELETE", bucket, Some(key)).header_if("if-match", condition);
@@ -268,16 +272,21 @@ impl Choice<'_> {
         self.one(&["1", "1", "1", "1", "2", "2", "2", "3", "3", "10000", "0", "10001"])
     }
 
-    /// Parts with checksums must be numbered without gaps: the first one is wanted most.
-    fn number_for(&mut self, algorithm: Option<&str>) -> &'static str {
-        let (number, first) = (self.number(), self.chance(50));
-        if first && algorithm.is_some() { "1" } else { number }
+    /// The number of a part. Those with checksums must have no gaps, and behind a large first one a second is welcome.
+    fn number_for(&mut self, bucket: &str, id: &str) -> &'static str {
+        let (number, is_next) = (self.number(), self.chance(50));
+        let Some(upload) = self.open(bucket, id).filter(|_| is_next) else { return number };
+        match upload.parts.get(&1) {
+            Some(first) if first.content.len() >= 5 << 20 => "2",
+            None if upload.sum.is_some() => "1",
+            _ => number,
+        }
     }
 
     fn upload_part(&mut self) -> Ask {
         let (bucket, key, id, algorithm) = self.upload();
-        let number = self.number_for(algorithm);
-        let content = self.content(if number == "1" { 10 } else { 3 });
+        let number = self.number_for(&bucket, &id);
+        let content = self.content(if number == "1" { 25 } else { 3 });
         let ask = Ask::new("PUT", &bucket, Some(&key)).param("uploadId", id);
         let ask = ask.param("partNumber", number);
         let ask = match algorithm.filter(|_| self.chance(90)) {
@@ -288,9 +297,9 @@ impl Choice<'_> {
     }
 
     fn upload_part_copy(&mut self) -> Ask {
-        let (bucket, key, id, algorithm) = self.upload();
+        let (bucket, key, id, _) = self.upload();
+        let number = self.number_for(&bucket, &id);
         let ask = Ask::new("PUT", &bucket, Some(&key)).param("uploadId", id);
-        let number = self.number_for(algorithm);
         let ask = self.source(ask.param("partNumber", number));
         let (first, len) =
             (self.one(&[0_u64, 0, 0, 1, 9, 4999, 65_536]), self.one(&[0_u64, 1, 9, 99, 65_535]));
@@ -314,7 +323,12 @@ impl Choice<'_> {
         let Some(upload) = self.open(&bucket, &id) else {
             let list = ended.unwrap_or(&[]);
             for (number, etag) in list.iter().skip(usize::from(flaw == 0)) {
-                document = document.and(listed(*number, etag));
+                let (number, etag) = match flaw {
+                    1..3 => (number + 1, etag.as_str()),
+                    3..5 => (*number, "0123"),
+                    _ => (*number, etag.as_str()),
+                };
+                document = document.and(listed(number, etag));
             }
             return Ask { body: Body::Document(document), ..ask };
         };
@@ -340,6 +354,17 @@ impl Choice<'_> {
             5 => parts.push(listed(7, "0123")),
             6 => parts = vec![listed(0, "0123")],
             7 => parts = parts.into_iter().map(|part| part.with("ChecksumSHA1", "AAAA")).collect(),
+            9..12 => {
+                // A checksum as it must look, but another one, or by another algorithm.
+                let own = upload.sum.map_or("CRC32", |(algorithm, _)| algorithm);
+                let algorithm = if flaw == 9 { "SHA256" } else { own };
+                let wrong = base64(&Content::pattern(9, 9).digest(algorithm));
+                let name = Choice::sum_element(algorithm);
+                if let Some(part) = parts.last_mut() {
+                    part.children.retain(|child| !child.name.starts_with("Checksum"));
+                    part.children.push(Node::leaf(&name, wrong));
+                }
+            }
             _ => {}
         }
         let document = parts.into_iter().fold(document, Node::and);
@@ -423,21 +448,6 @@ impl Choice<'_> {
         let id = self.marked_version(bucket, marker.unwrap_or_default());
         let ask = marker.into_iter().fold(ask, |ask, text| ask.param("key-marker", text));
         id.into_iter().fold(ask, |ask, text| ask.param("version-id-marker", text))
-    }
-
-    /// Where in a key's versions a page begins: behind one that is there, or that was.
-    fn marked_version(&mut self, bucket: &str, key: &str) -> Option<String> {
-        let known = |id: &String| self.names.resolve(id).is_some();
-        let (mut here, mut gone) = (Vec::new(), Vec::new());
-        if let Some(bucket) = self.reference.buckets.get(bucket) {
-            let made = bucket.ids.iter().filter(|made| made.key == key && known(&made.id));
-            gone.extend(made.map(|made| made.id.clone()));
-            let versions = bucket.keys.get(key).into_iter().flatten();
-            here.extend(versions.map(|version| version.id.clone()).filter(known));
-        }
-        let (here, gone) = (self.of(&here), self.of(&gone));
-        let (is_gone, some) = (self.chance(20), self.chance(70));
-        (if is_gone { gone } else { here }).filter(|_| some)
     }
 
     fn list_uploads(&mut self) -> Ask {

@@ -252,9 +252,9 @@ impl Reference {
         // A version that is gone still has its place; only of a null version nobody knows where it was. Its key is
         // listed once more then, so that nothing is left out.
         let here = bucket.version(marker, id).map(|version| version.number);
-        let gone =
-            bucket.ids.iter().find(|made| made.id == id && made.key == marker && id != "null");
-        let number = here.or(gone.map(|made| made.number)).or((id == "null").then_some(u64::MAX));
+        let made = bucket.ids.iter().find(|made| made.id == id && made.key == marker);
+        let gone = made.map(|made| if id == "null" { u64::MAX } else { made.number });
+        let number = here.or(gone);
         let all = all.filter(|(key, (version, _))| match number {
             Some(number) if key == marker => version.number < number,
             _ => key.as_str() > marker,

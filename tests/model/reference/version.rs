@@ -20,7 +20,7 @@ pub(super) enum Deleted {
 
 impl Bucket {
     /// The latest version.
-    pub(super) fn latest(&self, key: &str) -> Option<&Version> {
+    pub(crate) fn latest(&self, key: &str) -> Option<&Version> {
         self.keys.get(key).and_then(|versions| versions.last())
     }
 
