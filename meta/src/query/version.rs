@@ -39,15 +39,27 @@ pub fn version(
         if let Some(found) = latest.filter(asked) {
             return Ok(Named::Object(found));
         }
-        if let Some(found) = apart(store, bucket, key, version)? {
-            return Ok(found);
-        }
+        let stands = match apart(store, bucket, key, version)? {
+            Apart::Found(found) => return Ok(found),
+            Apart::Nothing => true,
+            Apart::Moved => false,
+        };
         latest = object(store, bucket, key)?;
-        if latest.as_ref().map(|latest| latest.generation) == seen {
+        if stands && latest.as_ref().map(|latest| latest.generation) == seen {
             return Ok(Named::Nothing);
         }
     }
-    Err(StoreError::Corrupt(format!("the versions of {key:?} do not stand still")))
+    let what = format!("versions of {key:?} do not stand still, or are named and missing");
+    Err(StoreError::Corrupt(what))
+}
+
+/// What is found of a version apart from the objects.
+#[expect(clippy::large_enum_variant, reason = "few are held at a time, and most are data")]
+enum Apart {
+    Found(Named),
+    Nothing,
+    /// The key's head named one that was gone at the next look, as when another null version takes its place.
+    Moved,
 }
 
 /// The same, where it lies apart from the objects.
@@ -56,7 +68,7 @@ fn apart(
     bucket: BucketId,
     key: &ObjectKey,
     version: Option<VersionId>,
-) -> Result<Option<Named>, StoreError> {
+) -> Result<Apart, StoreError> {
     let head = || -> Result<Option<VersionHead>, StoreError> {
         read(store, Space::Versions, &key::version_head(bucket, key))
     };
@@ -65,14 +77,15 @@ fn apart(
         Some(VersionId::Null) => head()?.and_then(|head| head.null),
         Some(VersionId::Number(number)) => Some(Generation::new(number)),
     };
-    let Some(generation) = generation else { return Ok(None) };
+    let Some(generation) = generation else { return Ok(Apart::Nothing) };
     let found: Option<VersionRecord> =
         read(store, Space::Versions, &key::version(bucket, key, generation))?;
     let found = found.filter(|found| version.is_none_or(|asked| asked == found.version()));
-    Ok(match found {
-        Some(VersionRecord::Object(found)) => Some(Named::Object(found)),
-        Some(VersionRecord::Marker(found)) => Some(Named::Marker(found)),
-        None => None,
+    Ok(match (found, version) {
+        (Some(VersionRecord::Object(found)), _) => Apart::Found(Named::Object(found)),
+        (Some(VersionRecord::Marker(found)), _) => Apart::Found(Named::Marker(found)),
+        (None, Some(VersionId::Number(_))) => Apart::Nothing,
+        (None, Some(VersionId::Null) | None) => Apart::Moved,
     })
 }
 

@@ -182,6 +182,30 @@ fn objects_are_stored_so() {
 }
 
 #[test]
+fn versions_are_stored_so() {
+    golden(
+        &VersionRecord::Object(object(parts_content())),
+        "01005100000000000000015200000000000000190000000000000006000000657461672d32015353\
+         53535353535353535353535353530102030405060708090000000a00000001023132333402010200\
+         000001000000000000004142424242424242424242424242424242010a000000746578742f706c61\
+         696e0101000000610101000000620101000000630101000000640101000000650001000000040000\
+         006e616d650500000076616c756501000000010000006b0100000076018100000000000000820000\
+         000200000000000000000000008300000000000000",
+    );
+    let (generation, modified) = (Generation::new(0x51), Timestamp::from_millis(0x52));
+    golden(
+        &VersionRecord::Marker(MarkerRecord { generation, modified, null: true }),
+        "01015100000000000000015200000000000000",
+    );
+    let (marker, null) = (Some(Generation::new(2)), Some(Generation::new(3)));
+    golden(
+        &VersionHead { versions: 1, marker, null },
+        "010100000000000000010200000000000000010300000000000000",
+    );
+    golden(&VersionHead { versions: 1, marker: None, null: None }, "0101000000000000000000");
+}
+
+#[test]
 fn parts_are_stored_so() {
     golden(
         &part(short()),

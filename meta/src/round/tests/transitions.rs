@@ -142,7 +142,12 @@ impl World {
         let place = self.versions.iter().position(|version| version.id == id);
         let gone = place.map(|place| self.versions.remove(place));
         let marker = gone.as_ref().is_some_and(|gone| gone.data.is_none());
-        let deleted = Deleted::Version { version: id, marker, existed: gone.is_some() };
+        let existed = gone.is_some();
+        let deleted = match (id, self.versioning) {
+            // S3: the null version of a bucket without versions is all that the key has.
+            (VersionId::Null, Versioning::Unversioned) => Deleted::Key { existed },
+            _ => Deleted::Version { version: id, marker, existed },
+        };
         assert_eq!(reply, Reply::ObjectDeleted(deleted));
     }
 

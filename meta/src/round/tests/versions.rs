@@ -354,6 +354,45 @@ fn a_version_is_found_while_it_moves() {
     assert!(matches!(restored, Named::Object(_)), "neither a marker nor nothing");
 }
 
+/// One null version takes the place of another: the key has one all the time.
+#[test]
+fn a_null_version_is_found_while_another_takes_its_place() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    set_versioning(&store, "bucket", Versioning::Suspended);
+    done(&store, delete(bucket, "key"));
+    for version in [None, Some(VersionId::Null)] {
+        for look in 0..3 {
+            let again = |before| {
+                if before == look {
+                    done(&store, delete(bucket, "key"));
+                }
+            };
+            let moving = Watched::new(&store, &again);
+            let found = query::version(&moving, bucket, &key("key"), version).expect("a store");
+            assert!(matches!(found, Named::Marker(_)), "{version:?} at look {look}: {found:?}");
+        }
+    }
+}
+
+/// What a head names and is not there is damage, and no reason to look for ever.
+#[test]
+fn a_missing_version_that_is_named_is_damage() {
+    let store = MemoryStore::new();
+    let bucket = make_bucket(&store, "bucket");
+    set_versioning(&store, "bucket", Versioning::Suspended);
+    done(&store, delete(bucket, "key"));
+    let head = begin(&store).version_head(bucket, &key("key")).expect("a store");
+    let mut batch = Batch::new();
+    batch
+        .delete(Space::Versions, key::version(bucket, &key("key"), head.marker.expect("a marker")));
+    store.commit(batch).expect("a commit");
+    for version in [None, Some(VersionId::Null)] {
+        let found = query::version(&store, bucket, &key("key"), version);
+        assert!(matches!(found, Err(StoreError::Corrupt(_))), "{found:?}");
+    }
+}
+
 #[test]
 fn what_is_counted_of_versions_is_stored_beside_them() {
     let store = MemoryStore::new();

@@ -98,8 +98,11 @@ impl Bucket {
 
     /// Takes away what the round has taken away, as it has `told`; says what it should have told.
     fn delete(&mut self, key: usize, version: Option<VersionId>, told: Deleted) -> Deleted {
+        let versioned = self.versioning != Versioning::Unversioned;
+        // Without versions there is only the key.
+        let version = version.filter(|version| versioned || *version != VersionId::Null);
         match (version, told) {
-            (None, Deleted::Marked { version }) if self.versioning != Versioning::Unversioned => {
+            (None, Deleted::Marked { version }) if versioned => {
                 Deleted::Marked { version: self.add(key, version, None) }
             }
             (None, _) => {
