@@ -102,6 +102,17 @@ const fn is_damage(error: &ReadError) -> bool {
     }
 }
 
+/// What a look at a blob has found.
+enum Planned {
+    /// There is something to gain.
+    Worth(Plan),
+    /// There is not.
+    Nothing,
+    /// Nobody was seen to name it, and yet it is named: by garbage that waits for its release, or by a record that
+    /// has moved between two looks. The mark stays for the next look: no later change may set it again.
+    Unseen,
+}
+
 /// What is to become of a blob.
 struct Plan {
     blob: BlobId,
@@ -195,7 +206,11 @@ impl Rewriter {
 
     /// Rewrites one blob; false if there is nothing to gain.
     async fn rewrite(&self, blob: BlobId) -> Result<bool, Failure> {
-        let Some(mut plan) = self.plan(blob).await? else { return Ok(false) };
+        let mut plan = match self.plan(blob).await? {
+            Planned::Worth(plan) => plan,
+            Planned::Nothing => return Ok(false),
+            Planned::Unseen => return Ok(true),
+        };
         // To make some of the blobs and give them up again would be in vain.
         if !self.has_room_for(&plan) {
             return Err(Failure::Later("there is no room for it".into()));
@@ -235,13 +250,13 @@ impl Rewriter {
         claim.map(Claim::give_back).is_some()
     }
 
-    /// What is to be done with the blob; `None` if there is nothing to gain.
-    async fn plan(&self, blob: BlobId) -> Result<Option<Plan>, Failure> {
+    /// What is to be done with the blob.
+    async fn plan(&self, blob: BlobId) -> Result<Planned, Failure> {
         let record = self.machine.catalog.ask(move |store| {
             let there = query::blob_states(store, &[blob])? == [BlobState::Named];
             there.then(|| query::blob(store, blob)).transpose()
         });
-        let Some(record) = record.await? else { return Ok(None) };
+        let Some(record) = record.await? else { return Ok(Planned::Nothing) };
         let (mut ranges, mut after) = (Vec::new(), None);
         loop {
             let (some, _) = self.records(blob, after).await?;
@@ -251,11 +266,14 @@ impl Rewriter {
         }
         let ranges = few(ranges);
         let kept: u64 = ranges.iter().map(|range| range.len()).sum();
-        if kept == 0 || kept >= record.len / 2 {
-            return Ok(None);
+        if kept == 0 {
+            return Ok(Planned::Unseen);
+        }
+        if kept >= record.len / 2 {
+            return Ok(Planned::Nothing);
         }
         let made = vec![None; ranges.len()];
-        Ok(Some(Plan { blob, record, ranges, made }))
+        Ok(Planned::Worth(Plan { blob, record, ranges, made }))
     }
 
     /// The next records that name the blob and what they name of it, and whether the blob is there.

@@ -299,6 +299,25 @@ fn what_is_scattered_is_let_be() {
 }
 
 #[test]
+fn a_blob_that_nobody_is_seen_to_name_keeps_its_mark() {
+    let node = node(MemoryDisk::new(1 << 30));
+    let content = bytes(9, 8 * MIB);
+    node.put("/bkt/source", &content);
+    let source = extent_of(&node, "source");
+    name(&node, "crumb", vec![part_of(&source, &content, 5 * MIB, 70_000)]);
+    delete(&node, "source");
+    // Its name is gone, and what it named is not released: as if the record were on its way to another place.
+    let epoch = node.machine.epochs.enter();
+    assert_eq!(node.send("DELETE", "/bkt/crumb", &[], b"").status, 204);
+    node.run(Rewriter::new(node.machine.clone()).pass()).expect("nothing fails");
+    assert_eq!((node.disk.used(), sparse(&node)), (8 * MIB as u64, 1));
+    drop(epoch);
+    node.collect();
+    assert_eq!((node.disk.used(), sparse(&node)), (0, 0));
+    assert_sound(&node, "at the end");
+}
+
+#[test]
 fn there_are_never_more_new_blobs_than_a_few() {
     let node = node(MemoryDisk::new(1 << 30));
     let content = bytes(6, 48 * MIB);
