@@ -3,11 +3,12 @@
 //! lines of each client in their order.
 
 use std::collections::BTreeMap;
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use tenon_tests::client::{
-    Call, S3, abort_upload, complete_upload, copy_part, create_bucket, create_upload, upload_part,
+    Call, S3, abort_upload, complete_upload, copy_part, create_bucket, create_upload,
+    put_versioning, upload_part,
 };
 use tenon_tests::http::Reply;
 use tenon_tests::node::Node;
@@ -108,6 +109,17 @@ fn must_be_complete(mut node: Node, s3: &S3, base: &[u8], lines: usize) {
     node.stop();
 }
 
+/// What was read and one line more, and the condition under which it may replace what was read. All clients race
+/// for the first line as well.
+fn appended(read: &Reply, line: &str) -> (Vec<u8>, (&'static str, String)) {
+    let (mut log, condition) = match read.status {
+        404 => (Vec::new(), ("if-none-match", "*".to_owned())),
+        _ => (read.body.clone(), ("if-match", etag(read))),
+    };
+    log.extend_from_slice(line.as_bytes());
+    (log, condition)
+}
+
 #[test]
 fn appends_by_reading_and_writing_lose_nothing() {
     // rule: put/append-by-if-match
@@ -115,14 +127,43 @@ fn appends_by_reading_and_writing_lose_nothing() {
     let (node, s3) = start("append");
     by_all(lines, |line| {
         let read = send(&s3, &Call::new("GET", PATH));
-        // All clients race for the first line as well.
-        let (mut log, condition) = match read.status {
-            404 => (Vec::new(), ("if-none-match", "*".to_owned())),
-            _ => (read.body.clone(), ("if-match", etag(&read))),
-        };
-        log.extend_from_slice(line.as_bytes());
+        let (log, condition) = appended(&read, line);
         send(&s3, &Call::new("PUT", PATH).header(condition.0, condition.1).body(log))
     });
+    must_be_complete(node, &s3, b"", lines);
+}
+
+/// Each append makes a version, which is the one before it and one line more.
+#[test]
+fn appends_in_a_bucket_with_versions_keep_each_state_of_the_log() {
+    // rule: put/append-by-if-match, put/version-id
+    let lines = number_from("TENON_TEST_CONCURRENCY_APPENDS", 6);
+    let (node, s3) = start("append-versions");
+    must(&s3, &put_versioning("append", "Enabled"));
+    let versions = Mutex::new(Vec::new());
+    by_all(lines, |line| {
+        let read = send(&s3, &Call::new("GET", PATH));
+        let (log, condition) = appended(&read, line);
+        let put = send(&s3, &Call::new("PUT", PATH).header(condition.0, condition.1).body(log));
+        if put.status == 200 {
+            let id = put.header("x-amz-version-id").expect("a version").to_owned();
+            versions.lock().expect("nobody has panicked").push(id);
+        }
+        put
+    });
+    let mut states: Vec<Vec<u8>> = versions
+        .into_inner()
+        .expect("nobody has panicked")
+        .iter()
+        .map(|id| must(&s3, &Call::new("GET", PATH).query(format!("versionId={id}"))).body)
+        .collect();
+    states.sort_by_key(Vec::len);
+    assert_eq!(states.len(), CLIENTS * lines);
+    let log = must(&s3, &Call::new("GET", PATH)).body;
+    for (count, state) in (1..).zip(&states) {
+        assert_eq!(state.split_inclusive(|byte| *byte == b'\n').count(), count);
+        assert!(log.starts_with(state), "state {count} is no beginning of the log");
+    }
     must_be_complete(node, &s3, b"", lines);
 }
 

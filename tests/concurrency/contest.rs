@@ -5,7 +5,8 @@ use std::sync::Barrier;
 use std::thread;
 
 use tenon_tests::client::{
-    Call, S3, abort_upload, complete_upload, copy_object, create_bucket, create_upload, upload_part,
+    Call, S3, abort_upload, complete_upload, copy_object, create_bucket, create_upload,
+    put_versioning, upload_part,
 };
 use tenon_tests::http::Reply;
 use tenon_tests::node::Node;
@@ -18,6 +19,10 @@ const CLIENTS: usize = 100;
 fn content(round: usize, number: usize) -> Vec<u8> {
     let line = format!("round {round} client {number}\n").into_bytes();
     if number.is_multiple_of(2) { line } else { line.repeat(2500) }
+}
+
+fn rounds() -> usize {
+    number_from("TENON_TEST_CONCURRENCY_ROUNDS", 3)
 }
 
 fn path(round: usize) -> String {
@@ -67,9 +72,8 @@ fn contest(
     written: fn(round: usize, number: usize) -> Vec<u8>,
 ) {
     let s3 = node.s3();
-    let rounds = number_from("TENON_TEST_CONCURRENCY_ROUNDS", 3);
     let mut winners = Vec::new();
-    for round in 1..=rounds {
+    for round in 1..=rounds() {
         winners.push(winner(&round_of(&s3, round, prepare)));
         after(&s3, round);
     }
@@ -98,6 +102,30 @@ fn one_of_a_hundred_puts_of_an_absent_key_wins() {
     // rule: put/one-winner
     let put = |_: &S3, round, number| Call::new("PUT", path(round)).body(content(round, number));
     contest(start("puts"), put, |_, _| (), content);
+}
+
+/// A delete marker counts as an absent key, and what it hides stays.
+#[test]
+fn one_of_a_hundred_puts_over_a_delete_marker_wins() {
+    // rule: put/one-winner
+    let node = start("markers");
+    let s3 = node.s3();
+    must(&s3, &put_versioning("contest", "Enabled"));
+    for round in 1..=rounds() {
+        must(&s3, &Call::new("PUT", path(round)).body("hidden"));
+        assert_eq!(send(&s3, &Call::new("DELETE", path(round))).status, 204);
+    }
+    let put = |_: &S3, round, number| Call::new("PUT", path(round)).body(content(round, number));
+    // The winner's version, the marker, and what was there before it: nothing of the losers.
+    contest(node, put, |s3, round| must_have(s3, round, [2, 1]), content);
+}
+
+/// How many versions and delete markers a key has.
+fn must_have(s3: &S3, round: usize, expected: [usize; 2]) {
+    let list = Call::new("GET", "/contest").query(format!("prefix=key-{round}&versions="));
+    let listed = must(s3, &list);
+    let count = |name: &str| listed.text().matches(name).count();
+    assert_eq!([count("<Version>"), count("<DeleteMarker>")], expected, "{}", listed.text());
 }
 
 #[test]
