@@ -6,7 +6,7 @@ use crate::name::VersionId;
 
 /// The three states of a bucket. It begins without versions, and never comes back to that once it
 /// had them. S3: PutBucketVersioning.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Versioning {
     /// Never had versions: each key has its null version at most, and answers name none.
     #[default]

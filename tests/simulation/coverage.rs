@@ -11,7 +11,9 @@ use meta::key;
 use meta::record::{ManifestNames, Record};
 use meta::store::{Space, Store, StoreError, Visit};
 use node::disk::memory::Call;
+use protocol::name::VersionId;
 
+use crate::client::Answered;
 use crate::oracle::{Action, Oracle};
 use crate::trace::Seen;
 
@@ -92,10 +94,10 @@ impl Kind {
 
 /// What `done`, which was answered with success, did to `copy`, which was under way.
 pub(crate) fn strikes(done: &Action, copy: &Action, oracle: &Oracle) -> BTreeSet<Strike> {
-    let (source, target, upload, part) = match copy {
-        Action::Copy { key, source, .. } => (*source, Some(*key), None, None),
-        Action::CopyPart { source, upload, number, .. } => {
-            (*source, None, Some(*upload), Some(*number))
+    let (source, of, target, upload, part) = match copy {
+        Action::Copy { key, source, version, .. } => (*source, *version, Some(*key), None, None),
+        Action::CopyPart { source, version, upload, number, .. } => {
+            (*source, *version, None, Some(*upload), Some(*number))
         }
         _ => return BTreeSet::new(),
     };
@@ -116,9 +118,12 @@ pub(crate) fn strikes(done: &Action, copy: &Action, oracle: &Oracle) -> BTreeSet
                 strikes.insert(Strike::UploadCompleted);
             }
         }
-        Action::Delete { key, .. } => written(*key, Strike::SourceDeleted),
+        Action::Delete { key, version, .. } if *version == of => {
+            written(*key, Strike::SourceDeleted);
+        }
         Action::DeleteSome { keys, .. } => {
-            keys.iter().for_each(|(key, _)| written(*key, Strike::SourceDeleted));
+            let same = keys.iter().filter(|(_, version, _)| *version == of);
+            same.for_each(|(key, ..)| written(*key, Strike::SourceDeleted));
         }
         Action::Abort { upload: done } if Some(*done) == upload => {
             strikes.insert(Strike::UploadAborted);
@@ -157,6 +162,56 @@ pub(crate) fn ended(kind: Kind, strike: Strike, made: bool) -> String {
     let end = if made { "made" } else { "refused" };
     format!("{kind:?} copy {end} after {strike:?}")
 }
+
+/// What happened to versions, if the action, answered with success, is about any.
+pub(crate) fn of_versions(action: &Action, answer: &Answered, oracle: &Oracle) -> Option<String> {
+    let latest = |key: usize| oracle.versions[key].last().map(|(id, _)| *id);
+    let is_marker = answer.header("x-amz-delete-marker").is_some();
+    let what = match action {
+        Action::SetVersioning { versioning, .. } => format!("versioning {versioning:?}"),
+        Action::ListVersions { .. } => "a list of versions".to_owned(),
+        Action::Get { version: Some(_), .. } | Action::Head { version: Some(_), .. } => {
+            "a version read".to_owned()
+        }
+        Action::Copy { version: Some(_), .. } => "a version copied".to_owned(),
+        Action::CopyPart { version: Some(_), .. } => "a part copied of a version".to_owned(),
+        Action::Delete { version: None, .. } if is_marker => "a delete marker written".to_owned(),
+        Action::Delete { version: Some(_), .. } if is_marker => "a delete marker purged".to_owned(),
+        Action::Delete { version: Some(VersionId::Null), .. } => {
+            "the null version purged".to_owned()
+        }
+        Action::Delete { key, version: Some(id), .. } => {
+            let which = if latest(*key) == Some(*id) { "latest" } else { "another" };
+            format!("{which} version purged")
+        }
+        Action::DeleteSome { keys, .. } if keys.iter().any(|(_, version, _)| version.is_some()) => {
+            "versions purged by a list".to_owned()
+        }
+        Action::Complete { .. } if answer.header("x-amz-version-id").is_some() => {
+            "a version completed".to_owned()
+        }
+        _ => return None,
+    };
+    Some(what)
+}
+
+/// What must have happened to versions.
+const OF_VERSIONS: [&str; 14] = [
+    "versioning Enabled",
+    "versioning Suspended",
+    "a list of versions",
+    "a version read",
+    "a version copied",
+    "a part copied of a version",
+    "a delete marker written",
+    "a delete marker purged",
+    "the null version purged",
+    "latest version purged",
+    "another version purged",
+    "versions purged by a list",
+    "a version completed",
+    "purged to the end",
+];
 
 /// What happens to manifests that several objects have.
 const SHARING: [&str; 4] = [
@@ -231,6 +286,7 @@ pub(crate) fn missing(seen: &Seen) -> Vec<String> {
         }
     }
     required.extend(SHARING.map(str::to_owned));
+    required.extend(OF_VERSIONS.map(str::to_owned));
     required.push(ABREAST.to_owned());
     for strike in [Strike::UploadAborted, Strike::UploadCompleted] {
         required.push(struck_from_afar(Kind::Part, strike));

@@ -131,6 +131,7 @@ fn simpler(plan: &Plan) -> Vec<Plan> {
     less(plan.rivals > 0, &|plan| plan.rivals = 0);
     less(plan.flips > 0, &|plan| plan.flips = 0);
     less(plan.holds > 0, &|plan| plan.holds = 0);
+    less(plan.versions > 0, &|plan| plan.versions = 0);
     less(plan.lanes > 1, &|plan| plan.lanes = 1);
     less(plan.stalls > 0, &|plan| plan.stalls = 0);
     less(plan.broken_bodies > 0, &|plan| plan.broken_bodies = 0);

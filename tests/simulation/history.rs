@@ -17,8 +17,8 @@ pub(crate) trait Model {
     /// An operation together with its answer.
     type Event: Debug;
 
-    /// The state after `event`; `None` if it cannot have happened in `state`.
-    fn after(state: &Self::State, event: &Self::Event) -> Option<Self::State>;
+    /// What the state may be after `event`; nothing if it cannot have happened in `state`.
+    fn after(state: &Self::State, event: &Self::Event) -> Vec<Self::State>;
 }
 
 /// Names an operation that has begun.
@@ -58,8 +58,13 @@ impl<M: Model> History<M> {
     /// Whether another operation can be judged before what nobody was told of is known to be over: each of those
     /// doubles the stories that there are to look at.
     pub(crate) fn has_room(&self) -> bool {
+        self.operations.len() + 8 < OPERATIONS_MAX && self.unheard() < UNHEARD_MAX
+    }
+
+    /// Operations that have no answer, or none yet, and may do something.
+    pub(crate) fn unheard(&self) -> usize {
         let unheard = self.operations.iter().filter(|one| one.end.is_none() && one.event.is_some());
-        self.operations.len() + 8 < OPERATIONS_MAX && unheard.count() < UNHEARD_MAX
+        unheard.count()
     }
 
     /// An operation begins; `unheard` is what it may do without anybody being told.
@@ -125,6 +130,23 @@ impl<M: Model> History<M> {
         self.tell()
     }
 
+    /// The thing itself was looked at when nothing was under way, and what was seen holds from here on.
+    ///
+    /// # Errors
+    /// The states that were possible, if it can be seen in none of them.
+    pub(crate) fn looked_at(&mut self, seen: &M::Event) -> Result<(), String> {
+        if !self.operations.is_empty() {
+            return Ok(());
+        }
+        let states: BTreeSet<M::State> =
+            self.states.iter().flat_map(|state| M::after(state, seen)).collect();
+        if states.is_empty() {
+            return Err(format!("in none of {:?}: {seen:?}", self.states));
+        }
+        self.states = states;
+        Ok(())
+    }
+
     /// The states that the thing may be in, as of the last story told.
     pub(crate) fn states(&self) -> &BTreeSet<M::State> {
         &self.states
@@ -170,9 +192,8 @@ impl<M: Model> History<M> {
                 if next_end.is_some_and(|end| operation.begin > end) {
                     continue;
                 }
-                if let Some(after) = M::after(&state, event) {
-                    to_try.push((done | 1 << index, after));
-                }
+                let after = M::after(&state, event).into_iter();
+                to_try.extend(after.map(|after| (done | 1 << index, after)));
             }
         }
         ends
@@ -204,10 +225,11 @@ mod tests {
         type State = u8;
         type Event = Event;
 
-        fn after(state: &u8, event: &Event) -> Option<u8> {
+        fn after(state: &u8, event: &Event) -> Vec<u8> {
             match event {
-                Event::Write(value) => Some(*value),
-                Event::Read(value) => (state == value).then_some(*state),
+                Event::Write(value) => vec![*value],
+                Event::Read(value) if state == value => vec![*state],
+                Event::Read(_) => Vec::new(),
             }
         }
     }

@@ -4,6 +4,7 @@
 //! `TENON_TEST_SIM_SEEDS` says how many seeds, `TENON_TEST_SEED` which is the first of them; so a failure is replayed by
 //! `TENON_TEST_SEED=… TENON_TEST_SIM_SEEDS=1`, with everything that happened if `TENON_TEST_SIM_TRACE` is set.
 
+mod chain;
 mod client;
 mod clock;
 mod coverage;
@@ -18,6 +19,7 @@ mod predicates;
 mod story;
 mod sums;
 mod trace;
+mod versions;
 mod workload;
 mod world;
 

@@ -11,8 +11,11 @@ use std::ops::Range;
 use md5::{Digest, Md5};
 use protocol::checksum::ChecksumAlgorithm;
 use protocol::etag::ETag;
+use protocol::name::VersionId;
+use protocol::versioning::Versioning;
 use tenon_tests::content::Content;
 
+use crate::chain::{Said, Shown, What};
 use crate::client::{Answered, elements};
 use crate::history::{Begun, History};
 use crate::story::{Cond, KeyEvent, Keys, KeysState, UploadEvent, UploadState, Uploads};
@@ -52,21 +55,26 @@ pub(crate) enum Action {
     Copy {
         key: usize,
         source: usize,
+        version: Option<VersionId>,
         pinned: Value,
         value: Value,
         cond: Cond,
         sum: Option<ChecksumAlgorithm>,
     },
-    /// GetObject, of all or of a range.
-    Get { key: usize, range: Option<Range<u64>> },
+    /// GetObject, of all or of a range, of the latest version or of this one.
+    Get { key: usize, version: Option<VersionId>, range: Option<Range<u64>> },
     /// HeadObject.
-    Head { key: usize },
-    /// DeleteObject.
-    Delete { key: usize, cond: Cond },
-    /// DeleteObjects of keys of one bucket, each under its own condition.
-    DeleteSome { bucket: usize, keys: Vec<(usize, Cond)>, quiet: bool },
+    Head { key: usize, version: Option<VersionId> },
+    /// DeleteObject, of the key or of this version for good.
+    Delete { key: usize, version: Option<VersionId>, cond: Cond },
+    /// DeleteObjects of keys or versions of one bucket, each under its own condition.
+    DeleteSome { bucket: usize, keys: Vec<Doomed>, quiet: bool },
     /// ListObjectsV2.
     List { bucket: usize },
+    /// ListObjectVersions.
+    ListVersions { bucket: usize },
+    /// PutBucketVersioning.
+    SetVersioning { bucket: usize, versioning: Versioning },
     /// CreateBucket of the passing bucket.
     MakeBucket,
     /// DeleteBucket of the passing bucket.
@@ -80,6 +88,7 @@ pub(crate) enum Action {
         upload: usize,
         number: u16,
         source: usize,
+        version: Option<VersionId>,
         range: Option<Range<u64>>,
         pinned: Option<Value>,
         part: Part,
@@ -91,6 +100,13 @@ pub(crate) enum Action {
     /// ListParts.
     ListParts { upload: usize },
 }
+
+/// A delete in a list: of a key, or of this version of it, under a condition.
+pub(crate) type Doomed = (usize, Option<VersionId>, Cond);
+
+/// What a bucket was seen to hold: whether it keeps versions, and those of each of its keys; `None` if there is no
+/// such bucket.
+pub(crate) type Looked = Option<(Versioning, Vec<(usize, Shown)>)>;
 
 /// A value that some write carries.
 pub(crate) struct Stored {
@@ -161,6 +177,10 @@ pub(crate) struct Oracle {
     pub(crate) likely: [Option<Value>; KEYS.len()],
     /// Whether the passing bucket was last known to exist.
     pub(crate) bucket_likely: bool,
+    /// The versions of each key that answers have named and that nobody has taken away, the latest told last.
+    pub(crate) versions: [Shown; KEYS.len()],
+    /// Whether each bucket was last known to keep versions.
+    pub(crate) versioning_likely: [Versioning; BUCKETS.len()],
     by_etag: BTreeMap<String, Value>,
     keys: Vec<History<Keys>>,
     upload_histories: Vec<History<Uploads>>,
@@ -179,18 +199,16 @@ impl Oracle {
     /// Nothing exists but the two buckets that stay.
     pub(crate) fn new(md5_up_to: u64) -> Self {
         let stays = KEYS.iter().filter(|(bucket, _)| *bucket != PASSING);
-        let mut keys: Vec<_> =
-            stays.map(|_| History::new(KeysState { bucket: true, keys: vec![None] })).collect();
-        keys.push(History::new(KeysState {
-            bucket: false,
-            keys: vec![None; KEYS.len() - keys.len()],
-        }));
+        let mut keys: Vec<_> = stays.map(|_| History::new(KeysState::empty(true, 1))).collect();
+        keys.push(History::new(KeysState::empty(false, KEYS.len() - keys.len())));
         Self {
             values: Vec::new(),
             parts: Vec::new(),
             uploads: Vec::new(),
             likely: [None; KEYS.len()],
             bucket_likely: false,
+            versions: Default::default(),
+            versioning_likely: Default::default(),
             by_etag: BTreeMap::new(),
             keys,
             upload_histories: Vec::new(),
@@ -253,7 +271,9 @@ impl Oracle {
 
     /// Whether another operation on this key can be judged.
     pub(crate) fn has_room(&self, key: usize) -> bool {
-        self.keys[place(key).0].has_room()
+        let history = &self.keys[place(key).0];
+        let keeps = self.versioning_likely[KEYS[key].0] != Versioning::Unversioned;
+        history.has_room() && (!keeps || history.unheard() < UNHEARD_OF_VERSIONS_MAX)
     }
 
     /// Whether another operation on this upload can be judged.
@@ -267,30 +287,41 @@ impl Oracle {
         let (mut on_key, mut on_upload) = (None, None);
         match &ticket.action {
             Action::Put { key, value, cond } => {
-                on_key = Some((*key, Some(write(*key, Some(*value), *cond))));
+                on_key = Some((*key, Some(write(*key, Some(*value), *cond, Said::Untold))));
             }
             Action::Copy { key, source, value, cond, .. } => {
-                on_key = Some((*key, Some(write(*key, Some(*value), *cond))));
+                on_key = Some((*key, Some(write(*key, Some(*value), *cond, Said::Untold))));
                 let (history, _) = place(*source);
                 let begun = self.keys[history].begin(now, None);
                 ticket.others.push((*source, history, begun));
             }
-            Action::Delete { key, cond } => on_key = Some((*key, Some(write(*key, None, *cond)))),
+            Action::Delete { key, version, cond } => {
+                on_key = Some((*key, Some(delete(&(*key, *version, *cond)))));
+            }
             Action::DeleteSome { keys, .. } => {
-                for (key, cond) in keys {
-                    let (history, _) = place(*key);
-                    let begun = self.keys[history].begin(now, Some(write(*key, None, *cond)));
-                    ticket.others.push((*key, history, begun));
+                for of_key in of_keys(keys) {
+                    let (key, (history, _)) = (of_key[0].0, place(of_key[0].0));
+                    let all = KeyEvent::All(of_key.iter().map(delete).collect());
+                    ticket.others.push((key, history, self.keys[history].begin(now, Some(all))));
                 }
             }
-            Action::Get { key, .. } | Action::Head { key } | Action::CreateUpload { key, .. } => {
+            Action::Get { key, .. }
+            | Action::Head { key, .. }
+            | Action::CreateUpload { key, .. } => {
                 on_key = Some((*key, None));
+            }
+            Action::SetVersioning { bucket, versioning } => {
+                for key in first_keys(*bucket) {
+                    let (history, _) = place(key);
+                    let set = KeyEvent::Versioning(*versioning);
+                    ticket.others.push((key, history, self.keys[history].begin(now, Some(set))));
+                }
             }
             Action::CopyPart { source, upload, number, part, .. } => {
                 on_key = Some((*source, None));
                 on_upload = Some((*upload, Some(UploadEvent::Put(*number, *part))));
             }
-            Action::List { bucket } => {
+            Action::List { bucket } | Action::ListVersions { bucket } => {
                 for key in (0..KEYS.len()).filter(|key| KEYS[*key].0 == *bucket) {
                     let (history, _) = place(key);
                     let begun = self.keys[history].begin(now, None);
@@ -304,7 +335,7 @@ impl Oracle {
             }
             Action::Complete { upload, list, value, cond } => {
                 let key = self.uploads[*upload].key;
-                on_key = Some((key, Some(write(key, Some(*value), *cond))));
+                on_key = Some((key, Some(write(key, Some(*value), *cond, Said::Untold))));
                 on_upload = Some((*upload, Some(UploadEvent::Complete(list.clone()))));
             }
             Action::Abort { upload } => on_upload = Some((*upload, Some(UploadEvent::Abort))),
@@ -347,6 +378,36 @@ impl Oracle {
     /// What cannot be told.
     pub(crate) fn quiet(&mut self) -> Result<(), String> {
         self.each(History::quiet, History::quiet)
+    }
+
+    /// What the store was seen to hold when nothing was under way, bucket by bucket.
+    ///
+    /// # Errors
+    /// What no story of the answers leads to.
+    pub(crate) fn looked_at(&mut self, buckets: &[Looked]) -> Result<(), String> {
+        for (bucket, looked) in buckets.iter().enumerate() {
+            let Some((versioning, keys)) = looked else { continue };
+            for key in first_keys(bucket) {
+                let history = &mut self.keys[place(key).0];
+                let told = history.looked_at(&KeyEvent::Keeps(*versioning));
+                told.map_err(|story| format!("bucket {:?}: {story}", BUCKETS[bucket]))?;
+            }
+            for (key, versions) in keys {
+                let (history, slot) = place(*key);
+                let event = KeyEvent::Shown { slot, versions: versions.clone() };
+                let told = self.keys[history].looked_at(&event);
+                told.map_err(|story| format!("key {:?}: {story}", KEYS[*key]))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The value that has this ETag.
+    ///
+    /// # Errors
+    /// If nobody ever wrote such a value.
+    pub(crate) fn value_of(&self, etag: &str) -> Result<Value, String> {
+        self.by_etag.get(etag).copied().ok_or_else(|| format!("{etag}, which nobody wrote"))
     }
 
     fn each(
@@ -424,19 +485,19 @@ impl Oracle {
         match action {
             Action::Put { key, value, cond } => self.put(*key, *value, *cond, answer),
             Action::Copy { .. } => self.copy(action, answer),
-            Action::Get { key, range } => self.read(*key, range.as_ref(), answer, excuses),
-            Action::Head { key } => self.head(*key, answer),
-            Action::Delete { key, cond } => match answer.status {
-                204 => {
-                    self.likely[*key] = None;
-                    Ok(Verdict::of_key(write(*key, None, *cond)))
-                }
-                _ => lost_condition(*key, *cond, answer),
-            },
+            Action::Get { key, version, range } => {
+                self.read(*key, *version, range.as_ref(), answer, excuses)
+            }
+            Action::Head { key, version } => self.head(*key, *version, answer),
+            Action::Delete { key, version, cond } => self.deleted(*key, *version, *cond, answer),
             Action::DeleteSome { keys, quiet, .. } => {
                 self.some_deleted(keys, *quiet, answer, excuses)
             }
             Action::List { bucket } => self.listed(*bucket, answer),
+            Action::ListVersions { bucket } => self.versions_listed(*bucket, answer),
+            Action::SetVersioning { bucket, versioning } => {
+                self.versioning_set(*bucket, *versioning, answer)
+            }
             Action::MakeBucket | Action::DropBucket => self.bucket(action, answer),
             Action::CreateUpload { key, sum } => self.upload_created(*key, *sum, answer),
             Action::PutPart { upload, number, part } => {
@@ -461,7 +522,7 @@ impl Oracle {
         let key = match action {
             Action::Put { key, .. }
             | Action::Get { key, .. }
-            | Action::Head { key }
+            | Action::Head { key, .. }
             | Action::Delete { key, .. }
             | Action::CreateUpload { key, .. } => *key,
             Action::Copy { key, source, .. } => {
@@ -470,7 +531,10 @@ impl Oracle {
             Action::CopyPart { source, upload, .. } => {
                 return KEYS[*source].0 == PASSING || self.in_passing_bucket(*upload);
             }
-            Action::List { bucket } | Action::DeleteSome { bucket, .. } => {
+            Action::List { bucket }
+            | Action::ListVersions { bucket }
+            | Action::SetVersioning { bucket, .. }
+            | Action::DeleteSome { bucket, .. } => {
                 return *bucket == PASSING;
             }
             Action::MakeBucket => return false,
@@ -493,7 +557,10 @@ impl Oracle {
             Action::Copy { .. } | Action::CopyPart { .. } | Action::Complete { .. } => {
                 Verdict::nothing()
             }
-            Action::List { .. } | Action::DeleteSome { .. } => Verdict {
+            Action::List { .. }
+            | Action::ListVersions { .. }
+            | Action::SetVersioning { .. }
+            | Action::DeleteSome { .. } => Verdict {
                 listed: vec![Meaning::Event(KeyEvent::BucketMissing)],
                 ..Verdict::nothing()
             },
@@ -512,21 +579,24 @@ impl Oracle {
         match (answer.status, answer.code) {
             (200, _) if answer.etag().as_ref() != Some(etag) => Err("another ETag".into()),
             (200, _) => {
-                self.likely[key] = Some(value);
-                Ok(Verdict::of_key(write(key, Some(value), cond)))
+                let said = self.written(key, Some(value), version_of(answer)?);
+                Ok(Verdict::of_key(write(key, Some(value), cond, said)))
             }
             _ => lost_condition(key, cond, answer),
         }
     }
 
     fn copy(&mut self, action: &Action, answer: &Answered) -> Result<Verdict, String> {
-        let Action::Copy { key, source, pinned, value, cond, sum } = action else {
+        let Action::Copy { key, source, version, pinned, value, cond, sum } = action else {
             return Err("no copy".into());
         };
         let slot = place(*source).1;
         let of_source =
             |event| Verdict { listed: vec![Meaning::Event(event)], ..Verdict::nothing() };
-        let was_read = KeyEvent::ReadOne { slot, values: vec![*pinned] };
+        let was_read = match version {
+            Some(id) => KeyEvent::ReadVersion { slot, id: *id, what: Some(*pinned) },
+            None => KeyEvent::ReadOne { slot, values: vec![*pinned] },
+        };
         let condition = answer.elements("Condition").pop();
         match (answer.status, answer.code, condition.as_deref()) {
             (200, ..) => {
@@ -535,10 +605,24 @@ impl Oracle {
                     return Err(format!("another ETag: {etag:?} for {expected}"));
                 }
                 sums::document_is_true(answer, *sum, &self.stored(*value).content)?;
-                self.likely[*key] = Some(*value);
-                let event = Meaning::Event(write(*key, Some(*value), *cond));
+                let said = self.written(*key, Some(*value), version_of(answer)?).if_told();
+                let event = Meaning::Event(write(*key, Some(*value), *cond, said));
                 Ok(Verdict { key: event, ..of_source(was_read) })
             }
+            (404, Some("NoSuchVersion"), _) => Ok(of_source(self.lacks(*source, *version)?)),
+            (404, Some("NoSuchKey"), _)
+                if *version == Some(VersionId::Null) && !matches!(cond, Cond::Matches(_)) =>
+            {
+                Ok(of_source(self.lacks(*source, *version)?))
+            }
+            // The null version is another one by now: a delete marker is nothing to copy.
+            (400, Some("InvalidRequest"), _) if *version == Some(VersionId::Null) => {
+                Ok(of_source(KeyEvent::ReadVersion { slot, id: VersionId::Null, what: None }))
+            }
+            (412, _, Some("x-amz-copy-source-If-Match")) if let Some(id) = version => match id {
+                VersionId::Null => Ok(Verdict::nothing()),
+                VersionId::Number(_) => Err("a version has changed".into()),
+            },
             (412, _, Some("x-amz-copy-source-If-Match")) => {
                 Ok(of_source(KeyEvent::Differs { slot, value: *pinned }))
             }
@@ -546,7 +630,7 @@ impl Oracle {
             (404, Some("NoSuchKey"), _) if matches!(cond, Cond::Matches(_)) => {
                 Ok(Verdict::nothing())
             }
-            (404, Some("NoSuchKey"), _) => Ok(of_source(self.seen(*source, None))),
+            (404, Some("NoSuchKey"), _) => Ok(of_source(self.seen(*source, None, None))),
             _ => {
                 Ok(Verdict { key: lost_condition(*key, *cond, answer)?.key, ..of_source(was_read) })
             }
@@ -556,11 +640,12 @@ impl Oracle {
     fn read(
         &mut self,
         key: usize,
+        version: Option<VersionId>,
         range: Option<&Range<u64>>,
         answer: &Answered,
         excuses: Excuses,
     ) -> Result<Verdict, String> {
-        if let Some(verdict) = self.absent(key, answer) {
+        if let Some(verdict) = self.absent(key, version, answer)? {
             return Ok(verdict);
         }
         if answer.status == 416 && range.is_some() {
@@ -571,6 +656,7 @@ impl Oracle {
             return Err("neither bytes nor a reason".into());
         }
         let value = self.known(key, answer)?;
+        let event = self.seen_as(key, version, value, answer)?;
         let content = &self.stored(value).content;
         let expected = match range {
             Some(range) => content.slice(range.start..range.end.min(content.len())),
@@ -578,18 +664,23 @@ impl Oracle {
         };
         if answer.cut {
             if excuses.faults {
-                return Ok(Verdict::of_key(self.seen(key, Some(value))));
+                return Ok(Verdict::of_key(event));
             }
             return Err("the body was cut off although nothing has failed".into());
         }
         if let Some(at) = expected.first_difference(&answer.body) {
             return Err(format!("wrong bytes from {at} on, of {}", expected.len()));
         }
-        Ok(Verdict::of_key(self.seen(key, Some(value))))
+        Ok(Verdict::of_key(event))
     }
 
-    fn head(&mut self, key: usize, answer: &Answered) -> Result<Verdict, String> {
-        if let Some(verdict) = self.absent(key, answer) {
+    fn head(
+        &mut self,
+        key: usize,
+        version: Option<VersionId>,
+        answer: &Answered,
+    ) -> Result<Verdict, String> {
+        if let Some(verdict) = self.absent(key, version, answer)? {
             return Ok(verdict);
         }
         if answer.status != 200 {
@@ -601,13 +692,154 @@ impl Oracle {
             return Err(format!("another length than {len}"));
         }
         sums::head_is_true(answer, &self.stored(value).content)?;
-        Ok(Verdict::of_key(self.seen(key, Some(value))))
+        Ok(Verdict::of_key(self.seen_as(key, version, value, answer)?))
     }
 
-    fn absent(&mut self, key: usize, answer: &Answered) -> Option<Verdict> {
-        // HEAD has no body, but the operations say the code all the same.
-        let absent = answer.status == 404 && answer.code == Some("NoSuchKey");
-        absent.then(|| Verdict::of_key(self.seen(key, None)))
+    /// The answer that there is no such thing, or nothing but a delete marker. HEAD has no body, but the operations
+    /// say the code all the same.
+    fn absent(
+        &mut self,
+        key: usize,
+        version: Option<VersionId>,
+        answer: &Answered,
+    ) -> Result<Option<Verdict>, String> {
+        let event = match (answer.status, answer.code, version) {
+            (404, Some("NoSuchKey"), None) => self.seen(key, None, None),
+            (404, Some("NoSuchVersion"), Some(_))
+            | (404, Some("NoSuchKey"), Some(VersionId::Null)) => self.lacks(key, version)?,
+            (405, Some("MethodNotAllowed"), Some(id)) => {
+                if answer.header("x-amz-delete-marker") != Some("true") {
+                    return Err("neither data nor a delete marker".into());
+                }
+                KeyEvent::ReadVersion { slot: place(key).1, id, what: None }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Verdict::of_key(event)))
+    }
+
+    /// The version is not there; nobody asks for it again.
+    fn lacks(&mut self, key: usize, version: Option<VersionId>) -> Result<KeyEvent, String> {
+        let id = version.ok_or("a version is missing that nobody asked for")?;
+        self.forget(key, id);
+        Ok(KeyEvent::Lacks { slot: place(key).1, id })
+    }
+
+    /// The value was read, as the latest version or as the one that was asked for.
+    fn seen_as(
+        &mut self,
+        key: usize,
+        version: Option<VersionId>,
+        value: Value,
+        answer: &Answered,
+    ) -> Result<KeyEvent, String> {
+        let id = version_of(answer)?;
+        match version {
+            None => Ok(self.seen(key, Some(value), id)),
+            Some(asked) if id.is_some_and(|id| id != asked) => {
+                Err(format!("version {id:?} instead of {asked:?}"))
+            }
+            Some(id) => Ok(KeyEvent::ReadVersion { slot: place(key).1, id, what: Some(value) }),
+        }
+    }
+
+    /// A write has made this version the latest one.
+    fn written(&mut self, key: usize, what: What, id: Option<VersionId>) -> Said {
+        self.likely[key] = what;
+        if let Some(id) = id {
+            self.versions[key].retain(|(known, _)| *known != id);
+            self.versions[key].push((id, what));
+        }
+        Said::Told(id)
+    }
+
+    /// Nobody asks for this version any more.
+    fn forget(&mut self, key: usize, id: VersionId) {
+        if self.versions[key].last().is_some_and(|(known, _)| *known == id) {
+            let before = self.versions[key].iter().rev().nth(1);
+            self.likely[key] = before.and_then(|(_, what)| *what);
+        }
+        self.versions[key].retain(|(known, _)| *known != id);
+    }
+
+    fn deleted(
+        &mut self,
+        key: usize,
+        version: Option<VersionId>,
+        cond: Cond,
+        answer: &Answered,
+    ) -> Result<Verdict, String> {
+        if (answer.status, answer.code) == (404, Some("NoSuchVersion")) {
+            // The bucket never had versions when the request came.
+            return Ok(Verdict::nothing());
+        }
+        if answer.status != 204 {
+            return lost_condition(key, cond, answer);
+        }
+        let marker = answer.header("x-amz-delete-marker") == Some("true");
+        let said = version_of(answer)?;
+        let event = match version {
+            Some(id) if said.is_some_and(|said| said != id) => {
+                return Err(format!("version {said:?} is gone instead of {id:?}"));
+            }
+            Some(id) => {
+                self.forget(key, id);
+                KeyEvent::Purged { slot: place(key).1, id, marker: Some(marker) }
+            }
+            None if marker != said.is_some() => return Err("half a delete marker".into()),
+            None => write(key, None, cond, self.written(key, None, said)),
+        };
+        Ok(Verdict::of_key(event))
+    }
+
+    fn versioning_set(
+        &mut self,
+        bucket: usize,
+        versioning: Versioning,
+        answer: &Answered,
+    ) -> Result<Verdict, String> {
+        if answer.status != 200 {
+            return Err("versioning is neither set nor refused".into());
+        }
+        self.versioning_likely[bucket] = versioning;
+        let set = |_| Meaning::Event(KeyEvent::Versioning(versioning));
+        Ok(Verdict { listed: first_keys(bucket).map(set).collect(), ..Verdict::nothing() })
+    }
+
+    fn versions_listed(&mut self, bucket: usize, answer: &Answered) -> Result<Verdict, String> {
+        if answer.status != 200 || answer.elements("IsTruncated") != ["false"] {
+            return Err("no listing of all versions".into());
+        }
+        let mut keys: BTreeMap<String, Shown> = BTreeMap::new();
+        let (text, mut last) = (String::from_utf8_lossy(&answer.body), None);
+        for (_, entry) in entries(&text) {
+            let one = |name: &str| elements(entry, name).pop();
+            let key = one("Key").ok_or("a version of no key")?;
+            let id =
+                one("VersionId").and_then(|id| VersionId::parse(&id)).ok_or("no version id")?;
+            let what = match one("ETag") {
+                Some(etag) => Some(self.value_of(&etag).map_err(|why| format!("{key} is {why}"))?),
+                None => None,
+            };
+            let latest = last.as_ref() != Some(&key);
+            if one("IsLatest").as_deref() != Some(if latest { "true" } else { "false" }) {
+                return Err(format!("{key}, {id:?}: is it the latest?"));
+            }
+            keys.entry(key.clone()).or_default().insert(0, (id, what));
+            last = Some(key);
+        }
+        let mut listed = Vec::new();
+        for key in (0..KEYS.len()).filter(|key| KEYS[*key].0 == bucket) {
+            let versions = keys.remove(KEYS[key].1).unwrap_or_default();
+            self.likely[key] = versions.last().and_then(|(_, what)| *what);
+            self.versions[key].clone_from(&versions);
+            listed.push(Meaning::Event(KeyEvent::Shown { slot: place(key).1, versions }));
+        }
+        if keys.is_empty() {
+            Ok(Verdict { listed, ..Verdict::nothing() })
+        } else {
+            Err(format!("keys that nobody wrote: {keys:?}"))
+        }
     }
 
     fn known(&self, key: usize, answer: &Answered) -> Result<Value, String> {
@@ -616,9 +848,9 @@ impl Oracle {
         value.ok_or_else(|| format!("{:?} names {etag}, which nobody wrote", KEYS[key]))
     }
 
-    fn seen(&mut self, key: usize, value: Option<Value>) -> KeyEvent {
+    fn seen(&mut self, key: usize, value: Option<Value>, id: Option<VersionId>) -> KeyEvent {
         self.likely[key] = value;
-        KeyEvent::Read { slot: place(key).1, value }
+        KeyEvent::Read { slot: place(key).1, value, id }
     }
 
     fn listed(&mut self, bucket: usize, answer: &Answered) -> Result<Verdict, String> {
@@ -643,14 +875,14 @@ impl Oracle {
                     )
                 }
             };
-            listed.push(Meaning::Event(self.seen(key, value)));
+            listed.push(Meaning::Event(self.seen(key, value, None)));
         }
         Ok(Verdict { listed, ..Verdict::nothing() })
     }
 
     fn some_deleted(
         &mut self,
-        keys: &[(usize, Cond)],
+        keys: &[Doomed],
         quiet: bool,
         answer: &Answered,
         excuses: Excuses,
@@ -658,33 +890,77 @@ impl Oracle {
         if answer.status != 200 {
             return Err("deletes that are neither done nor refused".into());
         }
-        let named = |text: &str| elements(text, "Key").pop().unwrap_or_default();
-        let deleted: Vec<String> =
-            answer.elements("Deleted").iter().map(|one| named(one)).collect();
+        let named = |text: &str| {
+            let one = |name: &str| elements(text, name).pop();
+            (one("Key").unwrap_or_default(), one("VersionId"))
+        };
+        let deleted = answer.elements("Deleted");
         let errors = answer.elements("Error");
         if deleted.len() + errors.len() != if quiet { errors.len() } else { keys.len() } {
             return Err(format!("another number of keys than {}", keys.len()));
         }
         let mut listed = Vec::new();
-        for (key, cond) in keys {
-            let (slot, name) = (place(*key).1, KEYS[*key].1);
-            let error = errors.iter().find(|error| named(error) == name);
-            let code = error.and_then(|error| elements(error, "Code").pop());
-            let is_deleted = quiet || deleted.iter().any(|deleted| deleted == name);
-            listed.push(match (code.as_deref(), *cond) {
-                (None, _) if is_deleted => {
-                    self.likely[*key] = None;
-                    Meaning::Event(write(*key, None, *cond))
-                }
-                (Some("PreconditionFailed"), Cond::Matches(value)) => {
-                    Meaning::Event(KeyEvent::Differs { slot, value })
-                }
-                (Some("NoSuchKey"), Cond::Matches(_)) => Meaning::Event(self.seen(*key, None)),
-                (Some("InternalError"), _) if excuses.faults => Meaning::Unknown,
-                (code, _) => return Err(format!("{name} is neither deleted nor kept: {code:?}")),
-            });
+        for of_key in of_keys(keys) {
+            let mut meanings = Vec::new();
+            for doomed in of_key {
+                let (key, version, _) = *doomed;
+                let name = (KEYS[key].1.to_owned(), version.map(|id| id.to_string()));
+                let entry = deleted.iter().find(|deleted| named(deleted) == name);
+                let error = errors.iter().find(|error| named(error) == name);
+                let code = error.and_then(|error| elements(error, "Code").pop());
+                meanings.push(match (code, entry) {
+                    (Some(code), _) => self.not_deleted(doomed, &code, excuses)?,
+                    (None, Some(entry)) => Meaning::Event(self.one_deleted(doomed, entry)?),
+                    (None, None) if quiet => {
+                        match version {
+                            Some(id) => self.forget(key, id),
+                            None => self.likely[key] = None,
+                        }
+                        Meaning::Event(delete(doomed))
+                    }
+                    (None, None) => return Err(format!("{name:?} is neither deleted nor kept")),
+                });
+            }
+            listed.push(together(meanings));
         }
         Ok(Verdict { listed, ..Verdict::nothing() })
+    }
+
+    fn one_deleted(&mut self, doomed: &Doomed, entry: &str) -> Result<KeyEvent, String> {
+        let (key, version, cond) = *doomed;
+        let one = |name: &str| elements(entry, name).pop();
+        let marker = one("DeleteMarker").as_deref() == Some("true");
+        let said = one("DeleteMarkerVersionId").and_then(|id| VersionId::parse(&id));
+        let is_another = version.is_some() && marker && said != version;
+        if marker != said.is_some() || is_another {
+            return Err(format!("{doomed:?}: another delete marker"));
+        }
+        Ok(match version {
+            Some(id) => {
+                self.forget(key, id);
+                KeyEvent::Purged { slot: place(key).1, id, marker: Some(marker) }
+            }
+            None => write(key, None, cond, self.written(key, None, said)),
+        })
+    }
+
+    fn not_deleted(
+        &mut self,
+        doomed: &Doomed,
+        code: &str,
+        excuses: Excuses,
+    ) -> Result<Meaning<KeyEvent>, String> {
+        let (key, version, cond) = *doomed;
+        let slot = place(key).1;
+        match (code, cond) {
+            ("NoSuchVersion", _) if version.is_some() => Ok(Meaning::Nothing),
+            ("PreconditionFailed", Cond::Matches(value)) => {
+                Ok(Meaning::Event(KeyEvent::Differs { slot, value }))
+            }
+            ("NoSuchKey", Cond::Matches(_)) => Ok(Meaning::Event(self.seen(key, None, None))),
+            ("InternalError", _) if excuses.faults => Ok(Meaning::Unknown),
+            _ => Err(format!("{doomed:?} is neither deleted nor kept: {code}")),
+        }
     }
 
     fn bucket(&mut self, action: &Action, answer: &Answered) -> Result<Verdict, String> {
@@ -696,6 +972,9 @@ impl Oracle {
             _ => return Err("a bucket that is neither there nor not".into()),
         };
         self.bucket_likely = !matches!(event, KeyEvent::BucketDropped);
+        if matches!(event, KeyEvent::BucketDropped) {
+            self.versioning_likely[PASSING] = Versioning::Unversioned;
+        }
         Ok(Verdict::of_key(event))
     }
 
@@ -745,14 +1024,25 @@ impl Oracle {
     }
 
     fn part_copied(&mut self, action: &Action, answer: &Answered) -> Result<Verdict, String> {
-        let Action::CopyPart { upload, number, source, range, pinned, part } = action else {
+        let Action::CopyPart { upload, number, source, version, range, pinned, part } = action
+        else {
             return Err("no copy".into());
         };
         let slot = place(*source).1;
         match (answer.status, answer.code) {
             (200, _) => {}
             (404, Some("NoSuchUpload")) => return Ok(self.upload_is_over(*upload)),
-            (404, Some("NoSuchKey")) => return Ok(Verdict::of_key(self.seen(*source, None))),
+            (404, Some("NoSuchKey")) if version.is_some() => {
+                return Ok(Verdict::of_key(self.lacks(*source, *version)?));
+            }
+            (404, Some("NoSuchKey")) => return Ok(Verdict::of_key(self.seen(*source, None, None))),
+            (404, Some("NoSuchVersion")) => {
+                return Ok(Verdict::of_key(self.lacks(*source, *version)?));
+            }
+            // The null version is another one by now.
+            (412, _) | (400, Some("InvalidRequest")) if *version == Some(VersionId::Null) => {
+                return Ok(Verdict::nothing());
+            }
             (412, _) => {
                 let value = pinned.ok_or("a condition that nobody made")?;
                 return Ok(Verdict::of_key(KeyEvent::Differs { slot, value }));
@@ -788,7 +1078,12 @@ impl Oracle {
         let mut verdict = self.part_is_there(*upload, *number, part);
         if let Some((values, content)) = found {
             self.parts[part as usize].content = Some(content);
-            verdict.key = Meaning::Event(KeyEvent::ReadOne { slot, values });
+            verdict.key = Meaning::Event(match (version, pinned) {
+                (Some(id), Some(value)) => {
+                    KeyEvent::ReadVersion { slot, id: *id, what: Some(*value) }
+                }
+                _ => KeyEvent::ReadOne { slot, values },
+            });
         }
         Ok(verdict)
     }
@@ -817,12 +1112,13 @@ impl Oracle {
                     return Err(format!("another ETag: {etag:?}"));
                 }
                 self.uploads[*upload].open = false;
-                self.likely[key] = Some(*value);
+                let said = self.written(key, Some(*value), version_of(answer)?).if_told();
                 Ok(Verdict {
                     key: Meaning::Event(KeyEvent::Completed {
                         slot: place(key).1,
                         value: *value,
                         cond: *cond,
+                        said,
                     }),
                     ..Verdict::of_upload(UploadEvent::Complete(list.clone()))
                 })
@@ -914,9 +1210,63 @@ fn close<M: crate::history::Model>(
     }
 }
 
-fn write(key: usize, value: Option<Value>, cond: Cond) -> KeyEvent {
-    KeyEvent::Write { slot: place(key).1, value, cond }
+fn write(key: usize, value: Option<Value>, cond: Cond, said: Said) -> KeyEvent {
+    KeyEvent::Write { slot: place(key).1, value, cond, said }
 }
+
+/// A delete of which no more is known.
+fn delete((key, version, cond): &Doomed) -> KeyEvent {
+    match version {
+        Some(id) => KeyEvent::Purged { slot: place(*key).1, id: *id, marker: None },
+        None => write(*key, None, *cond, Said::Untold),
+    }
+}
+
+/// The deletes of a list, those of one key together: they are done at one moment.
+fn of_keys(keys: &[Doomed]) -> impl Iterator<Item = &[Doomed]> {
+    keys.chunk_by(|one, other| one.0 == other.0)
+}
+
+/// What became of the deletes of one key.
+fn together(meanings: Vec<Meaning<KeyEvent>>) -> Meaning<KeyEvent> {
+    let mut events = Vec::new();
+    for meaning in meanings {
+        match meaning {
+            Meaning::Event(event) => events.push(event),
+            Meaning::Nothing => {}
+            Meaning::Unknown => return Meaning::Unknown,
+        }
+    }
+    Meaning::Event(KeyEvent::All(events))
+}
+
+/// The version that an answer names.
+fn version_of(answer: &Answered) -> Result<Option<VersionId>, String> {
+    let said = answer.header("x-amz-version-id");
+    let id = said.map(|id| VersionId::parse(id).ok_or_else(|| format!("{id} is no version id")));
+    id.transpose()
+}
+
+/// One key of each history of a bucket.
+fn first_keys(bucket: usize) -> impl Iterator<Item = usize> {
+    (0..KEYS.len()).filter(move |key| KEYS[*key].0 == bucket && place(*key).1 == 0)
+}
+
+/// The entries of a listing of versions, in their order.
+fn entries(text: &str) -> Vec<(usize, &str)> {
+    let mut all: Vec<(usize, &str)> = Vec::new();
+    for (open, close) in [("<Version>", "</Version>"), ("<DeleteMarker>", "</DeleteMarker>")] {
+        all.extend(text.match_indices(open).map(|(at, _)| {
+            let rest = &text[at + open.len()..];
+            (at, rest.split_once(close).map_or(rest, |(entry, _)| entry))
+        }));
+    }
+    all.sort_unstable();
+    all
+}
+
+/// The most operations without an answer of a key with versions: each may be anywhere among them.
+const UNHEARD_OF_VERSIONS_MAX: usize = 3;
 
 fn lost_condition(key: usize, cond: Cond, answer: &Answered) -> Result<Verdict, String> {
     let slot = place(key).1;
@@ -924,7 +1274,7 @@ fn lost_condition(key: usize, cond: Cond, answer: &Answered) -> Result<Verdict, 
         (412, _, Cond::Absent) => Ok(Verdict::of_key(KeyEvent::Present { slot })),
         (412, _, Cond::Matches(value)) => Ok(Verdict::of_key(KeyEvent::Differs { slot, value })),
         (404, Some("NoSuchKey"), Cond::Matches(_)) => {
-            Ok(Verdict::of_key(KeyEvent::Read { slot, value: None }))
+            Ok(Verdict::of_key(KeyEvent::Read { slot, value: None, id: None }))
         }
         _ => Err("a write that is neither done nor refused".into()),
     }

@@ -100,6 +100,8 @@ pub(crate) struct Plan {
     pub(crate) large: bool,
     /// Whether the run ends with a restart.
     pub(crate) restart_at_end: bool,
+    /// In a hundred requests: it is about versions. 0: no bucket ever keeps them.
+    pub(crate) versions: u64,
     pub(crate) planted: Option<Planted>,
 }
 
@@ -158,6 +160,7 @@ impl Plan {
             restart_at_end: random.chance(50),
             holds: *random.pick(&[0, 0, 20, 50]),
             lanes: *random.pick(&[1, 2, 4, 16]),
+            versions: *random.pick(&[0, 0, 0, 0, 20, 45]),
             planted: None,
         }
     }

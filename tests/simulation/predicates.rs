@@ -130,6 +130,18 @@ fn matches_its_table(
     Ok(())
 }
 
+/// After everything was taken away and had its time, no bytes are left.
+///
+/// # Errors
+/// What is.
+pub(crate) fn nothing_is_left(store: &dyn Store, disk: &MemoryDisk) -> Result<(), Broken> {
+    let blobs = examined(store)?.blobs;
+    if blobs.is_empty() && disk.blobs().is_empty() {
+        return Ok(());
+    }
+    Err(broken("nothing_is_left", format!("{blobs:?}, files {:?}", disk.blobs())))
+}
+
 fn examined(store: &dyn Store) -> Result<Report, Broken> {
     let report = invariant::examine(store);
     let report = report.map_err(|error| broken("store", error.to_string()))?;

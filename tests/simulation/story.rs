@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use protocol::name::VersionId;
+use protocol::versioning::Versioning;
+
+use crate::chain::{Chain, Said, Shown, What};
 use crate::history::Model;
 use crate::oracle::{Part, Value};
 
@@ -24,20 +28,49 @@ pub(crate) struct Keys;
 pub(crate) struct KeysState {
     /// The bucket exists.
     pub(crate) bucket: bool,
-    /// What each key names.
-    pub(crate) keys: Vec<Option<Value>>,
+    /// Whether writes make versions.
+    pub(crate) versioning: Versioning,
+    /// The versions of each key.
+    pub(crate) keys: Vec<Chain>,
+}
+
+impl KeysState {
+    /// So many keys that name nothing.
+    pub(crate) fn empty(bucket: bool, keys: usize) -> Self {
+        Self { bucket, versioning: Versioning::Unversioned, keys: vec![Chain::default(); keys] }
+    }
+
+    fn with(&self, slot: usize, chain: Chain) -> Self {
+        let mut after = self.clone();
+        after.keys[slot] = chain;
+        after
+    }
 }
 
 /// What was done to a bucket or its keys, or what was seen of them.
 #[derive(Debug)]
 pub(crate) enum KeyEvent {
     /// A put, completion or delete (no value) under a condition that held.
-    Write { slot: usize, value: Option<Value>, cond: Cond },
-    /// A completion under a condition that held, or one that was answered once more while the key still named what
+    Write { slot: usize, value: Option<Value>, cond: Cond, said: Said },
+    /// A completion under a condition that held, or one that was answered once more while the key still had what
     /// it had made.
-    Completed { slot: usize, value: Value, cond: Cond },
-    /// The key was seen to name this.
-    Read { slot: usize, value: Option<Value> },
+    Completed { slot: usize, value: Value, cond: Cond, said: Said },
+    /// The key was seen to name this, perhaps with its version.
+    Read { slot: usize, value: Option<Value>, id: Option<VersionId> },
+    /// This version of the key was seen to be this.
+    ReadVersion { slot: usize, id: VersionId, what: What },
+    /// The key was seen not to have this version.
+    Lacks { slot: usize, id: VersionId },
+    /// This version was taken away for good, if it was there; a delete marker, if the answer says so.
+    Purged { slot: usize, id: VersionId, marker: Option<bool> },
+    /// All of these at one moment, in this order.
+    All(Vec<KeyEvent>),
+    /// The key was seen to have these versions.
+    Shown { slot: usize, versions: Shown },
+    /// The bucket was told whether to keep versions.
+    Versioning(Versioning),
+    /// The bucket was seen to keep versions or not, if it is there.
+    Keeps(Versioning),
     /// The key was seen to name one of these.
     ReadOne { slot: usize, values: Vec<Value> },
     /// The key was seen to name something.
@@ -60,31 +93,61 @@ impl Model for Keys {
     type State = KeysState;
     type Event = KeyEvent;
 
-    fn after(state: &KeysState, event: &KeyEvent) -> Option<KeysState> {
-        let same = |holds: bool| holds.then(|| state.clone());
-        let empty = state.keys.iter().all(Option::is_none);
-        let is = |slot: usize| state.keys[slot];
+    fn after(state: &KeysState, event: &KeyEvent) -> Vec<KeysState> {
+        let same = |holds: bool| if holds { vec![state.clone()] } else { Vec::new() };
+        let empty = state.keys.iter().all(Chain::is_empty);
+        let is = |slot: usize| state.keys[slot].latest();
+        let each = |slot: usize, chains: Vec<Chain>| -> Vec<KeysState> {
+            let chains = chains.into_iter().filter(|_| state.bucket);
+            chains.map(|chain| state.with(slot, chain)).collect()
+        };
+        let one = |slot: usize, chain: Option<Chain>| each(slot, chain.into_iter().collect());
         match event {
-            KeyEvent::Write { slot, value, cond } => {
+            KeyEvent::Write { slot, value, cond, said } => {
                 let holds = match cond {
                     Cond::None => true,
                     Cond::Absent => is(*slot).is_none(),
                     Cond::Matches(value) => is(*slot) == Some(*value),
                 };
-                (state.bucket && holds).then(|| {
-                    let mut after = state.clone();
-                    after.keys[*slot] = *value;
-                    after
-                })
+                let chain = &state.keys[*slot];
+                let written = chain.written(state.versioning, *value, *said);
+                one(*slot, written.filter(|_| holds))
             }
-            KeyEvent::Completed { slot, value, .. } if is(*slot) == Some(*value) => {
-                same(state.bucket)
+            KeyEvent::Completed { slot, value, cond, said } => {
+                let chain = &state.keys[*slot];
+                let mut all = match said {
+                    Said::Told(Some(id)) => each(*slot, chain.named(*id, Some(*value))),
+                    Said::Told(None) | Said::Untold => same(state.bucket && chain.has(*value)),
+                };
+                let (slot, value) = (*slot, Some(*value));
+                let write = KeyEvent::Write { slot, value, cond: *cond, said: *said };
+                all.extend(Self::after(state, &write));
+                all
             }
-            KeyEvent::Completed { slot, value, cond } => {
-                let write = KeyEvent::Write { slot: *slot, value: Some(*value), cond: *cond };
-                Self::after(state, &write)
+            KeyEvent::Read { slot, value, id } => one(*slot, state.keys[*slot].read(*value, *id)),
+            KeyEvent::ReadVersion { slot, id, what } => {
+                each(*slot, state.keys[*slot].named(*id, *what))
             }
-            KeyEvent::Read { slot, value } => same(state.bucket && is(*slot) == *value),
+            KeyEvent::Lacks { slot, id } => same(state.bucket && state.keys[*slot].lacks(*id)),
+            KeyEvent::Purged { slot, id, marker } => {
+                each(*slot, state.keys[*slot].purged(*id, *marker))
+            }
+            KeyEvent::All(events) => events.iter().fold(vec![state.clone()], |states, event| {
+                let mut after: Vec<KeysState> =
+                    states.iter().flat_map(|state| Self::after(state, event)).collect();
+                after.sort_unstable();
+                after.dedup();
+                after
+            }),
+            KeyEvent::Shown { slot, versions } => {
+                let shown = state.keys[*slot].shown(versions);
+                shown.map(|chain| state.with(*slot, chain)).into_iter().collect()
+            }
+            KeyEvent::Versioning(versioning) => {
+                let after = KeysState { versioning: *versioning, ..state.clone() };
+                if state.bucket { vec![after] } else { Vec::new() }
+            }
+            KeyEvent::Keeps(versioning) => same(!state.bucket || state.versioning == *versioning),
             KeyEvent::ReadOne { slot, values } => {
                 same(state.bucket && is(*slot).is_some_and(|now| values.contains(&now)))
             }
@@ -92,12 +155,12 @@ impl Model for Keys {
             KeyEvent::Differs { slot, value } => {
                 same(state.bucket && is(*slot).is_some_and(|now| now != *value))
             }
-            KeyEvent::BucketMade => {
-                (!state.bucket).then(|| KeysState { bucket: true, ..state.clone() })
+            KeyEvent::BucketMade if state.bucket => Vec::new(),
+            KeyEvent::BucketMade => vec![KeysState::empty(true, state.keys.len())],
+            KeyEvent::BucketDropped if state.bucket && empty => {
+                vec![KeysState::empty(false, state.keys.len())]
             }
-            KeyEvent::BucketDropped => {
-                (state.bucket && empty).then(|| KeysState { bucket: false, ..state.clone() })
-            }
+            KeyEvent::BucketDropped => Vec::new(),
             KeyEvent::BucketThere => same(state.bucket),
             KeyEvent::BucketFull => same(state.bucket && !empty),
             KeyEvent::BucketMissing => same(!state.bucket),
@@ -140,37 +203,38 @@ impl Model for Uploads {
     type State = UploadState;
     type Event = UploadEvent;
 
-    fn after(state: &UploadState, event: &UploadEvent) -> Option<UploadState> {
-        let parts = match state {
-            UploadState::Open(parts) => parts,
-            UploadState::Over(made) => {
-                let told_again =
-                    matches!(event, UploadEvent::Complete(list) if made.as_ref() == Some(list));
-                return (told_again || matches!(event, UploadEvent::Over)).then(|| state.clone());
-            }
-            UploadState::Passing => return Some(UploadState::Passing),
-        };
-        let has_all =
-            |list: &[(u16, Part)]| list.iter().all(|(n, part)| parts.get(n) == Some(part));
-        match event {
-            UploadEvent::Put(number, part) => {
-                let mut parts = parts.clone();
-                parts.insert(*number, *part);
-                Some(UploadState::Open(parts))
-            }
-            UploadEvent::Complete(list) => {
-                has_all(list).then(|| UploadState::Over(Some(list.clone())))
-            }
-            UploadEvent::Abort => Some(UploadState::Over(None)),
-            UploadEvent::Over => None,
-            UploadEvent::Mismatch(list) => (!has_all(list)).then(|| state.clone()),
-            UploadEvent::Parts(seen) => {
-                let fits = |(number, part): (&u16, &Part)| {
-                    seen.get(number).is_some_and(|parts| parts.contains(part))
-                };
-                let same = seen.len() == parts.len() && parts.iter().all(fits);
-                same.then(|| state.clone())
-            }
+    fn after(state: &UploadState, event: &UploadEvent) -> Vec<UploadState> {
+        after(state, event).into_iter().collect()
+    }
+}
+
+fn after(state: &UploadState, event: &UploadEvent) -> Option<UploadState> {
+    let parts = match state {
+        UploadState::Open(parts) => parts,
+        UploadState::Over(made) => {
+            let told_again =
+                matches!(event, UploadEvent::Complete(list) if made.as_ref() == Some(list));
+            return (told_again || matches!(event, UploadEvent::Over)).then(|| state.clone());
+        }
+        UploadState::Passing => return Some(UploadState::Passing),
+    };
+    let has_all = |list: &[(u16, Part)]| list.iter().all(|(n, part)| parts.get(n) == Some(part));
+    match event {
+        UploadEvent::Put(number, part) => {
+            let mut parts = parts.clone();
+            parts.insert(*number, *part);
+            Some(UploadState::Open(parts))
+        }
+        UploadEvent::Complete(list) => has_all(list).then(|| UploadState::Over(Some(list.clone()))),
+        UploadEvent::Abort => Some(UploadState::Over(None)),
+        UploadEvent::Over => None,
+        UploadEvent::Mismatch(list) => (!has_all(list)).then(|| state.clone()),
+        UploadEvent::Parts(seen) => {
+            let fits = |(number, part): (&u16, &Part)| {
+                seen.get(number).is_some_and(|parts| parts.contains(part))
+            };
+            let same = seen.len() == parts.len() && parts.iter().all(fits);
+            same.then(|| state.clone())
         }
     }
 }

@@ -7,11 +7,14 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use protocol::checksum::ChecksumAlgorithm;
+use protocol::name::VersionId;
 use tenon_tests::content::Content;
 use tenon_tests::random::Random;
 
 use crate::client::Sent;
-use crate::oracle::{Action, BUCKETS, KEYS, Oracle, PASSING, Part, Upload, Value, md5_of_bytes};
+use crate::oracle::{
+    Action, BUCKETS, Doomed, KEYS, Oracle, PASSING, Part, Upload, Value, md5_of_bytes,
+};
 use crate::plan::Plan;
 use crate::story::Cond;
 use crate::sums;
@@ -31,6 +34,7 @@ const KIB: u64 = 1 << 10;
 #[derive(Debug, Clone, Copy)]
 enum Rival {
     Delete(usize),
+    Purge(usize, VersionId),
     Replace(usize),
     Abort(usize),
     Complete(usize),
@@ -39,7 +43,7 @@ enum Rival {
 
 /// Makes requests.
 pub(crate) struct Workload {
-    random: Random,
+    pub(crate) random: Random,
     next_content: u64,
     /// The keys that are asked for: in some runs a single one, which all fight for.
     keys: Vec<usize>,
@@ -92,6 +96,10 @@ impl Workload {
             let next = self.assemble(plan, oracle);
             return next.filter(|(action, _)| room_for(action, oracle));
         }
+        if plan.versions > 0 && self.random.chance(plan.versions) {
+            let next = self.of_versions(plan, oracle);
+            return next.filter(|(action, _)| room_for(action, oracle));
+        }
         let mut drawn = self.random.within(0..100);
         let known = oracle.likely.iter().flatten().count();
         if known == 0 && ((17..36).contains(&drawn) || (54..80).contains(&drawn)) {
@@ -103,7 +111,7 @@ impl Workload {
             28..30 => {
                 let key = self.known_key(oracle);
                 let headers = vec![("x-amz-checksum-mode", "ENABLED".to_owned())];
-                (Action::Head { key }, Sent { headers, ..to_key("HEAD", key) })
+                (Action::Head { key, version: None }, Sent { headers, ..to_key("HEAD", key) })
             }
             30..34 => {
                 let key = self.key_to_delete(oracle);
@@ -150,6 +158,7 @@ impl Workload {
         match rival {
             Rival::Delete(key) | Rival::Replace(key) if self.needs(key) => None,
             Rival::Delete(key) => Some(self.delete(key, Cond::None, oracle)),
+            Rival::Purge(key, id) => Some(self.purge(key, id)),
             Rival::Replace(key) => {
                 let len = self.len(plan);
                 Some(self.put_of(key, len, Cond::None, oracle))
@@ -187,12 +196,12 @@ impl Workload {
         }
     }
 
-    fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         usize::try_from(self.random.within(0..count as u64)).expect("a count fits")
     }
 
     /// A key, rarely one in a bucket that is not there.
-    fn key(&mut self, oracle: &Oracle) -> usize {
+    pub(crate) fn key(&mut self, oracle: &Oracle) -> usize {
         if self.needs(self.last) || !self.random.chance(self.heat) {
             let count = self.keys.len();
             let at = self.below(count);
@@ -205,7 +214,7 @@ impl Workload {
     }
 
     /// A key, mostly one that names something.
-    fn known_key(&mut self, oracle: &Oracle) -> usize {
+    pub(crate) fn known_key(&mut self, oracle: &Oracle) -> usize {
         let is_known = |key: &usize| oracle.likely[*key].is_some();
         if is_known(&self.last) && self.random.chance(self.heat) {
             return self.last;
@@ -248,11 +257,11 @@ impl Workload {
     }
 
     /// Whether there are still parts to be made of this key's object.
-    fn needs(&self, key: usize) -> bool {
+    pub(crate) fn needs(&self, key: usize) -> bool {
         key == LARGE && self.to_assemble > 0
     }
 
-    fn key_to_delete(&mut self, oracle: &Oracle) -> usize {
+    pub(crate) fn key_to_delete(&mut self, oracle: &Oracle) -> usize {
         let key = self.known_key(oracle);
         if self.needs(key) { self.key(oracle) } else { key }
     }
@@ -265,12 +274,12 @@ impl Workload {
     }
 
     /// A delete of one key; now and then as a list of one.
-    fn delete(&mut self, key: usize, cond: Cond, oracle: &Oracle) -> (Action, Sent) {
+    pub(crate) fn delete(&mut self, key: usize, cond: Cond, oracle: &Oracle) -> (Action, Sent) {
         if self.random.chance(20) {
-            return self.delete_list(KEYS[key].0, vec![(key, cond)], oracle);
+            return self.delete_list(KEYS[key].0, vec![(key, None, cond)], oracle);
         }
         let sent = Sent { headers: conditions(cond, oracle), ..to_key("DELETE", key) };
-        (Action::Delete { key, cond }, sent)
+        (Action::Delete { key, version: None, cond }, sent)
     }
 
     /// A delete of some keys of a bucket.
@@ -279,21 +288,24 @@ impl Workload {
         all.retain(|key| !self.needs(*key));
         let one_at_least = *self.random.pick(&all);
         all.retain(|key| *key == one_at_least || self.random.chance(60));
-        let keys = all.into_iter().map(|key| (key, self.delete_condition(key, oracle)));
+        let keys = all.into_iter().map(|key| (key, None, self.delete_condition(key, oracle)));
         let keys = keys.collect();
         self.delete_list(bucket, keys, oracle)
     }
 
-    fn delete_list(
+    pub(crate) fn delete_list(
         &mut self,
         bucket: usize,
-        keys: Vec<(usize, Cond)>,
+        keys: Vec<Doomed>,
         oracle: &Oracle,
     ) -> (Action, Sent) {
         let quiet = self.random.chance(30);
         let mut document = format!("<Delete><Quiet>{quiet}</Quiet>");
-        for (key, cond) in &keys {
+        for (key, version, cond) in &keys {
             document.push_str(&format!("<Object><Key>{}</Key>", KEYS[*key].1));
+            if let Some(id) = version {
+                document.push_str(&format!("<VersionId>{id}</VersionId>"));
+            }
             if let Cond::Matches(value) = cond {
                 document.push_str(&format!("<ETag>{}</ETag>", oracle.stored(*value).etag));
             }
@@ -312,7 +324,7 @@ impl Workload {
         (Action::DeleteSome { bucket, keys, quiet }, sent)
     }
 
-    fn put(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
+    pub(crate) fn put(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
         let large = plan.large && oracle.likely[LARGE].is_none_or(|value| is_small(oracle, value));
         if large && self.to_assemble == 0 && self.random.chance(10) {
             return Some(self.put_large(oracle));
@@ -343,11 +355,11 @@ impl Workload {
         if let Some(range) = &range {
             sent.headers.push(("range", format!("bytes={}-{}", range.start, range.end - 1)));
         }
-        (Action::Get { key, range }, sent)
+        (Action::Get { key, version: None, range }, sent)
     }
 
     /// A range of the value, more often than not one that lies on no grid; or all of it.
-    fn range_of(&mut self, oracle: &Oracle, value: Option<Value>) -> Option<Range<u64>> {
+    pub(crate) fn range_of(&mut self, oracle: &Oracle, value: Option<Value>) -> Option<Range<u64>> {
         let len = oracle.stored(value?).content.len();
         if len == 0 || self.random.chance(50) {
             return None;
@@ -478,8 +490,7 @@ impl Workload {
         plan: &Plan,
         oracle: &mut Oracle,
     ) -> Option<(Action, Sent)> {
-        let source = self.source(plan, oracle);
-        let likely = oracle.likely[source];
+        let (source, version, likely) = self.source_version(plan, oracle);
         let whole_part = plan.large && (number < LAST_PART || self.random.chance(20));
         let range = match likely {
             Some(value) if whole_part && !is_small(oracle, value) => {
@@ -489,10 +500,9 @@ impl Workload {
             }
             _ => self.range_of(oracle, likely),
         };
-        let pinned = likely.filter(|_| self.random.chance(70));
+        let pinned = likely.filter(|_| self.random.chance(70) || version.is_some());
         let mut sent = to_part(oracle, upload, number);
-        let (bucket, name) = KEYS[source];
-        sent.headers.push(("x-amz-copy-source", format!("{}/{name}", BUCKETS[bucket])));
+        sent.headers.push(copy_source(source, version));
         if let Some(range) = &range {
             let text = format!("bytes={}-{}", range.start, range.end - 1);
             sent.headers.push(("x-amz-copy-source-range", text));
@@ -511,19 +521,19 @@ impl Workload {
             self.rivals.push(Rival::Delete(source));
         }
         self.rivals_of_part(source, upload, number, plan);
-        Some((Action::CopyPart { upload, number, source, range, pinned, part }, sent))
+        self.rivals_of_version(source, version, plan);
+        Some((Action::CopyPart { upload, number, source, version, range, pinned, part }, sent))
     }
 
     fn copy(&mut self, plan: &Plan, oracle: &mut Oracle) -> Option<(Action, Sent)> {
-        let source = self.source(plan, oracle);
-        let pinned = oracle.likely[source]?;
+        let (source, version, likely) = self.source_version(plan, oracle);
+        let pinned = likely?;
         let is_self = self.random.chance(10) && !self.needs(source);
         let key = if is_self { source } else { self.key(oracle) };
         let value = oracle.copied(pinned);
         let cond = self.condition(key, oracle);
-        let (bucket, name) = KEYS[source];
         let mut headers = conditions(cond, oracle);
-        headers.push(("x-amz-copy-source", format!("{}/{name}", BUCKETS[bucket])));
+        headers.push(copy_source(source, version));
         headers.push(("x-amz-copy-source-if-match", oracle.stored(pinned).etag.clone()));
         // To copy an object to itself is to change something of it.
         if key == source || self.random.chance(30) {
@@ -537,8 +547,34 @@ impl Workload {
             self.rivals.push(Rival::Delete(source));
         }
         self.rivals_of_copy(source, key, plan);
+        self.rivals_of_version(source, version, plan);
         let sent = Sent { headers, ..to_key("PUT", key) };
-        Some((Action::Copy { key, source, pinned, value, cond, sum }, sent))
+        Some((Action::Copy { key, source, version, pinned, value, cond, sum }, sent))
+    }
+
+    /// What is copied: mostly what a key names; where there are versions, often one of those.
+    fn source_version(
+        &mut self,
+        plan: &Plan,
+        oracle: &Oracle,
+    ) -> (usize, Option<VersionId>, Option<Value>) {
+        if plan.versions > 0 && self.random.chance(plan.versions) {
+            let data = |(_, what): &(VersionId, Option<Value>)| what.is_some();
+            if let Some((key, (id, what))) = self.version(oracle, data) {
+                return (key, Some(id), what);
+            }
+        }
+        let source = self.source(plan, oracle);
+        (source, None, oracle.likely[source])
+    }
+
+    /// Chooses whether the version that is copied goes meanwhile.
+    fn rivals_of_version(&mut self, source: usize, version: Option<VersionId>, plan: &Plan) {
+        if let Some(id) = version
+            && self.random.chance(plan.rivals)
+        {
+            self.rivals.push(Rival::Purge(source, id));
+        }
     }
 
     fn source(&mut self, plan: &Plan, oracle: &Oracle) -> usize {
@@ -629,12 +665,14 @@ fn room_for(action: &Action, oracle: &Oracle) -> bool {
     match action {
         Action::Put { key, .. }
         | Action::Get { key, .. }
-        | Action::Head { key }
+        | Action::Head { key, .. }
         | Action::Delete { key, .. }
         | Action::CreateUpload { key, .. } => oracle.has_room(*key),
         Action::Copy { key, source, .. } => oracle.has_room(*key) && oracle.has_room(*source),
-        Action::DeleteSome { keys, .. } => keys.iter().all(|(key, _)| oracle.has_room(*key)),
-        Action::List { .. } => (0..KEYS.len()).all(|key| oracle.has_room(key)),
+        Action::DeleteSome { keys, .. } => keys.iter().all(|(key, ..)| oracle.has_room(*key)),
+        Action::List { .. } | Action::ListVersions { .. } | Action::SetVersioning { .. } => {
+            (0..KEYS.len()).all(|key| oracle.has_room(key))
+        }
         Action::MakeBucket | Action::DropBucket => oracle.has_room(KEYS.len() - 1),
         Action::CopyPart { upload, source, .. } => {
             upload_has_room(*upload) && oracle.has_room(*source)
@@ -671,16 +709,22 @@ fn conditions(cond: Cond, oracle: &Oracle) -> Vec<(&'static str, String)> {
     }
 }
 
-fn to_key(method: &'static str, key: usize) -> Sent {
+pub(crate) fn to_key(method: &'static str, key: usize) -> Sent {
     let (bucket, name) = KEYS[key];
     Sent { method, target: format!("/{}/{name}", BUCKETS[bucket]), ..Sent::default() }
 }
 
-fn to_upload(method: &'static str, oracle: &Oracle, upload: usize) -> Sent {
+pub(crate) fn to_upload(method: &'static str, oracle: &Oracle, upload: usize) -> Sent {
     let upload = &oracle.uploads[upload];
     let mut sent = to_key(method, upload.key);
     sent.target.push_str(&format!("?uploadId={}", upload.id));
     sent
+}
+
+fn copy_source(key: usize, version: Option<VersionId>) -> (&'static str, String) {
+    let (bucket, name) = KEYS[key];
+    let version = version.map(|id| format!("?versionId={id}")).unwrap_or_default();
+    ("x-amz-copy-source", format!("{}/{name}{version}", BUCKETS[bucket]))
 }
 
 fn to_part(oracle: &Oracle, upload: usize, number: u16) -> Sent {

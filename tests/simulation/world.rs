@@ -18,16 +18,17 @@ use node::seam::Clock;
 use node::stage::Turn;
 use tenon_tests::random::{Random, mix};
 
-use crate::client::{Answered, exchange};
+use crate::client::{Answered, Sent, exchange};
 use crate::clock::VirtualClock;
 use crate::coverage::{self, Kind as CopyKind, Names, Phase, Strike};
 use crate::doors::Waiting;
 use crate::executor::TaskId;
 use crate::life::Life;
-use crate::oracle::{Action, BUCKETS, Excuses, Oracle, PASSING, Ticket};
+use crate::oracle::{Action, BUCKETS, Excuses, Looked, Oracle, PASSING, Ticket};
 use crate::plan::{Plan, Planted};
 use crate::predicates::{self, Broken, Known, broken};
 use crate::trace::{Kind, Trace};
+use crate::versions;
 use crate::workload::Workload;
 
 /// Steps in which a node must come to rest once nobody asks for anything any more.
@@ -148,6 +149,7 @@ impl World {
             self.one_step()?;
         }
         self.come_to_rest()?;
+        self.end_with_nothing()?;
         let metrics = self.life().machines[0].metrics.clone();
         self.note_figures(&metrics);
         self.nothing_is_damaged(&metrics)
@@ -400,6 +402,7 @@ impl World {
                 if self.clock_is_all_there_is() && self.life().stalled.is_empty() {
                     let told = self.oracle.quiet();
                     told.map_err(|why| broken("answers_are_true", why))?;
+                    self.look()?;
                 }
                 if !self.clock.advance() {
                     // Nobody but those who stand still waits for anything.
@@ -459,6 +462,10 @@ impl World {
     fn send(&mut self) {
         let Some((action, sent)) = self.workload.next(&self.plan, &mut self.oracle) else { return };
         self.requests_left -= 1;
+        self.dispatch(action, sent);
+    }
+
+    fn dispatch(&mut self, action: Action, sent: Sent) {
         self.trace.request(self.step, &action);
         let is_copy = CopyKind::of(&action, &self.oracle).is_some();
         let ticket = self.oracle.begin(self.step, action);
@@ -521,6 +528,8 @@ impl World {
         let made = matches!(answered.status, 200..300);
         if made {
             self.note_done(ticket.action(), shard);
+            let of_versions = coverage::of_versions(ticket.action(), &answered, &self.oracle);
+            of_versions.into_iter().for_each(|thing| self.trace.note(thing));
         }
         if let Some(kind) = CopyKind::of(ticket.action(), &self.oracle) {
             strikes.iter().for_each(|strike| self.trace.note(coverage::ended(kind, *strike, made)));
@@ -573,6 +582,7 @@ impl World {
         }
         self.known.forget();
         self.oracle.end_of_life().map_err(|why| broken("answers_are_true", why))?;
+        self.look()?;
         predicates::always(&*self.store, &self.disk, &mut self.known)?;
         predicates::nothing_to_repair(&*self.store, &self.disk)?;
         self.start();
@@ -625,6 +635,39 @@ impl World {
         if self.plan.restart_at_end || must_restart {
             self.crash()?;
         }
+        self.rest()
+    }
+
+    /// What the store holds is where the story goes on.
+    fn look(&mut self) -> Result<Vec<Looked>, Broken> {
+        let looked = versions::look(&*self.store, &self.oracle);
+        let looked = looked.map_err(|why| broken("what_is_stored_was_written", why))?;
+        let told = self.oracle.looked_at(&looked);
+        told.map_err(|why| broken("what_is_stored_was_told", why))?;
+        Ok(looked)
+    }
+
+    /// Takes all versions of all keys away, and all uploads: then nothing is left of them. Only where there are versions.
+    fn end_with_nothing(&mut self) -> Result<(), Broken> {
+        if self.plan.versions == 0 {
+            return Ok(());
+        }
+        let looked = self.look()?;
+        for (action, sent) in self.workload.purge_all(&looked, &self.oracle) {
+            self.dispatch(action, sent);
+        }
+        self.rest()?;
+        self.trace.note("purged to the end");
+        let kept = self.look()?.into_iter().flatten().flat_map(|(_, keys)| keys);
+        let kept: Vec<_> = kept.filter(|(_, versions)| !versions.is_empty()).collect();
+        if !kept.is_empty() {
+            return Err(broken("what_is_purged_is_gone", format!("{kept:?}")));
+        }
+        predicates::nothing_is_left(&*self.store, &self.disk)
+    }
+
+    /// Goes on until only new requests could change anything.
+    fn rest(&mut self) -> Result<(), Broken> {
         let (begun, mut moved) = (self.step, 0);
         loop {
             if self.step - begun > STEPS_TO_REST_MAX {
