@@ -11,8 +11,11 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
+use protocol::name::ObjectKey;
 
+use crate::id::BucketId;
 use crate::key;
+use crate::record::{ObjectRecord, Owner, Record, VersionRecord};
 use crate::store::{Advance, Batch, Change, Pair, Peek, Space, Store, StoreError, Visit};
 
 /// A [`Store`] in memory, for tests and simulation.
@@ -40,15 +43,55 @@ pub enum Lie {
     ForgetsAtRestart,
     /// What counts the names of manifests is never written: the first garbage of many takes their parts apart.
     LosesManifestNames,
+    /// The version before a latest one that goes never gets the place of the latest.
+    ForgetsPromotions,
+    /// A null version that lies behind others stays when a new one takes its place.
+    KeepsOldNulls,
+    /// A version that moves behind a new one is not named as owner of its blobs any more.
+    LosesVersionOwners,
 }
 
 impl Lie {
-    /// Whether the change is dropped.
-    fn drops(self, change: &Change) -> bool {
-        self == Self::LosesManifestNames
-            && change.space == Space::Manifests
-            && key::manifest_names_of(&change.key).is_some()
+    /// Whether the change is dropped. `entries` is what is stored before it.
+    fn drops(self, change: &Change, entries: &Entries) -> bool {
+        let Change { space, key, value } = change;
+        match self {
+            Self::ForgetsAtRestart => false,
+            Self::LosesManifestNames => {
+                *space == Space::Manifests && key::manifest_names_of(key).is_some()
+            }
+            Self::ForgetsPromotions => {
+                *space == Space::Objects && is_promoted(key, value.as_ref(), entries)
+            }
+            Self::KeepsOldNulls => {
+                let stored = entries.get(&(*space, key.clone())).cloned();
+                let is_null = |stored| VersionRecord::decode(stored).is_ok_and(|old| old.is_null());
+                let is_version = matches!(key::version_of(key), Some((.., Some(_))));
+                *space == Space::Versions
+                    && value.is_none()
+                    && is_version
+                    && stored.is_some_and(is_null)
+            }
+            Self::LosesVersionOwners => {
+                let owner = key::owner_of(key).map(|(_, owner)| owner);
+                *space == Space::Owners
+                    && value.is_some()
+                    && matches!(owner, Some(Owner::Version { .. }))
+            }
+        }
     }
+}
+
+/// Whether a record that is to stand among the objects stands among the versions so far.
+fn is_promoted(at: &[u8], value: Option<&Bytes>, entries: &Entries) -> bool {
+    let record = value.and_then(|value| ObjectRecord::decode(value.clone()).ok());
+    let Some((record, (bucket, name))) = record.zip(at.split_first_chunk()) else { return false };
+    let name = std::str::from_utf8(name).ok().and_then(|name| ObjectKey::parse(name).ok());
+    let bucket = BucketId::new(u64::from_be_bytes(*bucket));
+    name.is_some_and(|name| {
+        let before = key::version(bucket, &name, record.generation);
+        entries.contains_key(&(Space::Versions, before.into()))
+    })
 }
 
 /// What the next commits will meet.
@@ -153,8 +196,9 @@ impl MemoryStore {
         let mut committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
         // A scan that is under way keeps the moment that it looks at.
         let entries = Arc::make_mut(&mut committed);
-        let kept = |change: &Change| lie.is_none_or(|lie| !lie.drops(change));
-        for change in batch.into_iter().filter(kept) {
+        let kept = |change: &Change| lie.is_none_or(|lie| !lie.drops(change, entries));
+        let changes: Vec<Change> = batch.into_iter().filter(kept).collect();
+        for change in changes {
             let key = (change.space, change.key);
             match change.value {
                 Some(value) => entries.insert(key, value),

@@ -145,6 +145,21 @@ fn parts_that_go_although_copies_have_them_are_caught() {
 }
 
 #[test]
+fn a_promotion_that_is_forgotten_is_caught() {
+    is_caught(Planted::Store(store::Lie::ForgetsPromotions), 200);
+}
+
+#[test]
+fn a_null_version_beside_a_new_one_is_caught() {
+    is_caught(Planted::Store(store::Lie::KeepsOldNulls), 200);
+}
+
+#[test]
+fn a_version_that_loses_its_owner_is_caught() {
+    is_caught(Planted::Store(store::Lie::LosesVersionOwners), 200);
+}
+
+#[test]
 fn a_copy_that_lets_go_of_its_epoch_too_early_is_caught() {
     is_caught(Planted::CopyDropsEpoch, 500);
 }

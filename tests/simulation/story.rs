@@ -64,7 +64,7 @@ pub(crate) enum KeyEvent {
     /// This version was taken away for good, if it was there; a delete marker, if the answer says so.
     Purged { slot: usize, id: VersionId, marker: Option<bool> },
     /// All of these at one moment, in this order.
-    All(Vec<KeyEvent>),
+    All(Vec<Self>),
     /// The key was seen to have these versions.
     Shown { slot: usize, versions: Shown },
     /// The bucket was told whether to keep versions.
@@ -132,13 +132,7 @@ impl Model for Keys {
             KeyEvent::Purged { slot, id, marker } => {
                 each(*slot, state.keys[*slot].purged(*id, *marker))
             }
-            KeyEvent::All(events) => events.iter().fold(vec![state.clone()], |states, event| {
-                let mut after: Vec<KeysState> =
-                    states.iter().flat_map(|state| Self::after(state, event)).collect();
-                after.sort_unstable();
-                after.dedup();
-                after
-            }),
+            KeyEvent::All(events) => all_after(state, events),
             KeyEvent::Shown { slot, versions } => {
                 let shown = state.keys[*slot].shown(versions);
                 shown.map(|chain| state.with(*slot, chain)).into_iter().collect()
@@ -166,6 +160,17 @@ impl Model for Keys {
             KeyEvent::BucketMissing => same(!state.bucket),
         }
     }
+}
+
+/// After all of these, one after the other.
+fn all_after(state: &KeysState, events: &[KeyEvent]) -> Vec<KeysState> {
+    events.iter().fold(vec![state.clone()], |states, event| {
+        let mut after: Vec<KeysState> =
+            states.iter().flat_map(|state| Keys::after(state, event)).collect();
+        after.sort_unstable();
+        after.dedup();
+        after
+    })
 }
 
 /// One upload.
