@@ -104,16 +104,25 @@ impl VersionId {
         }
         let (halves, _) = bytes.as_chunks::<8>();
         let check = u64::from_be_bytes(halves[0]);
-        let number = check ^ u64::from_be_bytes(halves[1]);
+        let number = Self::mask(check) ^ u64::from_be_bytes(halves[1]);
         (Self::check(number) == check).then_some(Self::Number(number))
     }
 
-    /// What tells a number of ours from made-up digits, and keeps the numbers from being counted.
+    /// What tells a number of ours from made-up digits.
     fn check(number: u64) -> u64 {
-        let digest = Sha256::new().chain_update(b"tenon version id ");
-        let digest: [u8; 32] = digest.chain_update(number.to_be_bytes()).finalize().into();
-        u64::from_be_bytes(digest.as_chunks::<8>().0[0])
+        digest(b"tenon version id ", number)
     }
+
+    /// What hides a number, so that nobody counts by looking.
+    fn mask(check: u64) -> u64 {
+        digest(b"tenon version number ", check)
+    }
+}
+
+fn digest(of: &[u8], value: u64) -> u64 {
+    let digest = Sha256::new().chain_update(of).chain_update(value.to_be_bytes());
+    let digest: [u8; 32] = digest.finalize().into();
+    u64::from_be_bytes(digest.as_chunks::<8>().0[0])
 }
 
 impl fmt::Display for VersionId {
@@ -122,7 +131,7 @@ impl fmt::Display for VersionId {
             Self::Null => f.write_str("null"),
             Self::Number(number) => {
                 let check = Self::check(number);
-                write!(f, "{check:016x}{:016x}", number ^ check)
+                write!(f, "{check:016x}{:016x}", number ^ Self::mask(check))
             }
         }
     }
