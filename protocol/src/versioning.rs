@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_bucket_without_versions_tells_none() {
-        // rule: versioning/never-told
+        // rule: versions/never-told
         for id in [VersionId::Null, VersionId::Number(1)] {
             assert_eq!(Versioning::Unversioned.tells(id), None);
             assert_eq!(Versioning::Enabled.tells(id), Some(id));
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn states_are_spelled_exactly() {
-        // rule: versioning/status-spelling
+        // rule: versions/status-spelling
         for state in [Versioning::Enabled, Versioning::Suspended] {
             assert_eq!(state.status().and_then(Versioning::from_status), Some(state));
         }

@@ -47,7 +47,7 @@ class Versioned:
 
 
 def a_bucket_without_versions():
-    # rule: versioning/never-set, versioning/never-told
+    # rule: versions/never-set, versions/never-told
     s3.create_bucket(Bucket=PLAIN)
     assert "Status" not in s3.get_bucket_versioning(Bucket=PLAIN)
     where = {"Bucket": PLAIN, "Key": "other"}
@@ -66,7 +66,7 @@ def a_bucket_without_versions():
     equal(s3.get_object(VersionId="null", **where)["Body"].read(), b"x", "the object is the version null")
     listed = s3.list_object_versions(Bucket=PLAIN)["Versions"]
     equal([(one["Key"], one["VersionId"], one["IsLatest"]) for one in listed], [("other", "null", True)], "listed")
-    # rule: versioning/status-spelling
+    # rule: versions/status-spelling
     call = s3.put_bucket_versioning
     must_fail(call, 400, "MalformedXML", Bucket=PLAIN, VersioningConfiguration={"Status": "enabled"})
     must_fail(call, 400, "IllegalVersioningConfigurationException", Bucket=PLAIN, VersioningConfiguration={})
@@ -75,7 +75,7 @@ def a_bucket_without_versions():
 
 
 def every_write_stays():
-    # rule: versioning/enabled, get/version, version-id/malformed, get/no-such-version
+    # rule: versions/enabled, get/version, version-id/malformed, get/no-such-version
     bucket = Versioned("stay")
     texts = (b"one", b"two", b"three")
     ids = [bucket.put(text) for text in texts]
@@ -237,7 +237,7 @@ def tags_of_versions():
 
 
 def suspended():
-    # rule: versioning/suspended, versioning/kept, delete/suspended
+    # rule: versions/suspended, versions/kept, delete/suspended
     s3.create_bucket(Bucket="versions-suspended-late")
     s3.put_object(Bucket="versions-suspended-late", Key=KEY, Body=b"before")
     bucket = Versioned("suspended")

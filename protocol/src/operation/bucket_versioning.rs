@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn the_state_is_told() {
         for (versioning, inner) in [
-            // rule: versioning/never-set
+            // rule: versions/never-set
             (Versioning::Unversioned, ""),
             // rule: versioning/get
             (Versioning::Enabled, "<Status>Enabled</Status>"),

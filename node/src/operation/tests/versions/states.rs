@@ -13,7 +13,7 @@ fn state(node: &TestNode) -> Option<String> {
 
 #[test]
 fn a_bucket_says_what_was_set_last() {
-    // rule: versioning/never-set, versioning/set, versioning/get
+    // rule: versions/never-set, versioning/set, versioning/get
     let node = node_with_bucket();
     assert_eq!(state(&node), None);
     assert_eq!(node.send("PUT", "/other", &[], b"").status, 200);
@@ -68,7 +68,7 @@ fn what_says_nothing_of_versions_changes_nothing() {
 
 #[test]
 fn a_bucket_that_never_had_versions_tells_none() {
-    // rule: versioning/never-told
+    // rule: versions/never-told
     let node = node_with_bucket();
     let copy = [("x-amz-copy-source", "bkt/k")];
     for (method, target, headers, body) in [
@@ -91,7 +91,7 @@ fn a_bucket_that_never_had_versions_tells_none() {
 
 #[test]
 fn each_write_is_a_version_while_versions_are_enabled() {
-    // rule: versioning/enabled, versioning/kept, put/version-id
+    // rule: versions/enabled, versions/kept, put/version-id
     let node = node_with_bucket();
     node.put("/bkt/k", b"before");
     set(&node, "Enabled");
@@ -108,7 +108,7 @@ fn each_write_is_a_version_while_versions_are_enabled() {
 
 #[test]
 fn writes_take_the_place_of_the_null_version_while_versions_are_suspended() {
-    // rule: versioning/suspended, put/version-id
+    // rule: versions/suspended, put/version-id
     let node = node_with_bucket();
     node.put("/bkt/k", &bytes(1, 100_000));
     set(&node, "Enabled");
