@@ -18,6 +18,7 @@ pub mod copy_source;
 pub mod crc;
 pub mod error;
 pub mod etag;
+pub mod lifecycle;
 pub mod limits;
 pub mod lock;
 pub mod metadata;

@@ -38,6 +38,14 @@ pub const TAGS_MAX: usize = 10;
 pub const TAG_KEY_CHARS_MAX: usize = 128;
 /// Longest tag value, in Unicode characters. S3: "Categorizing your objects using tags".
 pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Most rules of one lifecycle. S3: "PutBucketLifecycleConfiguration".
+pub const LIFECYCLE_RULES_MAX: usize = 1000;
+/// Longest id of a lifecycle rule, in Unicode characters. S3: "LifecycleRule", ID.
+pub const LIFECYCLE_ID_CHARS_MAX: usize = 255;
+/// Most versions that a lifecycle rule keeps whatever their age. S3: "NoncurrentVersionExpiration".
+pub const LIFECYCLE_KEPT_MAX: u32 = 100;
+/// Largest size that a lifecycle rule may compare with; S3 names this number in its refusals.
+pub const LIFECYCLE_SIZE_MAX: u64 = 1_099_511_627_776_000;
 /// Default and cap of one page of a listing (keys, parts, uploads). S3: "ListObjectsV2", max-keys.
 pub const LIST_MAX: u32 = 1000;
 /// Default and cap of one page of ListBuckets. S3: "ListBuckets", max-buckets.

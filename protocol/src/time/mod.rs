@@ -72,6 +72,11 @@ impl Timestamp {
         parse_iso8601(text).or_else(|| parse_comma_date(text)).or_else(|| parse_asctime(text))
     }
 
+    /// Reads `1994-11-06T08:49:37Z`, with or without a fraction of a second, in any zone: the form of XML bodies.
+    pub fn parse_iso8601(text: &str) -> Option<Self> {
+        parse_iso8601(text)
+    }
+
     /// Reads `19941106T084937Z` and nothing else.
     pub fn parse_amz_date(text: &str) -> Option<Self> {
         let bytes: &[u8; 16] = text.as_bytes().try_into().ok()?;

@@ -35,6 +35,12 @@ impl Document {
     pub fn finish(self) -> Vec<u8> {
         self.text.into_bytes()
     }
+
+    /// The same as text, to be kept.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
 }
 
 /// An open element: what is written goes inside it.
