@@ -1,3 +1,5 @@
+//! What becomes of versions and uploads under given rules.
+
 use core::num::NonZeroU64;
 
 use super::*;

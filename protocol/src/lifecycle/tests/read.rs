@@ -1,3 +1,5 @@
+//! What rules may say, and that they are read back as they were written.
+
 use alloc::string::ToString;
 
 use proptest::prelude::*;
@@ -283,7 +285,7 @@ fn any_rule() -> impl Strategy<Value = Rule> {
         .prop_map(|(days, kept)| Noncurrent { days, kept });
     let fields = (any::<bool>(), scope, expiration, proptest::option::of(noncurrent), text());
     fields.prop_map(|(enabled, scope, expiration, noncurrent, id)| Rule {
-        id: id.to_string(),
+        id,
         enabled,
         scope,
         expiration: Some(expiration),
