@@ -3,9 +3,13 @@
 //! Durable steps: the blob file (if any) and its folder are synced; one command names the object and lets go of
 //! what it replaces. A crash in between leaves an unnamed file for the sweep, and the old object in place.
 
+use std::rc::Rc;
+
 use meta::command::{NewContent, NewObject, PutObject, Refusal, Reply, WriteCond};
 use meta::id::BucketId;
 use meta::query;
+use meta::record::BucketRecord;
+use protocol::answer::Answer;
 use protocol::body::Intake;
 use protocol::checksum::{Checksum, ChecksumAlgorithm};
 use protocol::error::S3Error;
@@ -15,6 +19,7 @@ use protocol::name::{ObjectKey, VersionId};
 use protocol::operation::put_object::{self, PutObjectInput};
 use protocol::operation::write_condition::WriteCondition;
 
+use super::ingest::Received;
 use super::{Call, Outcome, failure, ingest, subject};
 use crate::catalog::CatalogError;
 use crate::machine::{Machine, PublishError};
@@ -29,6 +34,16 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
     check_condition(machine, bucket.id, key, &input.condition).await?;
 
     let received = ingest::store(machine, body, intake).await?;
+    Ok(write(machine, &bucket, key, (input, received)).await?.into())
+}
+
+/// Names what has been received as the object of this key, as the head of its request wants it.
+pub(super) async fn write(
+    machine: &Rc<Machine>,
+    bucket: &BucketRecord,
+    key: &ObjectKey,
+    (input, received): (PutObjectInput, Received),
+) -> Result<Answer, S3Error> {
     let computed = || received.fingerprint.checksum(ChecksumAlgorithm::Crc64Nvme);
     let value = received.digests.checksum.or_else(computed).ok_or_else(S3Error::internal)?;
     let (checksum, etag) = (Checksum::full_object(value), ETag::from_md5(&received.md5));
@@ -51,7 +66,7 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
     match machine.publish(received.files, command.into()).await {
         Ok(reply) => {
             let answer = put_object::answer(&etag, Some(&checksum));
-            Ok(answer.with_version(version(&reply)).into())
+            Ok(answer.with_version(version(&reply)))
         }
         Err(error) => Err(unpublished(error, &input.condition, key)),
     }
