@@ -69,6 +69,8 @@ error_codes! {
     InvalidBucketName 400 "InvalidBucketName";
     /// The expected owner is not an account id.
     InvalidBucketOwnerAwsAccountId 400 "InvalidBucketOwnerAWSAccountID";
+    /// What the bucket is does not allow this.
+    InvalidBucketState 409 "InvalidBucketState";
     /// A chunk of an aws-chunked body is too short.
     InvalidChunkSizeError 400 "InvalidChunkSizeError";
     /// Content-MD5 is not the base64 of 16 bytes.
@@ -113,6 +115,8 @@ error_codes! {
     NoSuchBucket 404 "NoSuchBucket";
     /// No such object.
     NoSuchKey 404 "NoSuchKey";
+    /// Nobody ever asked for a retention, or a legal hold, of this version.
+    NoSuchObjectLockConfiguration 404 "NoSuchObjectLockConfiguration";
     /// No tags.
     NoSuchTagSet 404 "NoSuchTagSet";
     /// No such multipart upload.
@@ -121,6 +125,8 @@ error_codes! {
     NoSuchVersion 404 "NoSuchVersion";
     /// Part of S3, not of this server.
     NotImplemented 501 "NotImplemented";
+    /// The bucket has no object lock.
+    ObjectLockConfigurationNotFoundError 404 "ObjectLockConfigurationNotFoundError";
     /// Another change to the same thing is under way.
     OperationAborted 409 "OperationAborted";
     /// A condition did not hold.

@@ -308,6 +308,69 @@ impl S3Error {
     }
 }
 
+/// Errors of object lock.
+impl S3Error {
+    /// What protects the version does not let this happen.
+    pub fn locked() -> Self {
+        Self::new(ErrorCode::AccessDenied, "Access Denied because object protected by object lock.")
+    }
+
+    /// A retention that would be over at once. `argument` is the header or the element, `value` the
+    /// date.
+    pub fn retain_until_passed(argument: &'static str, value: &str) -> Self {
+        Self::invalid_argument(
+            argument,
+            Some(value),
+            "The retain until date must be in the future!",
+        )
+    }
+
+    /// Retentions and legal holds are only in buckets with object lock.
+    pub fn bucket_without_lock() -> Self {
+        Self::invalid_request("Bucket is missing Object Lock Configuration")
+    }
+
+    /// GetObjectLockConfiguration of a bucket without object lock.
+    pub fn no_lock_configuration(bucket: impl AsRef<str>) -> Self {
+        Self::new(
+            ErrorCode::ObjectLockConfigurationNotFoundError,
+            "Object Lock configuration does not exist for this bucket",
+        )
+        .with("BucketName", bucket.as_ref())
+    }
+
+    /// Nobody ever asked for what would be told of this version.
+    pub fn no_object_lock() -> Self {
+        Self::new(
+            ErrorCode::NoSuchObjectLockConfiguration,
+            "The specified object does not have a ObjectLock configuration",
+        )
+    }
+
+    /// Object lock needs versions.
+    pub fn lock_needs_versioning() -> Self {
+        Self::new(
+            ErrorCode::InvalidBucketState,
+            "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+        )
+    }
+
+    /// Versions cannot be suspended under object lock.
+    pub fn lock_keeps_versioning() -> Self {
+        Self::new(
+            ErrorCode::InvalidBucketState,
+            "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+        )
+    }
+
+    /// What is to be locked must prove its bytes.
+    pub fn lock_needs_integrity() -> Self {
+        Self::invalid_request(
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
+        )
+    }
+}
+
 /// Errors of bodies.
 impl S3Error {
     /// Fewer or more bytes than Content-Length, or the decoded length, promised.

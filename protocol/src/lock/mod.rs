@@ -8,8 +8,13 @@
 //! Units: periods in whole days or years, a year being 365 days.
 //! Source: S3 User Guide, "Locking objects with Object Lock".
 
+pub(crate) mod configuration;
+pub(crate) mod header;
 #[cfg(test)]
 mod tests;
+
+pub use configuration::LockConfiguration;
+pub use header::bypass;
 
 use crate::time::Timestamp;
 
