@@ -7,9 +7,11 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use protocol::lifecycle::DayLen;
 use protocol::name::AccountId;
 use protocol::sign::Credential;
 
@@ -62,6 +64,8 @@ pub struct Config {
     pub copy: CopyConfig,
     /// Time-outs and bounds of the HTTP side.
     pub http: HttpConfig,
+    /// When lifecycle rules are carried out.
+    pub lifecycle: LifecycleConfig,
     /// Bytes of the buffer pool, all shards together.
     pub memory_buffers: u64,
     /// Bytes of the metadata store's block cache and write buffers together.
@@ -133,6 +137,24 @@ impl Way {
         found.ok_or_else(|| {
             format!("{text:?} is not one of {}", Self::ALL.map(Self::as_str).join(", "))
         })
+    }
+}
+
+/// When lifecycle rules are carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LifecycleConfig {
+    /// From the end of a look at all buckets with rules to the next.
+    pub interval: Duration,
+    /// How long a day of the rules is; 24 hours but for trying them out.
+    pub day: Duration,
+}
+
+impl LifecycleConfig {
+    /// The day as rules reckon with it, which is a millisecond at least.
+    #[must_use]
+    pub fn day_len(&self) -> DayLen {
+        let millis = u64::try_from(self.day.as_millis()).unwrap_or(u64::MAX);
+        DayLen::from_millis(NonZeroU64::new(millis).unwrap_or(NonZeroU64::MIN))
     }
 }
 
@@ -242,6 +264,10 @@ impl Config {
                 max_connections: 10_000,
                 max_requests: 1024,
                 trusted_proxies: Vec::new(),
+            },
+            lifecycle: LifecycleConfig {
+                interval: Duration::from_secs(3600),
+                day: Duration::from_secs(24 * 3600),
             },
             memory_buffers: 48 << 20,
             memory_rocksdb: 64 << 20,

@@ -349,6 +349,16 @@ pub(super) static SETTINGS: &[Setting] = &[
         "IP addresses of proxies whose X-Forwarded-For is believed",
     ),
     with_default(
+        "lifecycle.interval",
+        &At { form: form::WAIT, place: |draft| &mut draft.config.lifecycle.interval },
+        "Between two looks at all buckets with lifecycle rules",
+    ),
+    with_default(
+        "lifecycle.day",
+        &At { form: form::WAIT, place: |draft| &mut draft.config.lifecycle.day },
+        "How long a day of lifecycle rules is; another one than 24h is for trying rules out",
+    ),
+    with_default(
         "memory.buffers",
         &At { form: form::MEMORY, place: |draft| &mut draft.config.memory_buffers },
         "Buffers for bodies, all shards together; at least 8MiB",

@@ -16,6 +16,7 @@ use crate::config::Way;
 
 mod copy;
 mod figure;
+mod lifecycle;
 mod process;
 mod request;
 mod store;
@@ -25,6 +26,7 @@ mod text;
 
 pub use self::copy::{CopiedBytes, MovedBytes};
 pub use self::figure::{Bounds, CacheMetrics, Counter, Histogram, Md5Metrics, PoolMetrics, Seen};
+pub use self::lifecycle::{Action, LifecycleMetrics};
 pub use self::request::{Finished, Pool, ShardMetrics};
 pub use self::store::watch_store;
 pub use self::text::{Family, Labels, Text};
@@ -114,6 +116,7 @@ struct Labelled {
     copies: CopyMetrics,
     cuts: [Counter; Cut::ALL.len()],
     rounds: Rounds,
+    lifecycle: LifecycleMetrics,
     rooms: [RoomMetrics; FileSystem::ALL.len()],
     threads: Mutex<Vec<Thread>>,
     queues: Mutex<Vec<QueueLength>>,
@@ -132,6 +135,7 @@ impl Labelled {
                 flush_files: Histogram::new(&ROUND_SIZES),
                 flush_time: Histogram::new(&SYNC_TIMES),
             },
+            lifecycle: LifecycleMetrics::default(),
             rooms: Default::default(),
             threads: Mutex::default(),
             queues: Mutex::default(),
@@ -248,6 +252,11 @@ impl Metrics {
         &self.labelled.rounds
     }
 
+    /// What lifecycle rules have done.
+    pub fn lifecycle(&self) -> &LifecycleMetrics {
+        &self.labelled.lifecycle
+    }
+
     /// Counts one piece of a copy: the bytes that the client asked for and those that really moved.
     pub fn copied(&self, way: Way, logical: CopiedBytes, physical: MovedBytes) {
         self.labelled.copies.copied(way, logical, physical);
@@ -291,6 +300,7 @@ impl Metrics {
         let mut text = Text::default();
         request::render(&self.labelled.shards, &mut text);
         self.labelled.copies.render(&mut text);
+        self.labelled.lifecycle.render(&mut text);
         self.render_plain(&mut text);
         self.render_labelled(&mut text);
         self.render_queues(&mut text);
