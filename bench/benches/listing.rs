@@ -11,9 +11,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use meta::command::{
-    Command, CreateBucket, NewContent, NewObject, PutObject, Reply, SetVersioning, WriteCond,
-};
+use meta::command::{Command, CreateBucket, NewContent, NewObject, PutObject, Reply, WriteCond};
 use meta::fingerprint::Fingerprint;
 use meta::id::BucketId;
 use meta::query::{self, ListAsk, ListFrom, ListPage};
@@ -78,13 +76,11 @@ fn put(bucket: BucketId, number: usize) -> Command {
 fn load(store: &RocksStore, name: &str, keys: usize, versions: usize) -> BucketId {
     let name = BucketName::parse(name).expect("a bucket's name");
     let owner = AccountId::parse("000000000000").expect("an account");
-    let create = CreateBucket { name: name.clone(), created: AT, owner };
+    let versioning = if versions > 1 { Versioning::Enabled } else { Versioning::Unversioned };
+    let create = CreateBucket { name, created: AT, owner, versioning, configs: Vec::new() };
     let Reply::BucketCreated(bucket) = round(store, [create.into()]) else {
         panic!("a bucket");
     };
-    if versions > 1 {
-        round(store, [SetVersioning { name, versioning: Versioning::Enabled }.into()]);
-    }
     for _ in 0..versions {
         for first in (0..keys).step_by(PAGE) {
             round(store, (first..keys.min(first + PAGE)).map(|number| put(bucket, number)));

@@ -17,7 +17,7 @@ use protocol::versioning::Versioning;
 use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
 use crate::key::GarbageKey;
-use crate::record::{Manifest, Owner, Piece};
+use crate::record::{ConfigKind, Manifest, Owner, Piece};
 use crate::table::BlockTable;
 
 macro_rules! commands {
@@ -43,6 +43,8 @@ commands! {
     DeleteBucket,
     /// Turns the versioning of a bucket on or off.
     SetVersioning,
+    /// Gives a bucket a configuration, or takes it away.
+    SetConfig,
     /// Gives a shard the next folder of blob identifiers.
     LeaseFolder,
     /// Ends a lease.
@@ -53,6 +55,8 @@ commands! {
     DeleteObject,
     /// Takes several keys or versions away, each on its own.
     DeleteObjects,
+    /// Takes away what lifecycle rules let go of.
+    Expire,
     /// Replaces an object's tags.
     PutTags,
     /// Removes an object's tags.
@@ -80,7 +84,11 @@ commands! {
 impl Command {
     /// How much a round has to do for it, in commands that change one thing each.
     pub fn weight(&self) -> usize {
-        if let Self::DeleteObjects(command) = self { command.keys.len().max(1) } else { 1 }
+        match self {
+            Self::DeleteObjects(command) => command.keys.len().max(1),
+            Self::Expire(command) => command.items.len().max(1),
+            _ => 1,
+        }
     }
 }
 
@@ -106,6 +114,10 @@ pub struct CreateBucket {
     pub created: Timestamp,
     /// Whose it is.
     pub owner: AccountId,
+    /// Whether its keys have versions from the start.
+    pub versioning: Versioning,
+    /// The configurations that it has from the start, each kind once.
+    pub configs: Vec<(ConfigKind, String)>,
 }
 
 /// Removes a bucket without objects and versions; its open uploads are aborted in the background.
@@ -117,13 +129,25 @@ pub struct DeleteBucket {
 }
 
 /// Turns the versioning of a bucket on or off: the writes and deletes of later commands go by it. What is there stays.
-/// Reply: [`Reply::Done`]. Refused: `NoSuchBucket`.
+/// Reply: [`Reply::Done`]. Refused: `NoSuchBucket`, `ObjectLockNeedsVersioning`.
 #[derive(Debug, Clone)]
 pub struct SetVersioning {
     /// Its name.
     pub name: BucketName,
     /// Never `Unversioned`: a bucket that has had versions cannot go back.
     pub versioning: Versioning,
+}
+
+/// Gives a bucket a configuration in place of the one of this kind that it has, or takes that away.
+/// Reply: [`Reply::Done`], also if there is nothing to take away. Refused: `NoSuchBucket`, `VersioningNeeded`.
+#[derive(Debug, Clone)]
+pub struct SetConfig {
+    /// Its name.
+    pub name: BucketName,
+    /// Of what kind.
+    pub kind: ConfigKind,
+    /// The document; `None`: takes it away, which is never asked of object lock.
+    pub document: Option<String>,
 }
 
 /// Gives the next folder of blob identifiers to a shard. Reply: [`Reply::FolderLeased`]. Never refused.
@@ -306,6 +330,47 @@ pub enum NotDeleted {
     Refused(Refusal),
     /// Its record cannot be read; the text says what was found.
     Damaged(String),
+}
+
+/// Takes away what lifecycle rules let go of, each item on its own: one that is no longer what was judged, that is locked
+/// or damaged, stays. Reply: [`Reply::Expired`]. Refused: `NoSuchBucket`.
+#[derive(Debug, Clone)]
+pub struct Expire {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// At most [`DELETE_KEYS_MAX`].
+    pub items: Vec<ExpireItem>,
+    /// When, to the second: the date of delete markers, and what locks are compared with.
+    pub now: Timestamp,
+}
+
+/// What expires of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpireItem {
+    /// The key.
+    pub key: ObjectKey,
+    /// What of it.
+    pub what: Expiring,
+}
+
+/// A version that expires, as it was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiring {
+    /// The latest version, which is data. Without versions it goes; else a delete marker is put in front of it.
+    Latest {
+        /// Which writing of the key it is.
+        generation: Generation,
+    },
+    /// A version that is not the latest: it goes for good.
+    Noncurrent {
+        /// Which writing of the key it is.
+        generation: Generation,
+    },
+    /// A delete marker that is the only version of its key: nothing is left of the key.
+    LoneMarker {
+        /// Which writing of the key it is.
+        generation: Generation,
+    },
 }
 
 /// Replaces the tags of an object, or of one of its versions.
@@ -519,6 +584,9 @@ pub enum Reply {
     ObjectDeleted(Deleted),
     /// What became of each key, in the order of the command.
     ObjectsDeleted(Vec<Result<Deleted, NotDeleted>>),
+    /// Which of the items have gone, in the order of the command. The others are no longer what was judged, are
+    /// locked, or are damaged.
+    Expired(Vec<bool>),
     /// The tags are in place.
     TagsPut {
         /// Of which version; `None` in a bucket without versions.
@@ -556,6 +624,10 @@ pub enum Refusal {
     NoSuchBucket,
     /// The bucket holds objects or versions.
     BucketNotEmpty,
+    /// Versions can be locked only where they are kept.
+    VersioningNeeded,
+    /// The bucket keeps versions for good, since they can be locked.
+    ObjectLockNeedsVersioning,
     /// The key names nothing.
     NoSuchKey,
     /// The key has no such version.

@@ -7,6 +7,7 @@ use protocol::name::{AccountId, BucketName, ObjectKey, UploadId};
 use protocol::part::PartNumber;
 use protocol::tagging::{Tag, TagSet};
 use protocol::time::Timestamp;
+use protocol::versioning::Versioning;
 
 use crate::command::{
     Command, CreateBucket, CreateUpload, NewBlob, NewContent, NewObject, NewPart, NewTable,
@@ -245,7 +246,16 @@ pub(crate) fn assert_sound(store: &dyn Store) {
 
 pub(crate) fn make_bucket(store: &dyn Store, name: &str) -> BucketId {
     let owner = AccountId::parse("000000000000").expect("an account");
-    match done(store, CreateBucket { name: bucket_name(name), created: AT, owner }) {
+    match done(
+        store,
+        CreateBucket {
+            name: bucket_name(name),
+            created: AT,
+            owner,
+            versioning: Versioning::Unversioned,
+            configs: Vec::new(),
+        },
+    ) {
         Reply::BucketCreated(id) => id,
         other => panic!("{other:?}"),
     }

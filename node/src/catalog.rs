@@ -368,6 +368,7 @@ mod tests {
     use meta::query;
     use protocol::name::{AccountId, BucketName, ObjectKey};
     use protocol::time::Timestamp;
+    use protocol::versioning::Versioning;
 
     use super::*;
     use crate::bell;
@@ -378,6 +379,8 @@ mod tests {
             name: BucketName::parse(name).expect("a bucket name"),
             created: Timestamp::from_millis(0),
             owner: AccountId::parse("000000000000").expect("an account"),
+            versioning: Versioning::Unversioned,
+            configs: Vec::new(),
         })
     }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::disk::raw;
 
 /// The format that this program reads and writes.
-const FORMAT: &str = "tenon 3\n";
+const FORMAT: &str = "tenon 4\n";
 
 /// Whether `data` has the format that this program reads; not, if it is new or not there. Changes nothing.
 ///
@@ -76,10 +76,10 @@ mod tests {
         assert_eq!(fs::read_dir(data.path()).expect("listed").count(), 0);
         write(data.path()).expect("new");
         assert_eq!(read(data.path()), Ok(true));
-        for other in ["tenon 1", "tenon 2", "tenon 9"] {
+        for other in ["tenon 1", "tenon 2", "tenon 3", "tenon 9"] {
             fs::write(data.path().join("format"), format!("{other}\n")).expect("written");
             let message = read(data.path()).expect_err("of another program");
-            assert!(message.contains(other) && message.contains("tenon 3"), "{message}");
+            assert!(message.contains(other) && message.contains("tenon 4"), "{message}");
             assert!(message.contains("use the version of Tenon that wrote it"), "{message}");
         }
         fs::create_dir_all(data.path().join("blobs/00000001")).expect("made");

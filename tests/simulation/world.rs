@@ -16,6 +16,7 @@ use node::disk::memory::MemoryDisk;
 use node::metrics::Metrics;
 use node::seam::Clock;
 use node::stage::Turn;
+use protocol::versioning::Versioning;
 use tenon_tests::random::{Random, mix};
 
 use crate::client::{Answered, Sent, exchange};
@@ -173,6 +174,8 @@ impl World {
                 name: protocol::name::BucketName::parse(name).expect("a bucket name"),
                 created: self.clock.now(),
                 owner: config.account.clone(),
+                versioning: Versioning::Unversioned,
+                configs: Vec::new(),
             };
             let made = round.apply(command.into()).map_err(failed)?;
             made.expect("a new store has no buckets");

@@ -15,9 +15,10 @@ use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
 use crate::key::{self, GarbageKey};
 use crate::record::{
-    BlobRecord, BucketCounters, BucketRecord, Content, Counters, GarbageRecord, LeaseRecord,
-    ManifestNames, ManifestPage, ObjectRecord, OpenKey, Owner, OwnerMark, PartRecord, Piece,
-    PieceList, PiecePage, Record, Since, TableHead, UploadRecord, VersionHead, VersionRecord,
+    BlobRecord, BucketCounters, BucketRecord, ConfigKind, ConfigRecord, Content, Counters,
+    GarbageRecord, LeaseRecord, ManifestNames, ManifestPage, ObjectRecord, OpenKey, Owner,
+    OwnerMark, PartRecord, Piece, PieceList, PiecePage, Record, Since, TableHead, UploadRecord,
+    VersionHead, VersionRecord,
 };
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
@@ -59,6 +60,9 @@ pub(super) struct Census {
     depth: Depth,
     pub(super) counters: Counters,
     pub(super) buckets: BTreeMap<BucketId, Versioning>,
+    /// The configurations that buckets name, and those that there are.
+    pub(super) named_configs: BTreeMap<(BucketId, ConfigKind), Generation>,
+    pub(super) configs: BTreeMap<(BucketId, ConfigKind), Generation>,
     pub(super) bucket_counters: BTreeMap<BucketId, BucketCounters>,
     pub(super) open_keys: BTreeMap<(BucketId, ObjectKey), OpenKey>,
     /// The latest versions that are data.
@@ -200,8 +204,12 @@ impl Census {
 
     fn enter_bucket(&mut self, key: &[u8], stored: Bytes) -> Result<(), String> {
         if key::bucket_name_of(key).is_some() {
-            let BucketRecord { id, versioning, .. } = read(stored)?;
+            let BucketRecord { id, versioning, configs, .. } = read(stored)?;
             self.buckets.insert(id, versioning);
+            let named = configs.into_iter().map(|(kind, generation)| ((id, kind), generation));
+            self.named_configs.extend(named);
+        } else if let Some(config) = key::config_of(key) {
+            self.configs.insert(config, read::<ConfigRecord>(stored)?.generation);
         } else if let Some(open) = key::open_key_of(key) {
             self.open_keys.insert(open, read::<OpenKey>(stored)?);
         } else {

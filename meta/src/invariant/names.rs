@@ -50,6 +50,23 @@ pub(super) fn buckets_are_counted(census: &Census) -> Vec<String> {
     found
 }
 
+/// A bucket names each of its configurations, and which writing of it there is: else one that was put would be passed
+/// over, or one that a shard keeps would be taken for another.
+pub(super) fn configurations_are_named(census: &Census) -> Vec<String> {
+    let (named, there) = (&census.named_configs, &census.configs);
+    let mut found = Vec::new();
+    for (of, others, what) in
+        [(named, there, "is named and not there"), (there, named, "is not named")]
+    {
+        for ((bucket, kind), generation) in of {
+            if others.get(&(*bucket, *kind)) != Some(generation) {
+                found.push(format!("{kind:?} of bucket {bucket}, {generation}, {what}"));
+            }
+        }
+    }
+    found
+}
+
 /// A key's open uploads are as many as it counts: else a write would not tell them that it was there, and one with a
 /// condition could be completed as if nothing had happened.
 pub(super) fn open_keys_are_counted(census: &Census) -> Vec<String> {
@@ -185,6 +202,8 @@ pub(super) fn numbers_are_below_their_counters(census: &Census) -> Vec<String> {
     let generations = generations.chain(census.parts.values().map(|part| part.generation));
     let uploads = census.uploads.iter().flat_map(|(_, open)| [open.generation, open.begun]);
     let touched = census.open_keys.values().filter_map(|open| open.touched);
+    let configs = census.configs.values().copied();
+    let generations = generations.chain(configs);
     let generations = generations.chain(uploads).chain(touched).map(|one| one.get());
     let buckets = census.buckets.keys().map(|bucket| bucket.get());
     let folders = census.leases.iter().map(|folder| folder.get());

@@ -12,7 +12,7 @@ use protocol::name::{BucketName, ObjectKey, UploadId};
 use protocol::part::PartNumber;
 
 use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, Sequence, TableId};
-use crate::record::Owner;
+use crate::record::{ConfigKind, Owner};
 
 /// Where a garbage record is kept: oldest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -64,6 +64,18 @@ pub fn open_key_of(key: &[u8]) -> Option<(BucketId, ObjectKey)> {
     let (bucket, text) = key.strip_prefix(&[OPEN_KEY])?.split_first_chunk()?;
     let key = ObjectKey::parse(str::from_utf8(text).ok()?).ok()?;
     Some((BucketId::new(u64::from_be_bytes(*bucket)), key))
+}
+
+/// Buckets: a configuration of a bucket.
+pub fn config(bucket: BucketId, kind: ConfigKind) -> Vec<u8> {
+    [&[BUCKET_CONFIG][..], &bucket.get().to_be_bytes(), &[kind as u8]].concat()
+}
+
+/// The configuration in a key of [`config`]; `None` for other keys.
+pub fn config_of(key: &[u8]) -> Option<(BucketId, ConfigKind)> {
+    let (bucket, kind) = key.strip_prefix(&[BUCKET_CONFIG])?.split_first_chunk()?;
+    let &[kind] = kind else { return None };
+    Some((BucketId::new(u64::from_be_bytes(*bucket)), ConfigKind::from_number(kind)?))
 }
 
 /// Objects: one object.
@@ -362,6 +374,7 @@ pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     Some(end)
 }
 
+const BUCKET_CONFIG: u8 = b'f';
 const BUCKET_COUNTERS: u8 = b'c';
 const BUCKET_NAME: u8 = b'n';
 const GARBAGE: u8 = b'g';

@@ -22,6 +22,9 @@ fn keys_have_these_bytes() {
     assert_eq!(counters(), b"counters");
     assert_eq!(bucket(&name), b"nbucket");
     assert_eq!(bucket_counters(bucket_id), b"c\0\0\0\0\0\0\x01\x02");
+    let lifecycle = config(bucket_id, ConfigKind::Lifecycle);
+    assert_eq!(lifecycle, b"f\0\0\0\0\0\0\x01\x02\x05");
+    assert_eq!(config_of(&lifecycle), Some((bucket_id, ConfigKind::Lifecycle)));
     assert_eq!(object(bucket_id, &key_of("a/b")), b"\0\0\0\0\0\0\x01\x02a/b");
     assert_eq!(
         upload(bucket_id, &key_of("a\0b"), &upload_of(0x1122)),

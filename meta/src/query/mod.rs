@@ -20,7 +20,7 @@ use protocol::part::PartNumber;
 pub use garbage::{BlobState, blob_states, garbage, lease, open_leases, to_unlink, unreferenced};
 pub use list::{
     ListAsk, ListFrom, ListLine, ListPage, ObjectEntry, UploadEntry, VersionEntry, list_objects,
-    list_uploads, list_versions,
+    list_uploads, list_versions, next_key,
 };
 pub use resolve::{
     exact_part, manifest_entries, object_part, object_parts, resolve, resolve_pieces,
@@ -31,8 +31,8 @@ pub use version::{Named, fetch_versions, made_of, version};
 use crate::id::{BlobId, BucketId, ManifestId, Sequence, TableId};
 use crate::key;
 use crate::record::{
-    BlobRecord, BucketCounters, BucketRecord, Counters, ManifestPage, ObjectRecord, PartFacts,
-    PartRecord, PiecePage, Record, TableHead, UploadRecord,
+    BlobRecord, BucketCounters, BucketRecord, ConfigKind, ConfigRecord, Counters, ManifestPage,
+    ObjectRecord, PartFacts, PartRecord, PiecePage, Record, TableHead, UploadRecord,
 };
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
@@ -49,6 +49,15 @@ pub(crate) fn counters(store: &dyn Store) -> Result<Counters, StoreError> {
 /// The bucket of this name.
 pub fn bucket(store: &dyn Store, name: &BucketName) -> Result<Option<BucketRecord>, StoreError> {
     read(store, Space::Buckets, &key::bucket(name))
+}
+
+/// A configuration of a bucket; `None` if it has none of this kind.
+pub fn config(
+    store: &dyn Store,
+    bucket: BucketId,
+    kind: ConfigKind,
+) -> Result<Option<ConfigRecord>, StoreError> {
+    read(store, Space::Buckets, &key::config(bucket, kind))
 }
 
 /// How much is in a bucket; `None` if it is gone.

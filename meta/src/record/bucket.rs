@@ -4,6 +4,7 @@ use protocol::name::AccountId;
 use protocol::time::Timestamp;
 use protocol::versioning::Versioning;
 
+use super::ConfigKind;
 use crate::codec::{DecodeError, Reader, Record, Writer};
 use crate::id::{BucketId, Generation};
 
@@ -18,6 +19,15 @@ pub struct BucketRecord {
     pub owner: AccountId,
     /// Whether its keys have versions.
     pub versioning: Versioning,
+    /// Which configurations it has, ascending, and which writing of each.
+    pub configs: Vec<(ConfigKind, Generation)>,
+}
+
+impl BucketRecord {
+    /// Which writing of this configuration the bucket has; `None` if it has none.
+    pub fn config(&self, kind: ConfigKind) -> Option<Generation> {
+        self.configs.iter().find(|(have, _)| *have == kind).map(|(_, generation)| *generation)
+    }
 }
 
 impl Record for BucketRecord {
@@ -28,15 +38,26 @@ impl Record for BucketRecord {
         to.time(self.created);
         to.text(self.owner.as_str());
         to.versioning(self.versioning);
+        to.list(&self.configs, |to, (kind, generation)| {
+            to.u8(*kind as u8);
+            to.u64(generation.get());
+        });
     }
 
     fn read(from: &mut Reader) -> Result<Self, DecodeError> {
-        Ok(Self {
+        let record = Self {
             id: BucketId::new(from.u64("id")?),
             created: from.time("created")?,
             owner: from.account_id()?,
             versioning: from.versioning()?,
-        })
+            configs: from.list("configurations", |from| {
+                let kind = ConfigKind::from_number(from.u8("kind")?);
+                let kind = kind.ok_or_else(|| from.malformed("kind"))?;
+                Ok((kind, Generation::new(from.u64("generation")?)))
+            })?,
+        };
+        let ascends = record.configs.is_sorted_by(|(one, _), (next, _)| one < next);
+        if ascends { Ok(record) } else { Err(from.malformed("configurations")) }
     }
 }
 

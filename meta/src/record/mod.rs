@@ -6,6 +6,7 @@
 
 mod blob;
 mod bucket;
+mod config;
 mod garbage;
 mod object;
 mod owner;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use blob::{BlobRecord, LeaseRecord, SPARSE_LEN_MIN, TableHead};
 pub use bucket::{BucketCounters, BucketRecord, OpenKey};
+pub use config::{ConfigKind, ConfigRecord};
 pub use garbage::{GarbageRecord, Since};
 pub use object::{
     Content, Manifest, ManifestEntry, ManifestNames, ManifestPage, ObjectFacts, ObjectRecord,

@@ -255,8 +255,25 @@ fn buckets_are_stored_so() {
     let owner = AccountId::parse("123456789012").expect("an account");
     let created = Timestamp::from_millis(0x91);
     golden(
-        &BucketRecord { id: BucketId::new(0x92), created, owner, versioning: Versioning::Enabled },
-        "01920000000000000091000000000000000c00000031323334353637383930313201",
+        &BucketRecord {
+            id: BucketId::new(0x92),
+            created,
+            owner,
+            versioning: Versioning::Enabled,
+            configs: vec![
+                (ConfigKind::Tagging, Generation::new(3)),
+                (ConfigKind::ObjectLock, Generation::new(4)),
+            ],
+        },
+        "01920000000000000091000000000000000c00000031323334353637383930313201020000000103\
+         00000000000000060400000000000000",
+    );
+    for (kind, number) in ConfigKind::ALL.into_iter().zip(1..) {
+        assert_eq!(kind as u8, number);
+    }
+    golden(
+        &ConfigRecord { generation: Generation::new(5), document: "<a/>".to_owned() },
+        "010500000000000000040000003c612f3e",
     );
     golden(
         &BucketCounters { objects: 1, versions: 2, uploads: 3, versioning: Versioning::Suspended },
@@ -394,6 +411,7 @@ fn read_as_everything(stored: &Bytes) {
     read::<ManifestPage>(stored);
     read::<PiecePage>(stored);
     read::<BucketRecord>(stored);
+    read::<ConfigRecord>(stored);
     read::<BucketCounters>(stored);
     read::<BlobRecord>(stored);
     read::<TableHead>(stored);

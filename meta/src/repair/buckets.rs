@@ -9,7 +9,7 @@ use protocol::versioning::Versioning;
 use super::rebuild::{Draft, UNOWNED};
 use crate::id::{BucketId, Generation};
 use crate::key;
-use crate::record::{BucketCounters, BucketRecord, OpenKey, Record};
+use crate::record::{BucketCounters, BucketRecord, ConfigKind, OpenKey, Record};
 use crate::store::Space;
 
 impl Draft<'_> {
@@ -92,9 +92,17 @@ impl Draft<'_> {
         let created = objects.map(|(_, object)| object.modified).min();
         let created = created.unwrap_or(Timestamp::from_millis(0));
         let versioning = self.versioning_of(id);
-        let value = BucketRecord { id, created, owner, versioning }.encode();
+        let configs = self.configs_of(id);
+        let value = BucketRecord { id, created, owner, versioning, configs }.encode();
         self.set(Space::Buckets, bucket_key(name), value, || format!("bucket {name}"));
         self.names.insert(id, name.to_owned());
+    }
+
+    /// The configurations that there are of a bucket, whatever its record says.
+    fn configs_of(&self, bucket: BucketId) -> Vec<(ConfigKind, Generation)> {
+        let all = self.census.configs.range((bucket, ConfigKind::ALL[0])..);
+        let all = all.take_while(|((of, _), _)| *of == bucket);
+        all.map(|((_, kind), generation)| (*kind, *generation)).collect()
     }
 
     /// Both records of a bucket.
@@ -127,12 +135,17 @@ impl Draft<'_> {
         for (name, record) in &census.names {
             let versioning = self.versioning_of(record.id);
             let ours = self.names.get(&record.id).is_some_and(|ours| ours == name);
-            if ours && record.versioning != versioning {
-                let value = BucketRecord { versioning, ..record.clone() }.encode();
+            let configs = self.configs_of(record.id);
+            if ours && (record.versioning != versioning || record.configs != configs) {
+                let value = BucketRecord { versioning, configs, ..record.clone() }.encode();
                 self.set(Space::Buckets, bucket_key(name), value, || {
-                    format!("versioning of bucket {name}")
+                    format!("settings of bucket {name}")
                 });
             }
+        }
+        for (id, kind) in census.configs.keys().filter(|(id, _)| !counts.contains_key(id)) {
+            let what = format!("{kind:?} of bucket number {id}");
+            self.take(Space::Buckets, key::config(*id, *kind), false, what, UNOWNED);
         }
         for id in census.bucket_counters.keys().filter(|id| !counts.contains_key(id)) {
             let what = format!("counters of bucket number {id}");

@@ -13,10 +13,10 @@ use crate::fingerprint::Fingerprint;
 use crate::id::{BlobId, BucketId, FolderId, Generation, ManifestId, TableId};
 use crate::key::{self, GarbageKey};
 use crate::record::{
-    BlobRecord, BucketCounters, BucketRecord, Content, Counters, GarbageRecord, LeaseRecord,
-    ManifestNames, ManifestPage, NUMBER_MAX, ObjectRecord, OpenKey, Owner, OwnerMark, PartRecord,
-    Piece, PieceList, PiecePage, Record, Since, TableHead, UploadRecord, VersionHead,
-    VersionRecord,
+    BlobRecord, BucketCounters, BucketRecord, ConfigKind, ConfigRecord, Content, Counters,
+    GarbageRecord, LeaseRecord, ManifestNames, ManifestPage, NUMBER_MAX, ObjectRecord, OpenKey,
+    Owner, OwnerMark, PartRecord, Piece, PieceList, PiecePage, Record, Since, TableHead,
+    UploadRecord, VersionHead, VersionRecord,
 };
 use crate::store::{Space, Store, StoreError, Visit};
 use crate::table::TablePage;
@@ -36,6 +36,7 @@ pub(super) struct Census {
     pub(super) names: BTreeMap<String, BucketRecord>,
     /// Names of buckets whose record cannot be read, and the number that the record seems to hold.
     pub(super) damaged_names: Vec<(String, Option<BucketId>)>,
+    pub(super) configs: BTreeMap<(BucketId, ConfigKind), Generation>,
     pub(super) bucket_counters: BTreeMap<BucketId, BucketCounters>,
     pub(super) open_keys: BTreeMap<(BucketId, ObjectKey), OpenKey>,
     /// The latest versions that are data, without metadata and tags.
@@ -186,6 +187,12 @@ impl Census {
             let record: OpenKey = read(stored)?;
             counted([open.0.get()].into_iter().chain(record.touched.map(Generation::get)))?;
             self.open_keys.insert(open, record);
+            return Ok(());
+        }
+        if let Some(at) = key::config_of(key) {
+            let ConfigRecord { generation, .. } = read(stored)?;
+            counted([at.0.get(), generation.get()])?;
+            self.configs.insert(at, generation);
             return Ok(());
         }
         let id = key::bucket_counters_of(key).ok_or_else(malformed)?;

@@ -2,11 +2,13 @@
 
 use super::{Round, Stop};
 use crate::command::{
-    CloseLease, CreateBucket, DeleteBucket, LeaseFolder, Refusal, Reply, SetVersioning,
+    CloseLease, CreateBucket, DeleteBucket, LeaseFolder, Refusal, Reply, SetConfig, SetVersioning,
 };
 use crate::id::{BucketId, FolderId};
 use crate::key;
-use crate::record::{BucketCounters, BucketRecord, GarbageRecord, LeaseRecord};
+use crate::record::{
+    BucketCounters, BucketRecord, ConfigKind, ConfigRecord, GarbageRecord, LeaseRecord,
+};
 use crate::store::{Space, StoreError};
 use protocol::versioning::Versioning;
 
@@ -18,11 +20,14 @@ impl Round<'_> {
         }
         self.numbers.counters.bucket += 1;
         let id = BucketId::new(self.numbers.counters.bucket);
-        let CreateBucket { created, ref owner, .. } = *command;
-        let versioning = Versioning::Unversioned;
-        let record = BucketRecord { id, created, owner: owner.clone(), versioning };
+        let CreateBucket { created, ref owner, versioning, ref configs, .. } = *command;
+        let owner = owner.clone();
+        let mut record = BucketRecord { id, created, owner, versioning, configs: Vec::new() };
+        for (kind, document) in configs {
+            self.put_config(&mut record, *kind, document.clone())?;
+        }
         self.write(Space::Buckets, at, &record);
-        self.set_bucket_counters(id, BucketCounters::default());
+        self.set_bucket_counters(id, BucketCounters { versioning, ..BucketCounters::default() });
         Ok(Reply::BucketCreated(id))
     }
 
@@ -31,7 +36,8 @@ impl Round<'_> {
     pub(super) fn delete_bucket(&mut self, command: &DeleteBucket) -> Result<Reply, Stop> {
         let at = key::bucket(&command.name);
         let record: Option<BucketRecord> = self.read(Space::Buckets, &at)?;
-        let id = record.ok_or(Refusal::NoSuchBucket)?.id;
+        let record = record.ok_or(Refusal::NoSuchBucket)?;
+        let id = record.id;
         let counters_at = key::bucket_counters(id);
         let counters: BucketCounters = self.read_named(Space::Buckets, &counters_at)?;
         if counters.objects > 0 || counters.versions > 0 {
@@ -39,6 +45,9 @@ impl Round<'_> {
         }
         self.remove(Space::Buckets, at);
         self.remove(Space::Buckets, counters_at);
+        for (kind, _) in record.configs {
+            self.remove(Space::Buckets, key::config(id, kind));
+        }
         if counters.uploads > 0 {
             self.discard(&GarbageRecord::Bucket { bucket: id });
         }
@@ -54,12 +63,54 @@ impl Round<'_> {
         let at = key::bucket(name);
         let record: Option<BucketRecord> = self.read(Space::Buckets, &at)?;
         let mut record = record.ok_or(Refusal::NoSuchBucket)?;
+        if versioning != Versioning::Enabled && record.config(ConfigKind::ObjectLock).is_some() {
+            return Err(Refusal::ObjectLockNeedsVersioning.into());
+        }
         let counters_at = key::bucket_counters(record.id);
         let mut counters: BucketCounters = self.read_named(Space::Buckets, &counters_at)?;
         (record.versioning, counters.versioning) = (versioning, versioning);
         self.write(Space::Buckets, at, &record);
         self.set_bucket_counters(record.id, counters);
         Ok(Reply::Done)
+    }
+
+    pub(super) fn set_config(&mut self, command: SetConfig) -> Result<Reply, Stop> {
+        let SetConfig { name, kind, document } = command;
+        let at = key::bucket(&name);
+        let record: Option<BucketRecord> = self.read(Space::Buckets, &at)?;
+        let mut record = record.ok_or(Refusal::NoSuchBucket)?;
+        match document {
+            Some(document) => self.put_config(&mut record, kind, document)?,
+            None => {
+                assert!(kind != ConfigKind::ObjectLock, "what could be locked stays so");
+                if record.config(kind).is_none() {
+                    return Ok(Reply::Done);
+                }
+                record.configs.retain(|(have, _)| *have != kind);
+                self.remove(Space::Buckets, key::config(record.id, kind));
+            }
+        }
+        self.write(Space::Buckets, at, &record);
+        Ok(Reply::Done)
+    }
+
+    /// Gives a bucket, whose record the caller stores, a configuration in place of the one that it has.
+    fn put_config(
+        &mut self,
+        record: &mut BucketRecord,
+        kind: ConfigKind,
+        document: String,
+    ) -> Result<(), Stop> {
+        if kind == ConfigKind::ObjectLock && record.versioning != Versioning::Enabled {
+            return Err(Refusal::VersioningNeeded.into());
+        }
+        let generation = self.next_generation();
+        record.configs.retain(|(have, _)| *have != kind);
+        let place = record.configs.partition_point(|(have, _)| *have < kind);
+        record.configs.insert(place, (kind, generation));
+        let config = ConfigRecord { generation, document };
+        self.write(Space::Buckets, key::config(record.id, kind), &config);
+        Ok(())
     }
 
     pub(super) fn lease_folder(&mut self, command: &LeaseFolder) -> Reply {

@@ -8,6 +8,7 @@
 
 mod blob;
 mod bucket;
+mod expire;
 mod garbage;
 mod manifest;
 mod object;
@@ -125,11 +126,13 @@ impl<'s> Round<'s> {
             Command::CreateBucket(command) => self.create_bucket(&command),
             Command::DeleteBucket(command) => self.delete_bucket(&command),
             Command::SetVersioning(command) => self.set_versioning(&command),
+            Command::SetConfig(command) => self.set_config(*command),
             Command::LeaseFolder(command) => Ok(self.lease_folder(&command)),
             Command::CloseLease(command) => self.close_lease(&command),
             Command::PutObject(command) => self.put_object(*command),
             Command::DeleteObject(command) => self.delete_object(*command),
             Command::DeleteObjects(command) => self.delete_objects(*command),
+            Command::Expire(command) => self.expire(*command),
             Command::PutTags(command) => self.put_tags(*command),
             Command::DeleteTags(command) => self.delete_tags(*command),
             Command::CreateUpload(command) => self.create_upload(*command),

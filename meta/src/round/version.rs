@@ -42,11 +42,21 @@ impl Chain {
         Owner::Version { bucket: self.bucket, key: self.key.clone(), generation }
     }
 
+    /// The latest version, if it is a delete marker.
+    pub(super) fn marker(&self) -> Option<Generation> {
+        self.head.marker
+    }
+
+    /// How many versions lie apart from the objects.
+    pub(super) fn apart(&self) -> u64 {
+        self.head.versions
+    }
+
     fn at(&self) -> Vec<u8> {
         key::object(self.bucket, &self.key)
     }
 
-    fn version_at(&self, generation: Generation) -> Vec<u8> {
+    pub(super) fn version_at(&self, generation: Generation) -> Vec<u8> {
         key::version(self.bucket, &self.key, generation)
     }
 

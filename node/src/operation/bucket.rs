@@ -12,6 +12,7 @@ use protocol::operation::delete_bucket::{self, DeleteBucketInput};
 use protocol::operation::get_bucket_location::{self, GetBucketLocationInput};
 use protocol::operation::head_bucket::{self, HeadBucketInput};
 use protocol::operation::list_buckets::{self, BucketPage, ListBucketsInput, ListedBucket};
+use protocol::versioning::Versioning;
 
 use super::{Call, Outcome, failure, ingest, subject};
 use crate::catalog::CatalogError;
@@ -57,6 +58,8 @@ pub(super) async fn create(mut call: Call<'_>) -> Result<Outcome, S3Error> {
         name: name.clone(),
         created: call.machine.clock.now(),
         owner: settings.account.clone(),
+        versioning: Versioning::Unversioned,
+        configs: Vec::new(),
     };
     match call.machine.catalog.commit(command.into()).await {
         Ok(_) => Ok(create_bucket::answer(name).into()),

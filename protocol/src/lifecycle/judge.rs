@@ -191,6 +191,18 @@ impl Lifecycle {
         self.enabled().any(|rule| rule.abort_after.is_some())
     }
 
+    /// What the keys of all begin with that a rule which is applied may concern.
+    #[must_use]
+    pub fn common_prefix(&self) -> &str {
+        let mut prefixes = self.enabled().map(|rule| rule.scope.prefix.as_deref().unwrap_or(""));
+        let Some(first) = prefixes.next() else { return "" };
+        prefixes.fold(first, |common, prefix| {
+            let same = common.chars().zip(prefix.chars()).take_while(|(one, other)| one == other);
+            let len: usize = same.map(|(one, _)| one.len_utf8()).sum();
+            &common[..len]
+        })
+    }
+
     fn enabled(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter().filter(|rule| rule.enabled)
     }

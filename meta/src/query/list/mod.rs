@@ -11,7 +11,7 @@ use protocol::checksum::{ChecksumAlgorithm, ChecksumType};
 use protocol::name::{ObjectKey, UploadId, VersionId};
 use protocol::time::Timestamp;
 
-pub use versions::{VersionEntry, list_versions};
+pub use versions::{VersionEntry, list_versions, next_key};
 
 use crate::id::BucketId;
 use crate::key;

@@ -243,6 +243,20 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn the_next_key_is_told_by_names_alone(
+        steps in prop::collection::vec(step(), 0..24),
+        prefix in prop_oneof![Just(String::new()), name()],
+        after in prop_oneof![Just(String::new()), name()],
+    ) {
+        let known = after_all(steps);
+        let expected =
+            known.keys.keys().find(|name| **name > after && name.starts_with(&prefix)).cloned();
+        prop_assert_eq!(next_key(&known.store, known.bucket, &prefix, &after), Ok(expected));
+    }
+}
+
 /// Whoever takes away what a page shows comes to the last version, and misses none.
 #[test]
 fn a_page_begins_behind_a_version_that_is_gone() {

@@ -72,6 +72,39 @@ pub fn list_versions(
     listing.page.finish()
 }
 
+/// The first key behind `after` that begins with `prefix` and has any version. It looks at names alone, so that whoever
+/// has met damage in a listing can go on behind it.
+pub fn next_key(
+    store: &dyn Store,
+    bucket: BucketId,
+    prefix: &str,
+    after: &str,
+) -> Result<Option<String>, StoreError> {
+    let mut names = [Ok(None), Ok(None)];
+    let [object, version] = &mut names;
+    let from = super::super::just_after(key::object_text(bucket, after));
+    let from = from.max(key::object_text(bucket, prefix));
+    store.scan(Space::Objects, &from, &mut |stored, _| {
+        *object = key::object_key_of(bucket, stored)
+            .map(|key| key.map(str::to_owned).map_err(|_no_text| no_key(stored)))
+            .transpose();
+        Visit::Stop
+    })?;
+    let behind = [&key::versions_under(bucket, after)[..], &[0, 0]].concat();
+    let from = key::prefix_end(&behind).unwrap_or(behind);
+    let from = from.max(key::versions_under(bucket, prefix));
+    store.scan(Space::Versions, &from, &mut |stored, _| {
+        if stored.starts_with(&key::versions(bucket)) {
+            let found = key::version_of(stored).ok_or_else(|| no_key(stored));
+            *version = found.map(|(_, key, _)| Some(key.as_str().to_owned()));
+        }
+        Visit::Stop
+    })?;
+    let [object, version] = names;
+    let next = [object?, version?].into_iter().flatten().min();
+    Ok(next.filter(|key| key.starts_with(prefix)))
+}
+
 /// A page of versions that is being filled.
 struct Listing<'a> {
     bucket: BucketId,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use protocol::name::AccountId;
 use protocol::range::ByteRange;
+use protocol::versioning::Versioning;
 
 use super::*;
 use crate::command::{
@@ -24,8 +25,10 @@ use crate::testing::{
     upload_id,
 };
 
+mod configs;
 mod copies;
 mod damage;
+mod expire;
 mod model;
 mod rewrite;
 mod transitions;
@@ -186,7 +189,14 @@ fn a_refused_command_leaves_no_trace() {
     let changed = Some(Generation::new(77));
     let cases: Vec<(Command, Refusal)> = vec![
         (
-            CreateBucket { name: bucket_name("bucket"), created: AT, owner }.into(),
+            CreateBucket {
+                name: bucket_name("bucket"),
+                created: AT,
+                owner,
+                versioning: Versioning::Unversioned,
+                configs: Vec::new(),
+            }
+            .into(),
             Refusal::BucketExists,
         ),
         (DeleteBucket { name: bucket_name("none") }.into(), Refusal::NoSuchBucket),

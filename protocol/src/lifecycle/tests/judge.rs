@@ -1,5 +1,6 @@
 //! What becomes of versions and uploads under given rules.
 
+use alloc::vec;
 use core::num::NonZeroU64;
 
 use super::*;
@@ -219,4 +220,21 @@ fn headers_carry_any_id() {
     );
     let due = Due { at: at(0), rule: "a\"b%c\r\né" };
     assert_eq!(due.rule_in_header(), "a%22b%25c%0D%0A%C3%A9");
+}
+
+#[test]
+fn no_more_keys_are_looked_at_than_rules_may_concern() {
+    let with = |prefix: &str| {
+        let filter = format!("<Filter><Prefix>{prefix}</Prefix></Filter>");
+        rule(prefix, &filter, &days(1))
+    };
+    for (rules, expected) in [
+        (vec![with("logs/a"), with("logs/b")], "logs/"),
+        (vec![with("logs/"), with("logs/b")], "logs/"),
+        (vec![with("é"), with("è")], ""),
+        (vec![with("logs/"), rule("all", ALL, &days(9))], ""),
+        (vec![with("logs/"), rule("never", ALL, &days(9)).replace("Enabled", "Disabled")], "logs/"),
+    ] {
+        assert_eq!(lifecycle(&rules).common_prefix(), expected);
+    }
 }

@@ -416,7 +416,16 @@ impl Machine<'_> {
     fn create_bucket(&mut self, round: &mut Round<'_>, bucket: usize) {
         let owner = AccountId::parse("000000000000").expect("an account");
         let name = bucket_name(BUCKETS[bucket]);
-        let outcome = apply(round, CreateBucket { name, created: AT, owner });
+        let outcome = apply(
+            round,
+            CreateBucket {
+                name,
+                created: AT,
+                owner,
+                versioning: Versioning::Unversioned,
+                configs: Vec::new(),
+            },
+        );
         let slot = &mut self.model.buckets[bucket];
         match outcome {
             Ok(Reply::BucketCreated(id)) if slot.id.is_none() => slot.id = Some(id),
