@@ -18,6 +18,9 @@ pub fn digest_step_len(algorithm: Option<ChecksumAlgorithm>) -> usize {
     }
 }
 
+/// Bytes of a file that is longer than its form's policy says, read to tell how long it is.
+pub const FORM_LINGER_LEN: u64 = 1024 * 1024;
+
 /// Requests that may wait for the flush stage.
 pub const FLUSH_QUEUE_MAX: usize = 4096;
 

@@ -26,6 +26,7 @@ pub mod name;
 pub mod operation;
 pub mod part;
 pub mod percent;
+pub mod post;
 pub mod precondition;
 pub mod range;
 pub mod request;

@@ -29,6 +29,7 @@ pub enum Operation {
     ListObjectVersions,
     ListMultipartUploads,
     PutObject,
+    PostObject,
     CopyObject,
     GetObject,
     HeadObject,
@@ -48,7 +49,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation that is built.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::ListBuckets,
         Self::CreateBucket,
         Self::HeadBucket,
@@ -61,6 +62,7 @@ impl Operation {
         Self::ListObjectVersions,
         Self::ListMultipartUploads,
         Self::PutObject,
+        Self::PostObject,
         Self::CopyObject,
         Self::GetObject,
         Self::HeadObject,
@@ -94,6 +96,7 @@ impl Operation {
             Self::ListObjectVersions => "ListObjectVersions",
             Self::ListMultipartUploads => "ListMultipartUploads",
             Self::PutObject => "PutObject",
+            Self::PostObject => "PostObject",
             Self::CopyObject => "CopyObject",
             Self::GetObject => "GetObject",
             Self::HeadObject => "HeadObject",
@@ -172,7 +175,7 @@ fn route_bucket(head: &Head) -> Result<Operation, S3Error> {
         Method::Head => Ok(Operation::HeadBucket),
         Method::Put => Ok(Operation::CreateBucket),
         Method::Delete => Ok(Operation::DeleteBucket),
-        Method::Post => Err(not_built("PostObject")),
+        Method::Post => Ok(Operation::PostObject),
         Method::Options | Method::Other(_) => Err(method_not_allowed(head, "BUCKET")),
     }
 }
@@ -422,6 +425,8 @@ mod tests {
             ("GET", "/bucket?versions&prefix=a", "ListObjectVersions"),
             ("GET", "/bucket?uploads", "ListMultipartUploads"),
             ("PUT", "/bucket/key", "PutObject"),
+            ("POST", "/bucket", "PostObject"),
+            ("POST", "/bucket/", "PostObject"),
             ("PUT", "/bucket/key?x-id=PutObject", "PutObject"),
             ("GET", "/bucket/key", "GetObject"),
             ("GET", "/bucket/key?versionId=null", "GetObject"),
@@ -453,8 +458,7 @@ mod tests {
     fn what_is_not_built_says_its_name() {
         // rule: every/not-built
         for (method, target, headers, name) in [
-            ("POST", "/bucket", &[][..], "PostObject"),
-            ("PUT", "/bucket/key?acl", &[], "PutObjectAcl"),
+            ("PUT", "/bucket/key?acl", &[][..], "PutObjectAcl"),
             ("POST", "/bucket/key?select&select-type=2", &[], "SelectObjectContent"),
             ("OPTIONS", "/bucket/key", &[], "PreflightRequest"),
         ] {

@@ -53,7 +53,7 @@ pub(super) async fn store(
     body: &mut dyn BodySource,
     intake: Intake,
 ) -> Result<Received, S3Error> {
-    let claim = machine.admission.claim(intake.payload_len().unwrap_or_default());
+    let claim = machine.admission.claim(intake.payload_len_max().unwrap_or_default());
     let claim = claim.ok_or_else(S3Error::insufficient_storage)?;
     let mut files = NewFiles::none(machine);
     match receive(machine, body, intake, (&mut files, claim)).await {
@@ -73,12 +73,13 @@ async fn receive(
     mut intake: Intake,
     (files, claim): (&mut NewFiles, Claim),
 ) -> Result<(Digests, [u8; 16], Stored), S3Error> {
-    let mut sink = match intake.payload_len() {
-        Some(len) if len > limits::INLINE_LEN_MAX => {
-            Sink::Blob(Box::new(writer(machine, files, len).await?.claiming(claim)))
-        }
-        _ => Sink::Inline(BytesMut::new()),
-    };
+    // Of a length that is not known yet, the first bytes decide.
+    let mut claim = Some(claim);
+    let mut sink = Sink::Inline(BytesMut::new());
+    if let Some(len) = intake.payload_len().filter(|len| *len > limits::INLINE_LEN_MAX) {
+        sink = Sink::Blob(Box::new(writer(machine, files, len, claim.take()).await?));
+    }
+    let len_max = intake.payload_len_max().unwrap_or_default();
     let mut md5 = machine.md5.stream();
     let mut payload = Vec::new();
     let step_len = limits::digest_step_len(intake.sent_algorithm());
@@ -88,6 +89,11 @@ async fn receive(
             let step = wire.split_to(wire.len().min(step_len));
             intake.push(step, &mut |piece| payload.push(piece))?;
             for piece in payload.drain(..) {
+                if let Some(held) = sink.outgrown_by(&piece) {
+                    let mut blob = writer(machine, files, len_max, claim.take()).await?;
+                    blob.push(&held).await.map_err(|error| failure::disk(&error))?;
+                    sink = Sink::Blob(Box::new(blob));
+                }
                 // While this stream's disk keeps it waiting, its bytes are hashed beside those of others.
                 join(sink.take(piece.clone()), md5.update(piece)).await.0?;
             }
@@ -118,7 +124,7 @@ async fn next(
     }
 }
 
-/// Where the payload goes. Its announced length decides, so an inline payload is never longer than it may be.
+/// Where the payload goes. An inline payload is never longer than it may be.
 enum Sink {
     Inline(BytesMut),
     Blob(Box<BlobWriter>),
@@ -132,6 +138,16 @@ struct Stored {
 }
 
 impl Sink {
+    /// What an inline payload has so far, if the next piece is too much for it.
+    fn outgrown_by(&mut self, piece: &[u8]) -> Option<BytesMut> {
+        match self {
+            Self::Inline(bytes) if (bytes.len() + piece.len()) as u64 > limits::INLINE_LEN_MAX => {
+                Some(std::mem::take(bytes))
+            }
+            Self::Inline(_) | Self::Blob(_) => None,
+        }
+    }
+
     async fn take(&mut self, piece: Bytes) -> Result<(), S3Error> {
         match self {
             Self::Inline(bytes) => {
@@ -183,11 +199,17 @@ async fn writer(
     machine: &Rc<Machine>,
     files: &mut NewFiles,
     len: u64,
+    claim: Option<Claim>,
 ) -> Result<BlobWriter, S3Error> {
     let id = files.reserve().await.map_err(failure::lease)?;
     let (disk, clock, pool) =
         (machine.disk.clone(), machine.clock.clone(), machine.put_pool.clone());
-    BlobWriter::create(disk, clock, pool, id, len).await.map_err(|error| failure::disk(&error))
+    let writer = BlobWriter::create(disk, clock, pool, id, len).await;
+    let writer = writer.map_err(|error| failure::disk(&error))?;
+    Ok(match claim {
+        Some(claim) => writer.claiming(claim),
+        None => writer,
+    })
 }
 
 /// A small body in memory.

@@ -51,6 +51,8 @@ pub struct Intake {
     framing: Framing,
     /// Payload bytes that the head announces.
     announced: Option<u64>,
+    /// Payload bytes that there may be at most, if they are not announced.
+    at_most: Option<u64>,
     limit: Limit,
     running: Running,
     /// The checksum that `finish` is told, rather than computed here.
@@ -116,6 +118,23 @@ impl Intake {
         Self::build(Framing::Plain, None, promises, announced, Limit::Document(len_max))
     }
 
+    /// For the file of a form, of which `head` has the fields as headers. Nothing announces its length, but there are
+    /// no more than `at_most` bytes to come. The checksum that is `wanted` is made when the form brings none of its own.
+    ///
+    /// # Errors
+    /// `InvalidDigest`, and `InvalidRequest` for checksums that contradict each other or cannot be kept; at the file's
+    /// bytes `EntityTooLarge` beyond `len_max`.
+    pub fn of_form(
+        head: &Head,
+        wanted: Option<ChecksumAlgorithm>,
+        len_max: u64,
+        at_most: u64,
+    ) -> Result<Self, S3Error> {
+        let promises = Promises::parse(head, PayloadMode::Unsigned)?;
+        let intake = Self::build(Framing::Plain, wanted, promises, None, Limit::Object(len_max))?;
+        Ok(Self { at_most: Some(at_most), ..intake })
+    }
+
     fn build(
         framing: Framing,
         wanted: Option<ChecksumAlgorithm>,
@@ -133,7 +152,7 @@ impl Intake {
             sha256: matches!(promises.payload, PayloadMode::Hash(_)).then(Sha256::new),
             checksum: algorithm.filter(|_| told.is_none()).map(Hasher::new),
         };
-        Ok(Self { framing, announced, limit, running, told, promises })
+        Ok(Self { framing, announced, at_most: None, limit, running, told, promises })
     }
 
     /// Takes chunks of any size. S3 itself wants 8 KiB of every chunk but the last.
@@ -148,6 +167,11 @@ impl Intake {
     /// Payload bytes to come, as the head announces them.
     pub fn payload_len(&self) -> Option<u64> {
         self.announced
+    }
+
+    /// Payload bytes that may come at most, if anything is known of that.
+    pub fn payload_len_max(&self) -> Option<u64> {
+        self.announced.or(self.at_most)
     }
 
     /// The algorithm whose checksum the client sends, in a header or a trailer.

@@ -83,6 +83,8 @@ error_codes! {
     InvalidPartNumber 416 "InvalidPartNumber";
     /// The listed parts do not ascend.
     InvalidPartOrder 400 "InvalidPartOrder";
+    /// The policy of a form does not parse.
+    InvalidPolicyDocument 400 "InvalidPolicyDocument";
     /// The range has nothing in common with the object.
     InvalidRange 416 "InvalidRange";
     /// The website redirect is neither a path nor a URL.
@@ -99,12 +101,16 @@ error_codes! {
     InvalidUri 400 "InvalidURI";
     /// The key is too long.
     KeyTooLongError 400 "KeyTooLongError";
+    /// The body is no form.
+    MalformedPostRequest 400 "MalformedPOSTRequest";
     /// The trailer of a body does not parse.
     MalformedTrailerError 400 "MalformedTrailerError";
     /// The XML body does not parse, or does not fit the operation.
     MalformedXml 400 "MalformedXML";
     /// The XML body is too long.
     MaxMessageLengthExceeded 400 "MaxMessageLengthExceeded";
+    /// The fields of a form are too long.
+    MaxPostPreDataLengthExceeded 400 "MaxPostPreDataLengthExceeded";
     /// Too much user metadata.
     MetadataTooLarge 400 "MetadataTooLarge";
     /// The method is not for this resource.

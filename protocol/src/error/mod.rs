@@ -15,6 +15,7 @@ use core::fmt;
 use crate::xml::DECLARATION;
 
 mod code;
+mod form;
 mod known;
 
 pub use code::ErrorCode;

@@ -11,7 +11,8 @@ use super::{
     abort_upload, bucket_versioning, complete_upload, copy_object, create_bucket, create_upload,
     delete_bucket, delete_object, delete_objects, get_bucket_location, get_object,
     get_object_attributes, head_bucket, head_object, list_buckets, list_objects, list_parts,
-    list_uploads, list_versions, object_tagging, put_object, upload_part, upload_part_copy,
+    list_uploads, list_versions, object_tagging, post_object, put_object, upload_part,
+    upload_part_copy,
 };
 use crate::error::S3Error;
 use crate::request::Head;
@@ -99,6 +100,12 @@ const SENT: &[Sent] = &[
         &[EMPTY, ("x-amz-checksum-algorithm", "CRC32"), ("content-type", "text/plain")],
         Operation::CreateMultipartUpload,
     ),
+    (
+        "POST",
+        "/bucket",
+        &[("content-type", "multipart/form-data; boundary=b0"), ("content-length", "9")],
+        Operation::PostObject,
+    ),
     ("PUT", PART, &[SDK, EXPECT, CRC32], Operation::UploadPart),
     ("PUT", PART, &TRAILER, Operation::UploadPart),
     ("PUT", PART, &COPY, Operation::UploadPartCopy),
@@ -144,6 +151,7 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::ListObjectVersions => list_versions::ListVersionsInput::parse(head).map(drop),
         O::ListMultipartUploads => list_uploads::ListUploadsInput::parse(head).map(drop),
         O::PutObject => put_object::PutObjectInput::parse(head).map(drop),
+        O::PostObject => post_object::PostHead::parse(head).map(drop),
         O::GetObject => get_object::GetObjectInput::parse(head).map(drop),
         O::GetObjectAttributes => {
             get_object_attributes::GetObjectAttributesInput::parse(head).map(drop)

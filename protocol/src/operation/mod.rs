@@ -31,6 +31,7 @@ pub mod list_versions;
 pub mod listing;
 pub mod object_tagging;
 pub mod overrides;
+pub mod post_object;
 pub mod put_object;
 pub mod unbuilt;
 pub mod upload_part;

@@ -8,6 +8,7 @@
 mod authenticate;
 mod canonical;
 pub mod chunk;
+mod form;
 mod header;
 mod presigned;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use ring::hmac;
 
 pub use self::authenticate::authenticate;
 pub use self::chunk::Chain;
+pub use self::form::{SignedPolicy, authenticate_form};
 pub use self::presigned::unhoist;
 use crate::error::S3Error;
 

@@ -131,6 +131,27 @@ impl Signer<'_> {
         query
     }
 
+    /// Signs the policy of a form: its fields `x-amz-algorithm`, `x-amz-credential`, `x-amz-date` and
+    /// `x-amz-signature`, of which the first three need conditions in `policy`, which is in base64.
+    pub fn sign_form(&self, policy: &str) -> [(&'static str, String); 4] {
+        let [algorithm, credential, date] = self.form_fields();
+        [
+            algorithm,
+            credential,
+            date,
+            ("x-amz-signature", self.key().sign(policy.as_bytes()).to_string()),
+        ]
+    }
+
+    /// The fields of a form that say who signs its policy, and when.
+    pub fn form_fields(&self) -> [(&'static str, String); 3] {
+        [
+            ("x-amz-algorithm", ALGORITHM.into()),
+            ("x-amz-credential", format!("{}/{}", self.credential.access_key, self.scope())),
+            ("x-amz-date", self.now.amz_date()),
+        ]
+    }
+
     fn scope(&self) -> Scope {
         Scope { day: self.now.amz_day(), region: self.region.into(), service: SERVICE.into() }
     }
