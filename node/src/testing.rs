@@ -4,6 +4,7 @@
 //! waits for something that never happens fails instead of hanging.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
@@ -276,6 +277,31 @@ impl TestNode {
         }
     }
 
+    /// Serves one request that nobody has signed, whose body comes in these pieces.
+    pub(crate) fn start_unsigned(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        pieces: &Rc<RefCell<VecDeque<Bytes>>>,
+    ) -> impl Future<Output = Answered> + use<> {
+        let mut list = Headers::new();
+        list.insert("host", "node.test");
+        headers.iter().for_each(|(name, value)| list.insert(*name, *value));
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        let request = Request {
+            head: Head::new(Method::parse(method), path, query, list, &[]).expect("a valid target"),
+            id: "0123456789ABCDEF".into(),
+            peer: ([127, 0, 0, 1], 1).into(),
+            body: Box::new(Pieces(pieces.clone())),
+        };
+        let machine = self.machine.clone();
+        async move { read_all(operation::serve(&machine, request).await).await }
+    }
+
     /// Puts an object and expects it to be stored.
     pub(crate) fn put(&self, target: &str, body: &[u8]) {
         let answered = self.send("PUT", target, &[], body);
@@ -373,6 +399,16 @@ struct Whole(Option<Bytes>);
 impl BodySource for Whole {
     fn next(&mut self) -> Local<'_, Option<Result<Bytes, BodyError>>> {
         let next = self.0.take().filter(|bytes| !bytes.is_empty());
+        Box::pin(async move { next.map(Ok) })
+    }
+}
+
+/// What has come of a body; what nobody asked for stays there.
+struct Pieces(Rc<RefCell<VecDeque<Bytes>>>);
+
+impl BodySource for Pieces {
+    fn next(&mut self) -> Local<'_, Option<Result<Bytes, BodyError>>> {
+        let next = self.0.borrow_mut().pop_front();
         Box::pin(async move { next.map(Ok) })
     }
 }

@@ -11,6 +11,7 @@ mod lessons;
 mod listings;
 mod objects;
 mod parts;
+mod posts;
 mod rewrites;
 mod rules;
 mod shared_parts;

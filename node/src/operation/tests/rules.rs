@@ -265,10 +265,10 @@ pub(super) fn md5(bytes: &[u8]) -> [u8; 16] {
     md5::Md5::digest(bytes).into()
 }
 
-pub(super) fn base64(md5: &[u8; 16]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
-    for group in md5.chunks(3) {
+    for group in bytes.chunks(3) {
         let word = group.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
             << (8 * (3 - group.len()));
         for place in 0..4 {
