@@ -46,6 +46,13 @@ fn run_urls(over: Over) {
     run_python("urls.py", over);
 }
 
+fn run_forms(over: Over) {
+    if Command::new("curl").arg("--version").output().is_err() {
+        return skip("posts.py", "no curl (scripts/test installs it)");
+    }
+    run_python("posts.py", over);
+}
+
 fn run_command_line(program: Option<PathBuf>, version: &str, script: &str, over: Over) {
     let Some(program) = program else {
         return skip(&format!("AWS CLI {version}"), "not installed (scripts/test installs it)");
@@ -117,6 +124,18 @@ fn boto3_handles_versions() {
 #[test]
 fn boto3_handles_versions_below_a_domain() {
     run_python("versions.py", Over::Domain);
+}
+
+#[test]
+fn forms_of_boto3_are_sent_by_curl_and_urllib3() {
+    // rule: post/stored
+    run_forms(Over::Http);
+}
+
+#[test]
+fn forms_of_boto3_are_sent_below_a_domain() {
+    // rule: post/location
+    run_forms(Over::Domain);
 }
 
 #[test]

@@ -292,9 +292,9 @@ fn render_cache(shards: &[ShardMetrics], text: &mut Text) {
     text.gauge("tenon_table_cache_pages", help).value(all(|cache| &cache.entries));
 }
 
-const STATUSES: [u16; 20] = [
-    200, 204, 206, 304, 307, 400, 401, 403, 404, 405, 408, 409, 411, 412, 413, 416, 500, 501, 503,
-    507,
+const STATUSES: [u16; 22] = [
+    200, 201, 204, 206, 303, 304, 307, 400, 401, 403, 404, 405, 408, 409, 411, 412, 413, 416, 500,
+    501, 503, 507,
 ];
 
 /// Another status than these.
