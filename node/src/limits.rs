@@ -78,6 +78,22 @@ pub const REWRITE_TARGETS_MAX: usize = 64;
 /// beyond that is told in every pass.
 pub const DAMAGED_MAX: usize = 4096;
 
+/// Parsed configurations of one kind that a shard keeps.
+pub const CONFIGS_KEPT_MAX: usize = 64;
+
+/// Bytes of the documents that those were parsed from: two of the longest.
+pub const CONFIGS_KEPT_LEN: usize = 2 * 1024 * 1024;
+
+/// Buckets whose lifecycle rules are asked for together.
+pub const LIFECYCLE_BUCKETS_MAX: usize = 64;
+
+/// Versions or uploads that are held against lifecycle rules together: a few milliseconds of a reader thread, as
+/// much as a listing.
+pub const LIFECYCLE_PAGE: usize = 500;
+
+/// Uploads that lifecycle rules abort at the same time, so that they share rounds.
+pub const LIFECYCLE_ABORTS_AT_ONCE: usize = 32;
+
 /// Buffers of one shard, whatever the configuration divides to: fewer would not hold one of each kind.
 pub const SHARD_BUFFERS_MIN: usize = 8 * 1024 * 1024;
 

@@ -18,6 +18,7 @@ use crate::blob::{ReadPath, TableCache, TableLoadError, TableSource};
 use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
+use crate::configs::Configs;
 use crate::copy::plan::Rules;
 use crate::digest::{Kernel, Md5Lanes};
 use crate::disk::{BufferPool, Disk};
@@ -40,6 +41,8 @@ pub struct Machine {
     pub disk: Rc<dyn Disk>,
     /// Questions and commands to meta.
     pub catalog: Catalog,
+    /// Configurations of buckets.
+    pub configs: Configs,
     /// Whether there is room for a write.
     pub admission: Arc<Admission>,
     /// The flush stage.
@@ -146,6 +149,7 @@ impl Machine {
             md5: Md5Lanes::new(parts.kernel, bulk.clone(), clock.clone(), md5_figures),
             bulk,
             leases: Rc::new(leases),
+            configs: Configs::new(catalog.clone()),
             admission: parts.admission,
             put_pool: BufferPool::new(budget(share / 8 * 3, Pool::Put)),
             documents: budget(share / 8, Pool::Document),

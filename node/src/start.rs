@@ -32,6 +32,7 @@ use crate::exchange::{Request, Response};
 use crate::flush::FlushQueue;
 use crate::format;
 use crate::housekeeping::Housekeeping;
+use crate::lifecycle::LifecycleWorker;
 use crate::limits;
 use crate::log;
 use crate::machine::{Machine, MachineParts};
@@ -294,6 +295,8 @@ pub fn look_after(machine: &Rc<Machine>, board: Arc<EpochBoard>, bulk: &dyn Spaw
     bulk.spawn(Box::pin(async move { housekeeping.run().await }));
     let rewriter = Rewriter::new(machine.clone());
     bulk.spawn(Box::pin(async move { rewriter.run().await }));
+    let lifecycle = LifecycleWorker::new(machine.clone());
+    bulk.spawn(Box::pin(async move { lifecycle.run().await }));
 }
 
 /// The ways that a copy can take here, preferred ones first, for the line that says what this node offers.

@@ -24,6 +24,7 @@ use protocol::operation::complete_upload::{
 use protocol::operation::write_condition::WriteCondition;
 use protocol::part::PartNumber;
 
+use super::bucket_lifecycle::{self, Rules};
 use super::put_object::{condition, refused, version};
 use super::{Call, Done, Outcome, failure, ingest, subject};
 use crate::catalog::CatalogError;
@@ -38,12 +39,14 @@ pub(super) async fn complete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
         ingest::document(&mut call, complete_upload::INTEGRITY, COMPLETE_BODY_MAX).await?;
     let machine = call.machine.clone();
     let bucket = subject::bucket(&machine, name, &input.common).await?;
+    let rules = bucket_lifecycle::rules(&machine, &bucket).await?;
     let mut completion = Completion {
         machine,
         location: location(&call)?,
         name: name.clone(),
         key: key.clone(),
         bucket,
+        rules,
         input,
         listed: Arc::new([]),
         document: std::mem::take(&mut document.bytes),
@@ -74,6 +77,7 @@ struct Completion {
     name: BucketName,
     key: ObjectKey,
     bucket: BucketRecord,
+    rules: Rules,
     input: Arc<CompleteUploadInput>,
     listed: Arc<[ListedPart]>,
     document: Vec<u8>,
@@ -206,6 +210,8 @@ impl Completion {
         let Prepared { found, completed, unlisted } = prepared;
         let object = object(&self.machine, &found.upload, &completed);
         let answer = self.answer(&object.etag, object.checksum.as_ref());
+        let facts = (object.len, object.modified, &object.tags);
+        let answer = self.rules.tell(answer, &self.key, facts);
         let command = CompleteUpload {
             bucket: self.bucket.id,
             key: self.key.clone(),
@@ -268,7 +274,9 @@ impl Completion {
         });
         let object = found.await.map_err(failure::catalog)?.ok_or_else(unknown)?;
         let version = self.bucket.versioning.tells(object.version());
-        Ok(self.answer(&object.etag, object.checksum.as_ref()).with_version(version))
+        let facts = (object.len, object.modified, &object.tags);
+        let answer = self.answer(&object.etag, object.checksum.as_ref());
+        Ok(self.rules.tell(answer, &self.key, facts).with_version(version))
     }
 
     fn answer(&self, etag: &ETag, checksum: Option<&Checksum>) -> Answer {

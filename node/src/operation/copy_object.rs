@@ -20,6 +20,7 @@ use protocol::name::ObjectKey;
 use protocol::operation::copy_object::{self, CopyObjectInput, SourceFacts};
 use protocol::range::ByteRange;
 
+use super::bucket_lifecycle::{self, Rules};
 use super::source::{self, COPY_WAY_HEADER, Source};
 use super::{Call, Done, Outcome, ingest, put_object, subject};
 use crate::config::Way;
@@ -44,10 +45,11 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     input.check(name, key, bucket.versioning, facts)?;
     put_object::check_condition(machine, bucket.id, key, &input.condition).await?;
 
+    let rules = bucket_lifecycle::rules(machine, &bucket).await?;
     ingest::admit(machine, 0)?;
     let told = source::told(&source_bucket, &object);
     let range = ByteRange::whole(object.len);
-    let copy = CopyToBe { bucket: bucket.id, key: key.clone(), input };
+    let copy = CopyToBe { bucket: bucket.id, key: key.clone(), input, rules };
     let (machine, source) = (machine.clone(), Source { object, range });
     let rest = Box::pin(async move {
         let mut way = None;
@@ -61,6 +63,7 @@ struct CopyToBe {
     bucket: BucketId,
     key: ObjectKey,
     input: CopyObjectInput,
+    rules: Rules,
 }
 
 impl CopyToBe {
@@ -71,7 +74,7 @@ impl CopyToBe {
         epoch: EpochGuard,
         way: &mut Option<String>,
     ) -> Result<Answer, S3Error> {
-        let Self { bucket, key, input } = self;
+        let Self { bucket, key, input, rules } = self;
         let original = &source.object;
         let algorithm = input.algorithm_of_copy(original.checksum.as_ref());
         let Carried { content, files, digested, ways, fingerprint } =
@@ -90,6 +93,7 @@ impl CopyToBe {
             tags: input.tags_of_copy(&original.tags),
         };
         let answer = copy_object::answer(object.modified, &object.etag, &checksum);
+        let answer = rules.tell(answer, &key, (object.len, object.modified, &object.tags));
         let command = PutObject {
             bucket,
             key: key.clone(),

@@ -5,12 +5,13 @@ use protocol::error::S3Error;
 use protocol::name::UploadId;
 use protocol::operation::create_upload::{self, CreateUploadInput};
 
-use super::{Call, Outcome, failure, ingest, subject};
+use super::{Call, Outcome, bucket_lifecycle, failure, ingest, subject};
 
 pub(super) async fn create(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = CreateUploadInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
+    let rules = bucket_lifecycle::rules(call.machine, &bucket).await?;
     ingest::admit(call.machine, 0)?;
     let initiated = call.machine.clock.now();
     let mut random = [0; 16];
@@ -26,5 +27,6 @@ pub(super) async fn create(call: Call<'_>) -> Result<Outcome, S3Error> {
         checksum: input.checksum,
     };
     call.machine.catalog.commit(command.into()).await.map_err(failure::catalog)?;
-    Ok(create_upload::answer(name, key, &upload_id, input.checksum).into())
+    let answer = create_upload::answer(name, key, &upload_id, input.checksum);
+    Ok(rules.tell_upload(answer, key, initiated).into())
 }

@@ -15,7 +15,7 @@ use protocol::part::PartNumber;
 use protocol::range::ByteRange;
 use protocol::versioning::Versioning;
 
-use super::{Call, Outcome, failure, subject};
+use super::{Call, Outcome, bucket_lifecycle, failure, subject};
 use crate::blob::BlockReader;
 use crate::disk::Block;
 use crate::epoch::EpochGuard;
@@ -35,7 +35,12 @@ pub(super) async fn get(call: Call<'_>) -> Result<Outcome, S3Error> {
     let object = object.to_read(&asked, &call.head.method)?;
     let parts = parts(call.machine, &object, input.part).await?;
     let facts = facts(&object, parts, bucket.versioning);
-    let reading = input.plan(&facts, call.machine.clock.now())?;
+    let mut reading = input.plan(&facts, call.machine.clock.now())?;
+    if asked.version().is_none() {
+        let rules = bucket_lifecycle::rules(call.machine, &bucket).await?;
+        let facts = (object.len, object.modified, &object.tags);
+        reading.answer = rules.tell(reading.answer, key, facts);
+    }
     if reading.bytes.is_empty() {
         return Ok(reading.answer.into());
     }
@@ -62,7 +67,12 @@ pub(super) async fn head(call: Call<'_>) -> Result<Outcome, S3Error> {
     let object = object.to_read(&asked, &call.head.method)?;
     let parts = parts(call.machine, &object, input.part()).await?;
     let facts = facts(&object, parts, bucket.versioning);
-    Ok(input.answer(&facts, call.machine.clock.now())?.into())
+    let answer = input.answer(&facts, call.machine.clock.now())?;
+    if asked.version().is_some() {
+        return Ok(answer.into());
+    }
+    let rules = bucket_lifecycle::rules(call.machine, &bucket).await?;
+    Ok(rules.tell(answer, key, (object.len, object.modified, &object.tags)).into())
 }
 
 /// The parts of an object, if it was uploaded in parts, and the one that is asked for by its place.

@@ -10,7 +10,7 @@ use protocol::error::S3Error;
 use protocol::operation::list_parts::{self, ListPartsInput, PartPage, ShownPart};
 use protocol::part::PartNumber;
 
-use super::{Call, Outcome, failure, subject};
+use super::{Call, Outcome, bucket_lifecycle, failure, subject};
 
 pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
     let _epoch = call.machine.epochs.enter();
@@ -18,7 +18,9 @@ pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
     let input = ListPartsInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
     let (_, upload) = subject::upload(call.machine, &bucket, key, &input.upload_id).await?;
-    let (name, key, settings) = (name.clone(), key.clone(), call.machine.settings.clone());
+    let rules = bucket_lifecycle::rules(call.machine, &bucket).await?;
+    let initiated = upload.initiated;
+    let (name, listed, settings) = (name.clone(), key.clone(), call.machine.settings.clone());
     let answer = call.machine.catalog.ask(move |store| {
         let (parts, truncated) = page(store, upload.manifest, &input)?;
         let shown = parts.into_iter().map(|part| ShownPart {
@@ -30,9 +32,10 @@ pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
             checksum: upload.checksum.and(part.checksum),
         });
         let page = PartPage { checksum: upload.checksum, parts: shown.collect(), truncated };
-        Ok(list_parts::answer(&input, &name, &key, &settings.account, &page))
+        Ok(list_parts::answer(&input, &name, &listed, &settings.account, &page))
     });
-    Ok(answer.await.map_err(failure::catalog)?.into())
+    let answer = answer.await.map_err(failure::catalog)?;
+    Ok(rules.tell_upload(answer, key, initiated).into())
 }
 
 /// The parts of the page, and whether there are more behind it.

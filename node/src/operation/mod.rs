@@ -5,6 +5,7 @@
 
 mod abort_upload;
 mod bucket;
+mod bucket_lifecycle;
 mod bucket_versioning;
 mod complete_upload;
 mod copy_object;
@@ -25,7 +26,7 @@ mod source;
 mod subject;
 mod tagging;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod upload_part;
 mod upload_part_copy;
 
@@ -161,6 +162,9 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::DeleteBucket => bucket::delete(call).await,
         Operation::GetBucketVersioning => bucket_versioning::get(call).await,
         Operation::PutBucketVersioning => bucket_versioning::put(call).await,
+        Operation::GetBucketLifecycleConfiguration => bucket_lifecycle::get(call).await,
+        Operation::PutBucketLifecycleConfiguration => bucket_lifecycle::put(call).await,
+        Operation::DeleteBucketLifecycle => bucket_lifecycle::delete(call).await,
         Operation::ListObjects => list_objects::list(call).await,
         Operation::ListObjectsV2 => list_objects::list_v2(call).await,
         Operation::ListObjectVersions => list_versions::list(call).await,

@@ -20,7 +20,7 @@ use protocol::operation::put_object::{self, PutObjectInput};
 use protocol::operation::write_condition::WriteCondition;
 
 use super::ingest::Received;
-use super::{Call, Outcome, failure, ingest, subject};
+use super::{Call, Outcome, bucket_lifecycle, failure, ingest, subject};
 use crate::catalog::CatalogError;
 use crate::machine::{Machine, PublishError};
 
@@ -44,17 +44,21 @@ pub(super) async fn write(
     key: &ObjectKey,
     (input, received): (PutObjectInput, Received),
 ) -> Result<Answer, S3Error> {
+    let rules = bucket_lifecycle::rules(machine, bucket).await?;
     let computed = || received.fingerprint.checksum(ChecksumAlgorithm::Crc64Nvme);
     let value = received.digests.checksum.or_else(computed).ok_or_else(S3Error::internal)?;
     let (checksum, etag) = (Checksum::full_object(value), ETag::from_md5(&received.md5));
+    let (len, modified) = (received.digests.len, machine.clock.now().truncated_to_second());
+    let answer = put_object::answer(&etag, Some(&checksum));
+    let answer = rules.tell(answer, key, (len, modified, &input.tags));
     let command = PutObject {
         bucket: bucket.id,
         key: key.clone(),
         condition: condition(&input.condition),
         object: NewObject {
-            modified: machine.clock.now().truncated_to_second(),
-            len: received.digests.len,
-            etag: etag.clone(),
+            modified,
+            len,
+            etag,
             md5: Some(received.md5),
             fingerprint: received.fingerprint,
             checksum: Some(checksum),
@@ -64,10 +68,7 @@ pub(super) async fn write(
         content: NewContent::Pieces { pieces: received.pieces, blobs: received.blobs },
     };
     match machine.publish(received.files, command.into()).await {
-        Ok(reply) => {
-            let answer = put_object::answer(&etag, Some(&checksum));
-            Ok(answer.with_version(version(&reply)))
-        }
+        Ok(reply) => Ok(answer.with_version(version(&reply))),
         Err(error) => Err(unpublished(error, &input.condition, key)),
     }
 }

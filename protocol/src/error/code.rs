@@ -121,6 +121,8 @@ error_codes! {
     NoSuchBucket 404 "NoSuchBucket";
     /// No such object.
     NoSuchKey 404 "NoSuchKey";
+    /// The bucket has no lifecycle.
+    NoSuchLifecycleConfiguration 404 "NoSuchLifecycleConfiguration";
     /// Nobody ever asked for a retention, or a legal hold, of this version.
     NoSuchObjectLockConfiguration 404 "NoSuchObjectLockConfiguration";
     /// No tags.

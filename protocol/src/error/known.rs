@@ -164,6 +164,15 @@ impl S3Error {
             .with("BucketName", bucket.as_ref())
     }
 
+    /// The bucket has no lifecycle.
+    pub fn no_such_lifecycle(bucket: impl AsRef<str>) -> Self {
+        Self::new(
+            ErrorCode::NoSuchLifecycleConfiguration,
+            "The lifecycle configuration does not exist",
+        )
+        .with("BucketName", bucket.as_ref())
+    }
+
     /// The method is not for this resource (`BUCKET`, `OBJECT`, `SERVICE`, …).
     pub fn method_not_allowed(method: &str, resource: &str) -> Self {
         Self::new(

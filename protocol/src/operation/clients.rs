@@ -8,8 +8,8 @@ use alloc::collections::BTreeSet;
 
 use super::testing::head;
 use super::{
-    abort_upload, bucket_versioning, complete_upload, copy_object, create_bucket, create_upload,
-    delete_bucket, delete_object, delete_objects, get_bucket_location, get_object,
+    abort_upload, bucket_lifecycle, bucket_versioning, complete_upload, copy_object, create_bucket,
+    create_upload, delete_bucket, delete_object, delete_objects, get_bucket_location, get_object,
     get_object_attributes, head_bucket, head_object, list_buckets, list_objects, list_parts,
     list_uploads, list_versions, object_tagging, post_object, put_object, upload_part,
     upload_part_copy,
@@ -132,6 +132,9 @@ const SENT: &[Sent] = &[
     ("GET", "/bucket/dir/key?uploadId=u-1", &[], Operation::ListParts),
     ("GET", "/bucket?versioning", &[], Operation::GetBucketVersioning),
     ("PUT", "/bucket?versioning", &[CRC32, SDK], Operation::PutBucketVersioning),
+    ("GET", "/bucket?lifecycle", &[], Operation::GetBucketLifecycleConfiguration),
+    ("PUT", "/bucket?lifecycle", &[CRC32, SDK], Operation::PutBucketLifecycleConfiguration),
+    ("DELETE", "/bucket?lifecycle", &[EMPTY], Operation::DeleteBucketLifecycle),
     ("DELETE", "/bucket", &[EMPTY], Operation::DeleteBucket),
 ];
 
@@ -145,6 +148,11 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
         O::GetBucketVersioning | O::PutBucketVersioning => {
             bucket_versioning::BucketVersioningInput::parse(head, operation).map(drop)
+        }
+        O::GetBucketLifecycleConfiguration
+        | O::PutBucketLifecycleConfiguration
+        | O::DeleteBucketLifecycle => {
+            bucket_lifecycle::BucketLifecycleInput::parse(head, operation).map(drop)
         }
         O::ListObjects => list_objects::v1::ListObjectsInput::parse(head).map(drop),
         O::ListObjectsV2 => list_objects::v2::ListObjectsV2Input::parse(head).map(drop),

@@ -44,6 +44,9 @@ impl Common {
                     | O::DeleteBucket
                     | O::GetBucketVersioning
                     | O::PutBucketVersioning
+                    | O::GetBucketLifecycleConfiguration
+                    | O::PutBucketLifecycleConfiguration
+                    | O::DeleteBucketLifecycle
                     | O::DeleteObjectTagging
             );
         Ok(Self {

@@ -13,7 +13,7 @@ mod objects;
 mod parts;
 mod posts;
 mod rewrites;
-mod rules;
+pub(crate) mod rules;
 mod shared_parts;
 mod space;
 mod uploads;
