@@ -67,7 +67,7 @@ FETCH = """
 const { url, fields, filename, extra } = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const form = new FormData();
 for (const [name, value] of fields) form.append(name, value);
-form.append("file", new File([require("fs").readFileSync("sent")], filename, { type: "text/csv" }));
+form.append("file", new Blob([require("fs").readFileSync("sent")], { type: "text/csv" }), filename);
 for (const [name, value] of extra) form.append(name, value);
 (async () => {
   const answer = await fetch(url, { method: "POST", body: form, redirect: "manual" });

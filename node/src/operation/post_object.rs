@@ -20,7 +20,7 @@ use super::{Outcome, failure, ingest, put_object, subject};
 use crate::exchange::{BodyError, BodySource, Trace};
 use crate::limits::FORM_LINGER_LEN;
 use crate::machine::Machine;
-use crate::seam::Local;
+use crate::seam::{Clock, Local};
 
 pub(super) async fn post(
     machine: &Rc<Machine>,
@@ -29,8 +29,7 @@ pub(super) async fn post(
     trace: &mut Trace,
 ) -> Result<Outcome, S3Error> {
     let name = subject::bucket_name(head)?;
-    let PostHead { boundary, len } = PostHead::parse(head)?;
-    let mut form = Form::new(body, FormReader::new(&boundary), len);
+    let mut form = Form::new(machine, body, &PostHead::parse(head)?);
     form.read_fields().await?;
 
     let fields = form.reader.fields();
@@ -38,7 +37,7 @@ pub(super) async fn post(
     let lengths = authorise(machine, head, fields, trace)?;
     let input = PostObjectInput::parse(head, name, fields)?;
     let len_max = lengths.max.min(PUT_LEN_MAX);
-    let intake = Intake::of_form(&input.head, input.checksum, len_max, len)?;
+    let intake = Intake::of_form(&input.head, input.checksum, len_max, form.len)?;
     let bucket = subject::bucket(machine, name, &input.put.common).await?;
 
     let received = receive(machine, &mut form, intake, Lengths { max: len_max, ..lengths }).await?;
@@ -86,6 +85,9 @@ async fn receive(
 struct Form<'a> {
     body: &'a mut dyn BodySource,
     reader: FormReader,
+    clock: Rc<dyn Clock>,
+    /// What has come and was not read yet.
+    wire: Bytes,
     /// Bytes of the whole form.
     len: u64,
     /// Bytes of the file so far.
@@ -97,8 +99,21 @@ struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    fn new(body: &'a mut dyn BodySource, reader: FormReader, len: u64) -> Self {
-        Self { body, reader, len, file_len: 0, ready: VecDeque::new(), fault: None }
+    fn new(
+        machine: &Machine,
+        body: &'a mut dyn BodySource,
+        PostHead { boundary, len }: &PostHead,
+    ) -> Self {
+        Self {
+            body,
+            reader: FormReader::new(boundary),
+            clock: machine.clock.clone(),
+            wire: Bytes::new(),
+            len: *len,
+            file_len: 0,
+            ready: VecDeque::new(),
+            fault: None,
+        }
     }
 
     /// Reads up to where the file begins.
@@ -113,12 +128,19 @@ impl<'a> Form<'a> {
 
     /// Reads what comes next; whether anything came.
     async fn read(&mut self) -> Result<bool, S3Error> {
-        let Some(wire) = self.body.next().await else {
-            self.reader.finish()?;
-            return Ok(false);
-        };
+        if self.wire.is_empty() {
+            let Some(wire) = self.body.next().await else {
+                self.reader.finish()?;
+                return Ok(false);
+            };
+            self.wire = wire.map_err(failure::body)?;
+        } else {
+            self.clock.pause().await;
+        }
+        let step_len = if self.reader.is_in_file() { FILE_STEP_LEN } else { FIELDS_STEP_LEN };
+        let step = self.wire.split_to(self.wire.len().min(step_len));
         let Self { ready, file_len, .. } = self;
-        self.reader.push(wire.map_err(failure::body)?, &mut |bytes| {
+        self.reader.push(step, &mut |bytes| {
             *file_len += bytes.len() as u64;
             ready.push_back(bytes);
         })?;
@@ -160,3 +182,9 @@ impl BodySource for Form<'_> {
         })
     }
 }
+
+/// Bytes of parts that are read before other tasks get a chance: each part may be no longer than its head.
+const FIELDS_STEP_LEN: usize = 4 * 1024;
+
+/// The same of a file, which is only looked through.
+const FILE_STEP_LEN: usize = 64 * 1024;

@@ -62,17 +62,16 @@ impl PartHead {
             return None;
         }
         let mut head = Self { name: String::new(), filename: None };
-        let mut named = false;
         for (name, value) in parameters(rest)? {
             match name.as_str() {
-                "name" if !named => (named, head.name) = (true, value),
+                "name" if head.name.is_empty() => head.name = value,
                 "filename" if head.filename.is_none() => head.filename = Some(value),
                 // Two names, and nobody knows which of them others would take.
                 "name" | "filename" => return None,
                 _ => {}
             }
         }
-        named.then_some(head)
+        (!head.name.is_empty()).then_some(head)
     }
 }
 
@@ -139,7 +138,6 @@ mod tests {
                 Some("C:\\dir\\é 日.txt"),
             ),
             ("Content-Disposition: form-data; name=\"file\"; filename=\"\";\r\n", "file", Some("")),
-            ("Content-Disposition: form-data; name=\"\"\r\n", "", None),
         ] {
             let wire = alloc::format!("{head}\r\nrest");
             let mut reader = PartHeadReader::default();
@@ -158,6 +156,7 @@ mod tests {
             "",
             "Content-Type: text/plain\r\n",
             "Content-Disposition: form-data\r\n",
+            "Content-Disposition: form-data; name=\"\"\r\n",
             "Content-Disposition: form-data; filename=\"x\"\r\n",
             "Content-Disposition: file; name=\"file\"\r\n",
             "Content-Disposition: form-data; name=\"key\r\n",

@@ -58,6 +58,12 @@ impl FormReader {
         self.has_file
     }
 
+    /// Whether what comes next belongs to the file, as far as is known.
+    #[must_use]
+    pub fn is_in_file(&self) -> bool {
+        matches!(self.state, State::File)
+    }
+
     /// The fields so far.
     #[must_use]
     pub fn fields(&self) -> &Fields {

@@ -145,7 +145,9 @@ fn fields_are_bounded() {
         part(&"o".repeat(7000), None, b""),
     ]);
     let preamble = [b'p'; FIELDS_LEN_MAX + 1];
-    for long in [&endless[..], &names, &preamble] {
+    // A name that comes again and again adds a comma each time.
+    let again = part("n", None, b"").repeat(FIELDS_LEN_MAX + 1);
+    for long in [&endless[..], &names, &preamble, &again] {
         assert_eq!(code(read([long])), ErrorCode::MaxPostPreDataLengthExceeded);
         assert_eq!(code(read(long.chunks(1))), ErrorCode::MaxPostPreDataLengthExceeded);
     }
