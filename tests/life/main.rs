@@ -3,6 +3,7 @@
 //! Every node here is a process of its own. Waits for conditions, never for time to pass.
 
 mod cold_start;
+mod lifecycle;
 mod reload;
 mod service_manager;
 mod start_and_stop;

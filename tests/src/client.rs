@@ -320,6 +320,12 @@ pub fn put_versioning(bucket: &str, status: &str) -> Call {
     with_sum(call, format!("<VersioningConfiguration>{status}</VersioningConfiguration>"))
 }
 
+/// PutBucketLifecycleConfiguration with these rules.
+pub fn put_lifecycle(bucket: &str, rules: &str) -> Call {
+    let call = Call::new("PUT", format!("/{bucket}")).query("lifecycle=");
+    with_sum(call, format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>"))
+}
+
 /// DeleteObjects of these keys.
 pub fn delete_objects(bucket: &str, keys: &[&str], quiet: bool) -> Call {
     let mut body = format!("<Delete><Quiet>{quiet}</Quiet>");
