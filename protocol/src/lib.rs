@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+pub mod acl;
 pub mod answer;
 pub mod body;
 pub mod checksum;
@@ -24,10 +25,12 @@ pub mod lock;
 pub mod metadata;
 pub mod name;
 pub mod operation;
+pub mod ownership;
 pub mod part;
 pub mod percent;
 pub mod post;
 pub mod precondition;
+pub mod public_access;
 pub mod range;
 pub mod request;
 pub mod route;

@@ -34,6 +34,8 @@ pub const USER_METADATA_LEN_MAX: usize = 2048;
 pub const HEADER_SECTION_LEN_MAX: usize = 8192;
 /// Tags of one object. S3: "Categorizing your objects using tags".
 pub const TAGS_MAX: usize = 10;
+/// Tags of one bucket. S3: PutBucketTagging.
+pub const BUCKET_TAGS_MAX: usize = 50;
 /// Longest tag key, in Unicode characters. S3: "Categorizing your objects using tags".
 pub const TAG_KEY_CHARS_MAX: usize = 128;
 /// Longest tag value, in Unicode characters. S3: "Categorizing your objects using tags".

@@ -27,6 +27,8 @@ macro_rules! error_codes {
 }
 
 error_codes! {
+    /// The bucket has no access control lists.
+    AccessControlListNotSupported 400 "AccessControlListNotSupported";
     /// The caller may not do this.
     AccessDenied 403 "AccessDenied";
     /// The Authorization header does not parse, or names a wrong region or service.
@@ -65,6 +67,8 @@ error_codes! {
     InvalidAccessKeyId 403 "InvalidAccessKeyId";
     /// A header or parameter has a value that it may not have.
     InvalidArgument 400 "InvalidArgument";
+    /// A new bucket was to have a list and none.
+    InvalidBucketAclWithObjectOwnership 400 "InvalidBucketAclWithObjectOwnership";
     /// Not a bucket name.
     InvalidBucketName 400 "InvalidBucketName";
     /// The expected owner is not an account id.
@@ -103,6 +107,8 @@ error_codes! {
     KeyTooLongError 400 "KeyTooLongError";
     /// The body is no form.
     MalformedPostRequest 400 "MalformedPOSTRequest";
+    /// The document is no access control list.
+    MalformedAclError 400 "MalformedACLError";
     /// The trailer of a body does not parse.
     MalformedTrailerError 400 "MalformedTrailerError";
     /// The XML body does not parse, or does not fit the operation.
@@ -111,46 +117,66 @@ error_codes! {
     MaxMessageLengthExceeded 400 "MaxMessageLengthExceeded";
     /// The fields of a form are too long.
     MaxPostPreDataLengthExceeded 400 "MaxPostPreDataLengthExceeded";
+    /// The bucket has no metadata tables.
+    MetadataConfigurationNotFound 404 "MetadataConfigurationNotFound";
     /// Too much user metadata.
     MetadataTooLarge 400 "MetadataTooLarge";
     /// The method is not for this resource.
     MethodNotAllowed 405 "MethodNotAllowed";
     /// Content-Length, or the length of a decoded body, is needed and missing.
     MissingContentLength 411 "MissingContentLength";
+    /// A header that says what is to be granted is missing.
+    MissingSecurityHeader 400 "MissingSecurityHeader";
     /// No such bucket.
     NoSuchBucket 404 "NoSuchBucket";
+    /// The bucket has no policy.
+    NoSuchBucketPolicy 404 "NoSuchBucketPolicy";
+    /// The bucket has no configuration of this id.
+    NoSuchConfiguration 404 "NoSuchConfiguration";
     /// No such object.
     NoSuchKey 404 "NoSuchKey";
     /// The bucket has no lifecycle.
     NoSuchLifecycleConfiguration 404 "NoSuchLifecycleConfiguration";
     /// Nobody ever asked for a retention, or a legal hold, of this version.
     NoSuchObjectLockConfiguration 404 "NoSuchObjectLockConfiguration";
+    /// The bucket was never told what to block.
+    NoSuchPublicAccessBlockConfiguration 404 "NoSuchPublicAccessBlockConfiguration";
     /// No tags.
     NoSuchTagSet 404 "NoSuchTagSet";
     /// No such multipart upload.
     NoSuchUpload 404 "NoSuchUpload";
     /// No such version.
     NoSuchVersion 404 "NoSuchVersion";
+    /// The bucket is no website.
+    NoSuchWebsiteConfiguration 404 "NoSuchWebsiteConfiguration";
     /// Part of S3, not of this server.
     NotImplemented 501 "NotImplemented";
     /// The bucket has no object lock.
     ObjectLockConfigurationNotFoundError 404 "ObjectLockConfigurationNotFoundError";
     /// Another change to the same thing is under way.
     OperationAborted 409 "OperationAborted";
+    /// The bucket was never told who owns its objects.
+    OwnershipControlsNotFoundError 404 "OwnershipControlsNotFoundError";
     /// A condition did not hold.
     PreconditionFailed 412 "PreconditionFailed";
+    /// The bucket is not replicated.
+    ReplicationConfigurationNotFoundError 404 "ReplicationConfigurationNotFoundError";
     /// Too many bytes of headers.
     RequestHeaderSectionTooLarge 400 "RequestHeaderSectionTooLarge";
     /// The client's clock is too far from ours.
     RequestTimeTooSkewed 403 "RequestTimeTooSkewed";
     /// The client stopped sending.
     RequestTimeout 400 "RequestTimeout";
+    /// The bucket encrypts nothing.
+    ServerSideEncryptionConfigurationNotFoundError 404 "ServerSideEncryptionConfigurationNotFoundError";
     /// The server cannot answer now.
     ServiceUnavailable 503 "ServiceUnavailable";
     /// The signature is another one.
     SignatureDoesNotMatch 403 "SignatureDoesNotMatch";
     /// Too much at once.
     SlowDown 503 "SlowDown";
+    /// The request has a body and must have none.
+    UnexpectedContent 400 "UnexpectedContent";
     /// The body does not have the signed SHA-256.
     XAmzContentSha256Mismatch 400 "XAmzContentSHA256Mismatch";
 }

@@ -9,9 +9,12 @@
 
 pub mod abort_upload;
 pub mod bucket_lifecycle;
+pub mod absent;
+pub mod acl;
 pub mod bucket_versioning;
 pub mod common;
 pub mod complete_upload;
+pub mod configuration;
 pub mod copy_object;
 pub mod create_bucket;
 pub mod create_upload;
@@ -34,6 +37,7 @@ pub mod object_tagging;
 pub mod overrides;
 pub mod post_object;
 pub mod put_object;
+pub mod request_payment;
 pub mod unbuilt;
 pub mod upload_part;
 pub mod upload_part_copy;

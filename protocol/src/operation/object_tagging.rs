@@ -2,9 +2,6 @@
 //!
 //! Source: S3 API Reference, the pages of these names.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use super::common::Common;
 use super::{unbuilt, version};
 use crate::answer::Answer;
@@ -13,9 +10,7 @@ use crate::error::S3Error;
 use crate::name::VersionId;
 use crate::request::Head;
 use crate::route::Operation;
-use crate::tagging::{Tag, TagSet};
-use crate::xml::read::Body;
-use crate::xml::write::Document;
+use crate::tagging::{TagSet, Tagged};
 
 /// What the head of a request on an object's tags says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,62 +39,15 @@ pub const INTEGRITY: Integrity = Integrity::Required;
 /// Reads the body of PutObjectTagging.
 ///
 /// # Errors
-/// `MalformedXML`; what [`TagSet::validate`] says of the tags.
+/// As [`TagSet::parse`].
 pub fn parse_body(bytes: &[u8]) -> Result<TagSet, S3Error> {
-    let mut body = Body::open(bytes, "Tagging")?;
-    let mut tags = None;
-    while let Some(name) = body.child()? {
-        match name.as_str() {
-            "TagSet" if tags.is_none() => tags = Some(tag_set(&mut body)?),
-            "TagSet" => return Err(S3Error::malformed_xml()),
-            _ => body.skip()?,
-        }
-    }
-    body.end()?;
-    TagSet::validate(tags.ok_or_else(S3Error::malformed_xml)?)
-}
-
-fn tag_set(body: &mut Body<'_>) -> Result<Vec<Tag>, S3Error> {
-    let mut tags = Vec::new();
-    while let Some(name) = body.child()? {
-        if name != "Tag" {
-            return Err(S3Error::malformed_xml());
-        }
-        tags.push(tag(body)?);
-    }
-    Ok(tags)
-}
-
-fn tag(body: &mut Body<'_>) -> Result<Tag, S3Error> {
-    let (mut key, mut value) = (None::<String>, None::<String>);
-    while let Some(name) = body.child()? {
-        let slot = match name.as_str() {
-            "Key" => &mut key,
-            "Value" => &mut value,
-            _ => return Err(S3Error::malformed_xml()),
-        };
-        if slot.replace(body.text()?).is_some() {
-            return Err(S3Error::malformed_xml());
-        }
-    }
-    match (key, value) {
-        (Some(key), Some(value)) => Ok(Tag { key, value }),
-        _ => Err(S3Error::malformed_xml()),
-    }
+    TagSet::parse(Tagged::Object, bytes)
 }
 
 /// The answer of GetObjectTagging.
 #[must_use]
 pub fn get_answer(tags: &TagSet) -> Answer {
-    Answer::xml(Document::new("Tagging", |root| {
-        root.nest("TagSet", |set| {
-            for tag in tags.iter() {
-                set.nest("Tag", |element| {
-                    element.text("Key", &tag.key).text("Value", &tag.value);
-                });
-            }
-        });
-    }))
+    Answer::xml(tags.document())
 }
 
 /// The answer of PutObjectTagging.

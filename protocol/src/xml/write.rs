@@ -58,6 +58,19 @@ impl Element<'_> {
         self
     }
 
+    /// The same with attributes, as they are to stand in the tag.
+    pub fn nest_with(
+        &mut self,
+        name: &str,
+        attributes: &str,
+        fill: impl FnOnce(&mut Element<'_>),
+    ) -> &mut Self {
+        open(self.text, &format!("{name} {attributes}"));
+        fill(&mut Element { text: self.text });
+        close(self.text, name);
+        self
+    }
+
     /// A child that holds a text.
     pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
         open(self.text, name);
