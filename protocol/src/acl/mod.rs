@@ -60,9 +60,9 @@ impl Acl {
         account: &AccountId,
     ) -> Result<Option<Self>, S3Error> {
         let canned = head.headers.get_non_empty(CANNED);
-        let mut grants = head.headers.iter().filter(|(name, value)| {
-            name.starts_with(GRANTS) && !value.is_empty()
-        });
+        let names =
+            head.headers.iter().map(|(name, _)| name).filter(|name| name.starts_with(GRANTS));
+        let mut grants = names.filter_map(|name| Some((name, head.headers.get_non_empty(name)?)));
         match (canned, grants.next()) {
             (None, None) => Ok(None),
             (Some(canned), None) => Self::canned(canned, of).map(Some),

@@ -71,7 +71,11 @@ impl Grants {
     ) -> Result<(), S3Error> {
         match grantee {
             Grantee::Id(id) if *id == account.canonical_id() => {
-                if permission == "FULL_CONTROL" { self.owner = true } else { self.other = true }
+                if permission == "FULL_CONTROL" {
+                    self.owner = true
+                } else {
+                    self.other = true
+                }
             }
             // There is one account: an id that is not its own is nobody's.
             Grantee::Id(id) => {
@@ -93,20 +97,12 @@ impl Grants {
 
     /// What they come to, having been asked for in `by`.
     pub(super) fn acl(&self, by: &'static str) -> Acl {
-        if self.owner && !self.other {
-            Acl::Owner
-        } else {
-            Acl::Others { by, public: self.public }
-        }
+        if self.owner && !self.other { Acl::Owner } else { Acl::Others { by, public: self.public } }
     }
 }
 
 /// Reads the grants of an `AccessControlPolicy`.
-pub(super) fn document(
-    bytes: &[u8],
-    account: &AccountId,
-    method: &str,
-) -> Result<Grants, S3Error> {
+pub(super) fn document(bytes: &[u8], account: &AccountId, method: &str) -> Result<Grants, S3Error> {
     let malformed = |_not_xml: S3Error| malformed_acl();
     let mut body = Body::open(bytes, "AccessControlPolicy").map_err(malformed)?;
     let (mut grants, mut owner) = (None, None);

@@ -101,9 +101,9 @@ fn a_canned_list_or_grants_but_not_both() {
 fn grants_in_a_document() {
     // rule: acl/document, acl/malformed, acl/unknown-grantee, acl/address
     let id = account().canonical_id();
-    let read = |document: &str| Acl::of_document(document.as_bytes(), &account(), "PUT");
+    let read = |text: &str| Acl::of_document(text.as_bytes(), &account(), "PUT");
     let own = format!("<ID>{id}</ID>");
-    let told = String::from_utf8(super::document(&account()).finish()).unwrap();
+    let told = String::from_utf8(document(&account()).finish()).unwrap();
     assert_eq!(read(&told), Ok(Acl::Owner), "what is told can be put back");
     assert_eq!(read(&policy(&grant(&own, "FULL_CONTROL"))), Ok(Acl::Owner));
     let by = "AccessControlPolicy";
@@ -120,10 +120,7 @@ fn grants_in_a_document() {
         (policy("<Grant/>"), ErrorCode::MalformedAclError),
         (policy(&grant("<ID>someone</ID>", "READ")), ErrorCode::InvalidArgument),
         (policy(&grant("<URI>nowhere</URI>", "READ")), ErrorCode::InvalidArgument),
-        (
-            policy(&grant("<EmailAddress>a@b.c</EmailAddress>", "READ")),
-            ErrorCode::MethodNotAllowed,
-        ),
+        (policy(&grant("<EmailAddress>a@b.c</EmailAddress>", "READ")), ErrorCode::MethodNotAllowed),
         (policy("").replace(&id, "someone"), ErrorCode::AccessDenied),
     ] {
         assert_eq!(read(&document).unwrap_err().code, code, "{document}");

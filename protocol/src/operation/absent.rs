@@ -111,11 +111,20 @@ mod tests {
         // rule: configuration/empty, request-payment/owner-pays
         use Operation as O;
         for (operation, expected) in [
-            (O::GetBucketNotificationConfiguration, "<NotificationConfiguration></NotificationConfiguration>"),
+            (
+                O::GetBucketNotificationConfiguration,
+                "<NotificationConfiguration></NotificationConfiguration>",
+            ),
             (O::GetBucketLogging, "<BucketLoggingStatus></BucketLoggingStatus>"),
-            (O::GetBucketAccelerateConfiguration, "<AccelerateConfiguration></AccelerateConfiguration>"),
+            (
+                O::GetBucketAccelerateConfiguration,
+                "<AccelerateConfiguration></AccelerateConfiguration>",
+            ),
             (O::GetBucketPolicyStatus, "<PolicyStatus><IsPublic>false</IsPublic></PolicyStatus>"),
-            (O::GetBucketRequestPayment, "<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"),
+            (
+                O::GetBucketRequestPayment,
+                "<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>",
+            ),
             (O::GetBucketAbac, "<AbacStatus><Status>Disabled</Status></AbacStatus>"),
         ] {
             assert_eq!(body(&got(operation, "").unwrap()), expected);
@@ -127,10 +136,18 @@ mod tests {
         // rule: configuration/lists
         use Operation as O;
         for (operation, name, root) in [
-            (O::GetBucketAnalyticsConfiguration, "analytics", "ListBucketAnalyticsConfigurationResult"),
+            (
+                O::GetBucketAnalyticsConfiguration,
+                "analytics",
+                "ListBucketAnalyticsConfigurationResult",
+            ),
             (O::GetBucketInventoryConfiguration, "inventory", "ListInventoryConfigurationsResult"),
             (O::GetBucketMetricsConfiguration, "metrics", "ListMetricsConfigurationsResult"),
-            (O::GetBucketIntelligentTieringConfiguration, "intelligent-tiering", "ListBucketIntelligentTieringConfigurationsOutput"),
+            (
+                O::GetBucketIntelligentTieringConfiguration,
+                "intelligent-tiering",
+                "ListBucketIntelligentTieringConfigurationsOutput",
+            ),
         ] {
             let expected = alloc::format!("<{root}><IsTruncated>false</IsTruncated></{root}>");
             assert_eq!(body(&got(operation, name).unwrap()), expected);

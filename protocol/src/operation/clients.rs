@@ -8,13 +8,14 @@ use alloc::collections::BTreeSet;
 
 use super::testing::head;
 use super::{
-    abort_upload, bucket_lifecycle, bucket_versioning, complete_upload, copy_object, create_bucket,
-    create_upload, delete_bucket, delete_object, delete_objects, get_bucket_location, get_object,
-    get_object_attributes, head_bucket, head_object, list_buckets, list_objects, list_parts,
-    list_uploads, list_versions, object_tagging, post_object, put_object, upload_part,
-    upload_part_copy,
+    abort_upload, acl, bucket_lifecycle, bucket_versioning, complete_upload, configuration,
+    copy_object, create_bucket, create_upload, delete_bucket, delete_object, delete_objects,
+    get_bucket_location, get_object, get_object_attributes, head_bucket, head_object, list_buckets,
+    list_objects, list_parts, list_uploads, list_versions, object_tagging, post_object, put_object,
+    upload_part, upload_part_copy,
 };
 use crate::error::S3Error;
+use crate::name::AccountId;
 use crate::request::Head;
 use crate::route::{Operation, route};
 
@@ -136,6 +137,66 @@ const SENT: &[Sent] = &[
     ("PUT", "/bucket?lifecycle", &[CRC32, SDK], Operation::PutBucketLifecycleConfiguration),
     ("DELETE", "/bucket?lifecycle", &[EMPTY], Operation::DeleteBucketLifecycle),
     ("DELETE", "/bucket", &[EMPTY], Operation::DeleteBucket),
+    ("GET", "/bucket?acl", &[], Operation::GetBucketAcl),
+    ("PUT", "/bucket?acl", &[("x-amz-acl", "private"), EMPTY], Operation::PutBucketAcl),
+    ("GET", "/bucket/dir/key?acl", &[], Operation::GetObjectAcl),
+    ("PUT", "/bucket/dir/key?acl", &[CRC32, SDK], Operation::PutObjectAcl),
+    ("GET", "/bucket?tagging", &[], Operation::GetBucketTagging),
+    ("PUT", "/bucket?tagging", &[CRC32, SDK], Operation::PutBucketTagging),
+    ("DELETE", "/bucket?tagging", &[EMPTY], Operation::DeleteBucketTagging),
+    ("GET", "/bucket?ownershipControls", &[], Operation::GetBucketOwnershipControls),
+    ("PUT", "/bucket?ownershipControls", &[CRC32, SDK], Operation::PutBucketOwnershipControls),
+    ("DELETE", "/bucket?ownershipControls", &[EMPTY], Operation::DeleteBucketOwnershipControls),
+    ("GET", "/bucket?publicAccessBlock", &[], Operation::GetPublicAccessBlock),
+    ("PUT", "/bucket?publicAccessBlock", &[CRC32, SDK], Operation::PutPublicAccessBlock),
+    ("DELETE", "/bucket?publicAccessBlock", &[EMPTY], Operation::DeletePublicAccessBlock),
+    ("GET", "/bucket?requestPayment", &[], Operation::GetBucketRequestPayment),
+    ("PUT", "/bucket?requestPayment", &[CRC32, SDK], Operation::PutBucketRequestPayment),
+    ("GET", "/bucket?policy", &[], Operation::GetBucketPolicy),
+    ("GET", "/bucket?policyStatus", &[], Operation::GetBucketPolicyStatus),
+    ("DELETE", "/bucket?policy", &[EMPTY], Operation::DeleteBucketPolicy),
+    ("GET", "/bucket?encryption", &[], Operation::GetBucketEncryption),
+    ("DELETE", "/bucket?encryption", &[EMPTY], Operation::DeleteBucketEncryption),
+    ("GET", "/bucket?notification", &[], Operation::GetBucketNotificationConfiguration),
+    ("GET", "/bucket?logging", &[], Operation::GetBucketLogging),
+    ("GET", "/bucket?accelerate", &[], Operation::GetBucketAccelerateConfiguration),
+    ("GET", "/bucket?website", &[], Operation::GetBucketWebsite),
+    ("DELETE", "/bucket?website", &[EMPTY], Operation::DeleteBucketWebsite),
+    ("GET", "/bucket?replication", &[], Operation::GetBucketReplication),
+    ("DELETE", "/bucket?replication", &[EMPTY], Operation::DeleteBucketReplication),
+    ("GET", "/bucket?abac", &[], Operation::GetBucketAbac),
+    ("GET", "/bucket?analytics&x-id=1", &[], Operation::GetBucketAnalyticsConfiguration),
+    ("DELETE", "/bucket?analytics&id=a", &[EMPTY], Operation::DeleteBucketAnalyticsConfiguration),
+    ("GET", "/bucket?inventory", &[], Operation::GetBucketInventoryConfiguration),
+    ("DELETE", "/bucket?inventory&id=a", &[EMPTY], Operation::DeleteBucketInventoryConfiguration),
+    ("GET", "/bucket?metrics", &[], Operation::GetBucketMetricsConfiguration),
+    ("DELETE", "/bucket?metrics&id=a", &[EMPTY], Operation::DeleteBucketMetricsConfiguration),
+    (
+        "GET",
+        "/bucket?intelligent-tiering",
+        &[],
+        Operation::GetBucketIntelligentTieringConfiguration,
+    ),
+    (
+        "DELETE",
+        "/bucket?intelligent-tiering&id=a",
+        &[EMPTY],
+        Operation::DeleteBucketIntelligentTieringConfiguration,
+    ),
+    ("GET", "/bucket?metadataConfiguration", &[], Operation::GetBucketMetadataConfiguration),
+    (
+        "DELETE",
+        "/bucket?metadataConfiguration",
+        &[EMPTY],
+        Operation::DeleteBucketMetadataConfiguration,
+    ),
+    ("GET", "/bucket?metadataTable", &[], Operation::GetBucketMetadataTableConfiguration),
+    (
+        "DELETE",
+        "/bucket?metadataTable",
+        &[EMPTY],
+        Operation::DeleteBucketMetadataTableConfiguration,
+    ),
 ];
 
 fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
@@ -177,6 +238,12 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::CompleteMultipartUpload => complete_upload::CompleteUploadInput::parse(head).map(drop),
         O::AbortMultipartUpload => abort_upload::AbortUploadInput::parse(head).map(drop),
         O::ListParts => list_parts::ListPartsInput::parse(head).map(drop),
+        O::GetBucketAcl | O::PutBucketAcl | O::GetObjectAcl | O::PutObjectAcl => {
+            let account = AccountId::parse("000000000000").expect("an account");
+            acl::AclInput::parse(head, operation, &account).map(drop)
+        }
+        // The other configurations of buckets.
+        _ => configuration::ConfigurationInput::parse(head, operation).map(drop),
     }
 }
 
@@ -190,5 +257,5 @@ fn every_default_request_is_understood() {
         assert_eq!(understood(&request, *operation), Ok(()), "{method} {target} {headers:?}");
         seen.insert(*operation);
     }
-    assert_eq!(seen, BTreeSet::from(Operation::ALL));
+    assert_eq!(seen, Operation::ALL.iter().copied().collect());
 }

@@ -8,9 +8,9 @@
 //! Source: S3 API Reference, the page of each operation's name.
 
 pub mod abort_upload;
-pub mod bucket_lifecycle;
 pub mod absent;
 pub mod acl;
+pub mod bucket_lifecycle;
 pub mod bucket_versioning;
 pub mod common;
 pub mod complete_upload;

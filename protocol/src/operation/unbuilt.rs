@@ -87,8 +87,8 @@ const LISTING: &[Operation] =
 const HEADERS: &[Row] = &[
     // Encryption, on either side: nowhere ignored, since a client that sends a key must not believe
     // that its bytes are sealed.
-    any("x-amz-server-side-encryption*", &Operation::ALL),
-    any("x-amz-copy-source-server-side-encryption*", &Operation::ALL),
+    any("x-amz-server-side-encryption*", Operation::ALL),
+    any("x-amz-copy-source-server-side-encryption*", Operation::ALL),
     // Access control lists. Each bucket belongs to one owner, who owns all objects in it; the two
     // lists that say no more than that pass.
     Row {
