@@ -15,6 +15,8 @@ use meta::record::{BucketRecord, ConfigKind};
 use meta::store::StoreError;
 use protocol::error::S3Error;
 use protocol::lifecycle::Lifecycle;
+use protocol::ownership::ObjectOwnership;
+use protocol::public_access::PublicAccessBlock;
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::limits;
@@ -23,13 +25,20 @@ use crate::limits;
 pub struct Configs {
     catalog: Catalog,
     lifecycle: Kept<Lifecycle>,
+    ownership: Kept<ObjectOwnership>,
+    public_access: Kept<PublicAccessBlock>,
 }
 
 impl Configs {
     /// None is kept yet.
     #[must_use]
     pub fn new(catalog: Catalog) -> Self {
-        Self { catalog, lifecycle: Kept::new(ConfigKind::Lifecycle, Lifecycle::parse) }
+        Self {
+            catalog,
+            lifecycle: Kept::new(ConfigKind::Lifecycle, Lifecycle::parse),
+            ownership: Kept::new(ConfigKind::Ownership, ObjectOwnership::parse),
+            public_access: Kept::new(ConfigKind::PublicAccess, PublicAccessBlock::parse),
+        }
     }
 
     /// The lifecycle rules of a bucket, if it has any.
@@ -41,6 +50,28 @@ impl Configs {
         bucket: &BucketRecord,
     ) -> Result<Option<Rc<Lifecycle>>, CatalogError> {
         self.lifecycle.get(&self.catalog, bucket).await
+    }
+
+    /// Who owns the objects of a bucket, if it was told.
+    ///
+    /// # Errors
+    /// As [`Self::lifecycle`].
+    pub async fn ownership(
+        &self,
+        bucket: &BucketRecord,
+    ) -> Result<Option<Rc<ObjectOwnership>>, CatalogError> {
+        self.ownership.get(&self.catalog, bucket).await
+    }
+
+    /// What of public access a bucket blocks, if it was told.
+    ///
+    /// # Errors
+    /// As [`Self::lifecycle`].
+    pub async fn public_access(
+        &self,
+        bucket: &BucketRecord,
+    ) -> Result<Option<Rc<PublicAccessBlock>>, CatalogError> {
+        self.public_access.get(&self.catalog, bucket).await
     }
 }
 

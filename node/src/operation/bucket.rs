@@ -4,14 +4,18 @@
 
 use meta::command::{CreateBucket, DeleteBucket, Refusal};
 use meta::query;
+use meta::record::ConfigKind;
 use meta::store::{Store, StoreError};
 use protocol::error::S3Error;
 use protocol::limits::XML_BODY_MAX;
+use protocol::lock::LockConfiguration;
 use protocol::operation::create_bucket::{self, CreateBucketInput};
 use protocol::operation::delete_bucket::{self, DeleteBucketInput};
 use protocol::operation::get_bucket_location::{self, GetBucketLocationInput};
 use protocol::operation::head_bucket::{self, HeadBucketInput};
 use protocol::operation::list_buckets::{self, BucketPage, ListBucketsInput, ListedBucket};
+use protocol::public_access::PublicAccessBlock;
+use protocol::tagging::TagSet;
 use protocol::versioning::Versioning;
 
 use super::{Call, Outcome, failure, ingest, subject};
@@ -48,18 +52,18 @@ fn page(
 
 pub(super) async fn create(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let name = subject::bucket_name(call.head)?;
-    CreateBucketInput::parse(call.head)?;
+    let input = CreateBucketInput::parse(call.head, &call.machine.settings.account)?;
     name.check_creatable()?;
     ingest::admit(call.machine, 0)?;
     let document = ingest::document(&mut call, create_bucket::INTEGRITY, XML_BODY_MAX).await?;
     let settings = &call.machine.settings;
-    create_bucket::parse_body(&document.bytes, &settings.region)?;
+    let tags = create_bucket::parse_body(&document.bytes, &settings.region)?;
     let command = CreateBucket {
         name: name.clone(),
         created: call.machine.clock.now(),
         owner: settings.account.clone(),
-        versioning: Versioning::Unversioned,
-        configs: Vec::new(),
+        versioning: if input.object_lock { Versioning::Enabled } else { Versioning::Unversioned },
+        configs: configs(&input, &tags),
     };
     match call.machine.catalog.commit(command.into()).await {
         Ok(_) => Ok(create_bucket::answer(name).into()),
@@ -68,6 +72,22 @@ pub(super) async fn create(mut call: Call<'_>) -> Result<Outcome, S3Error> {
         }
         Err(other) => Err(failure::catalog(other)),
     }
+}
+
+/// What a new bucket has: S3 says of each who owns its objects, and blocks the public.
+fn configs(input: &CreateBucketInput, tags: &TagSet) -> Vec<(ConfigKind, String)> {
+    let mut configs = vec![
+        (ConfigKind::Ownership, input.ownership.document().into_text()),
+        (ConfigKind::PublicAccess, PublicAccessBlock::ALL.document().into_text()),
+    ];
+    if !tags.is_empty() {
+        configs.push((ConfigKind::Tagging, tags.document().into_text()));
+    }
+    if input.object_lock {
+        let none = LockConfiguration::default();
+        configs.push((ConfigKind::ObjectLock, none.document().into_text()));
+    }
+    configs
 }
 
 pub(super) async fn head(call: Call<'_>) -> Result<Outcome, S3Error> {

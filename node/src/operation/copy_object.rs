@@ -22,7 +22,7 @@ use protocol::range::ByteRange;
 
 use super::bucket_lifecycle::{self, Rules};
 use super::source::{self, COPY_WAY_HEADER, Source};
-use super::{Call, Done, Outcome, ingest, put_object, subject};
+use super::{Call, Done, Outcome, acl, ingest, put_object, subject};
 use crate::config::Way;
 use crate::copy::Digested;
 use crate::epoch::EpochGuard;
@@ -37,6 +37,7 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     ingest::no_body(&mut call).await?;
     let machine = call.machine;
     let bucket = subject::bucket(machine, name, &input.common).await?;
+    acl::check_headers(machine, call.head, &bucket).await?;
     let source_bucket =
         subject::source_bucket(machine, &input.source.bucket, &input.common).await?;
     let object = source::find(machine, &source_bucket, &input.source, &input.conditions).await?;

@@ -5,12 +5,13 @@ use protocol::error::S3Error;
 use protocol::name::UploadId;
 use protocol::operation::create_upload::{self, CreateUploadInput};
 
-use super::{Call, Outcome, bucket_lifecycle, failure, ingest, subject};
+use super::{Call, Outcome, acl, bucket_lifecycle, failure, ingest, subject};
 
 pub(super) async fn create(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = CreateUploadInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
+    acl::check_headers(call.machine, call.head, &bucket).await?;
     let rules = bucket_lifecycle::rules(call.machine, &bucket).await?;
     ingest::admit(call.machine, 0)?;
     let initiated = call.machine.clock.now();

@@ -4,10 +4,13 @@
 //! the seams of [`Machine`]. Must not: name glommio, hyper or rocksdb, or block the shard.
 
 mod abort_upload;
+mod absent;
+mod acl;
 mod bucket;
 mod bucket_lifecycle;
 mod bucket_versioning;
 mod complete_upload;
+mod configuration;
 mod copy_object;
 mod create_upload;
 mod delete_object;
@@ -162,6 +165,48 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::DeleteBucket => bucket::delete(call).await,
         Operation::GetBucketVersioning => bucket_versioning::get(call).await,
         Operation::PutBucketVersioning => bucket_versioning::put(call).await,
+        Operation::GetBucketTagging
+        | Operation::GetBucketOwnershipControls
+        | Operation::GetPublicAccessBlock => configuration::get(call, operation).await,
+        Operation::PutBucketTagging
+        | Operation::PutBucketOwnershipControls
+        | Operation::PutPublicAccessBlock => configuration::put(call, operation).await,
+        Operation::DeleteBucketTagging
+        | Operation::DeleteBucketOwnershipControls
+        | Operation::DeletePublicAccessBlock => configuration::delete(call, operation).await,
+        Operation::GetBucketAcl => acl::get_of_bucket(call).await,
+        Operation::PutBucketAcl => acl::put_of_bucket(call).await,
+        Operation::GetObjectAcl => acl::get_of_object(call).await,
+        Operation::PutObjectAcl => acl::put_of_object(call).await,
+        Operation::PutBucketRequestPayment => absent::put_payer(call).await,
+        Operation::GetBucketPolicy
+        | Operation::GetBucketPolicyStatus
+        | Operation::GetBucketEncryption
+        | Operation::GetBucketNotificationConfiguration
+        | Operation::GetBucketLogging
+        | Operation::GetBucketAccelerateConfiguration
+        | Operation::GetBucketWebsite
+        | Operation::GetBucketReplication
+        | Operation::GetBucketAbac
+        | Operation::GetBucketAnalyticsConfiguration
+        | Operation::GetBucketInventoryConfiguration
+        | Operation::GetBucketMetricsConfiguration
+        | Operation::GetBucketIntelligentTieringConfiguration
+        | Operation::GetBucketMetadataConfiguration
+        | Operation::GetBucketMetadataTableConfiguration
+        | Operation::GetBucketRequestPayment => absent::get(call, operation).await,
+        Operation::DeleteBucketPolicy
+        | Operation::DeleteBucketEncryption
+        | Operation::DeleteBucketWebsite
+        | Operation::DeleteBucketReplication
+        | Operation::DeleteBucketAnalyticsConfiguration
+        | Operation::DeleteBucketInventoryConfiguration
+        | Operation::DeleteBucketMetricsConfiguration
+        | Operation::DeleteBucketIntelligentTieringConfiguration
+        | Operation::DeleteBucketMetadataConfiguration
+        | Operation::DeleteBucketMetadataTableConfiguration => {
+            absent::delete(call, operation).await
+        }
         Operation::GetBucketLifecycleConfiguration => bucket_lifecycle::get(call).await,
         Operation::PutBucketLifecycleConfiguration => bucket_lifecycle::put(call).await,
         Operation::DeleteBucketLifecycle => bucket_lifecycle::delete(call).await,

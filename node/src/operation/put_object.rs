@@ -20,7 +20,7 @@ use protocol::operation::put_object::{self, PutObjectInput};
 use protocol::operation::write_condition::WriteCondition;
 
 use super::ingest::Received;
-use super::{Call, Outcome, bucket_lifecycle, failure, ingest, subject};
+use super::{Call, Outcome, acl, bucket_lifecycle, failure, ingest, subject};
 use crate::catalog::CatalogError;
 use crate::machine::{Machine, PublishError};
 
@@ -31,6 +31,7 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
     // S3: without a checksum from the client, CRC64NVME is stored and answered. It falls out of the fingerprint.
     let intake = Intake::new(head, auth, None, PUT_LEN_MAX)?;
     let bucket = subject::bucket(machine, bucket_name, &input.common).await?;
+    acl::check_headers(machine, head, &bucket).await?;
     check_condition(machine, bucket.id, key, &input.condition).await?;
 
     let received = ingest::store(machine, body, intake).await?;

@@ -199,11 +199,15 @@ const SENT: &[Sent] = &[
     ),
 ];
 
+fn account() -> AccountId {
+    AccountId::parse("000000000000").expect("an account")
+}
+
 fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
     use Operation as O;
     match operation {
         O::ListBuckets => list_buckets::ListBucketsInput::parse(head).map(drop),
-        O::CreateBucket => create_bucket::CreateBucketInput::parse(head).map(|_| ()),
+        O::CreateBucket => create_bucket::CreateBucketInput::parse(head, &account()).map(|_| ()),
         O::HeadBucket => head_bucket::HeadBucketInput::parse(head).map(drop),
         O::GetBucketLocation => get_bucket_location::GetBucketLocationInput::parse(head).map(drop),
         O::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
@@ -239,8 +243,7 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::AbortMultipartUpload => abort_upload::AbortUploadInput::parse(head).map(drop),
         O::ListParts => list_parts::ListPartsInput::parse(head).map(drop),
         O::GetBucketAcl | O::PutBucketAcl | O::GetObjectAcl | O::PutObjectAcl => {
-            let account = AccountId::parse("000000000000").expect("an account");
-            acl::AclInput::parse(head, operation, &account).map(drop)
+            acl::AclInput::parse(head, operation, &account()).map(drop)
         }
         // The other configurations of buckets.
         _ => configuration::ConfigurationInput::parse(head, operation).map(drop),

@@ -2,6 +2,8 @@
 //!
 //! Source: S3 API Reference, the pages of PutBucket…, GetBucket… and DeleteBucket….
 
+use alloc::string::String;
+
 use super::common::Common;
 use super::unbuilt;
 use crate::answer::Answer;
@@ -9,7 +11,6 @@ use crate::body::Integrity;
 use crate::error::S3Error;
 use crate::request::Head;
 use crate::route::Operation;
-use crate::xml::write::Document;
 
 /// What the head of such a request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +33,11 @@ impl ConfigurationInput {
 /// What proves the document that is put: S3 wants Content-MD5 or a checksum.
 pub const INTEGRITY: Integrity = Integrity::Required;
 
-/// The answer to a GET.
+/// The answer to a GET: the document as it is kept.
 #[must_use]
-pub fn got(document: Document) -> Answer {
-    Answer::xml(document)
+pub fn got(document: String) -> Answer {
+    Answer { body: document.into_bytes(), ..Answer::empty(200) }
+        .with("content-type", "application/xml")
 }
 
 /// The answer to a PUT.

@@ -4,63 +4,74 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::unbuilt;
+use crate::acl::{Acl, AclOf};
 use crate::answer::Answer;
 use crate::body::Integrity;
 use crate::error::S3Error;
-use crate::name::BucketName;
+use crate::name::{AccountId, BucketName};
+use crate::ownership::ObjectOwnership;
 use crate::request::Head;
 use crate::route::Operation;
+use crate::tagging::{self, TagSet, Tagged};
 use crate::xml::read::Body;
 
-/// What the head of a CreateBucket request says that this node acts on: nothing but the bucket's
-/// name, which is its target.
+/// What the head of a CreateBucket request says, save the bucket's name, which is its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CreateBucketInput;
+pub struct CreateBucketInput {
+    /// Who is to own its objects.
+    pub ownership: ObjectOwnership,
+    /// Whether versions can be locked; they are all kept then.
+    pub object_lock: bool,
+}
 
 impl CreateBucketInput {
     /// Reads the head of the request.
     ///
     /// # Errors
-    /// `NotImplemented` for buckets of another kind than those built: with access control lists,
-    /// object lock or other object ownership; `InvalidArgument` for an ownership that S3 does not
-    /// know.
-    pub fn parse(head: &Head) -> Result<Self, S3Error> {
-        const OWNERSHIP: &str = "x-amz-object-ownership";
+    /// `NotImplemented` for buckets of other name spaces and for lists that grant something to others;
+    /// `InvalidArgument` for an ownership, a list or a switch that S3 does not know;
+    /// `InvalidBucketAclWithObjectOwnership` for a list where there are to be none.
+    pub fn parse(head: &Head, account: &AccountId) -> Result<Self, S3Error> {
+        const LOCK: &str = "x-amz-bucket-object-lock-enabled";
         unbuilt::refuse(head, Operation::CreateBucket)?;
-        match head.headers.get(OWNERSHIP) {
-            None | Some("BucketOwnerEnforced") => Ok(Self),
-            Some("BucketOwnerPreferred" | "ObjectWriter") => {
-                Err(S3Error::not_implemented(Some(OWNERSHIP), None))
-            }
-            // S3: an empty value is as wrong as any other here.
-            Some(other) => {
-                let message = format!("Invalid {OWNERSHIP} header: {other}");
-                Err(S3Error::invalid_argument(OWNERSHIP, Some(other), message))
-            }
+        let ownership = ObjectOwnership::of_head(head)?;
+        if let Some(acl) = Acl::of_headers(head, AclOf::Bucket, account)? {
+            acl.check_new_bucket(ownership)?;
         }
+        let object_lock = match head.headers.get_non_empty(LOCK) {
+            None | Some("false" | "False") => false,
+            Some("true" | "True") => true,
+            Some(other) => {
+                let message = format!("Invalid {LOCK} value");
+                return Err(S3Error::invalid_argument(LOCK, Some(other), message));
+            }
+        };
+        Ok(Self { ownership, object_lock })
     }
 }
 
 /// What proves the body: whatever the client sends, if anything.
 pub const INTEGRITY: Integrity = Integrity::Optional;
 
-/// Reads the body and checks that it asks for a bucket in `region`, the node's own.
+/// Reads the body: the tags of the bucket. It must ask for a bucket in `region`, the node's own.
 ///
 /// # Errors
 /// `MalformedXML`; `InvalidLocationConstraint` for what names no region, `us-east-1` included,
 /// which S3 spells as no constraint; `IllegalLocationConstraintException` for another region, and
-/// for no constraint where the node's region needs one; `NotImplemented` for directory buckets and
-/// for tags.
-pub fn parse_body(bytes: &[u8], region: &str) -> Result<(), S3Error> {
-    let mut constraint = None;
+/// for no constraint where the node's region needs one; `NotImplemented` for directory buckets; as
+/// [`TagSet::of`].
+pub fn parse_body(bytes: &[u8], region: &str) -> Result<TagSet, S3Error> {
+    let (mut constraint, mut tags) = (None, Vec::new());
     if !bytes.trim_ascii().is_empty() {
         let mut body = Body::open(bytes, "CreateBucketConfiguration")?;
         while let Some(name) = body.child()? {
             match name.as_str() {
                 "LocationConstraint" => constraint = Some(body.text()?),
-                "Location" | "Bucket" | "Tags" => {
+                "Tags" => tags = tagging::tag_set(&mut body)?,
+                "Location" | "Bucket" => {
                     let additional = format!("CreateBucketConfiguration.{name} is not implemented");
                     return Err(S3Error::not_implemented(None, Some(&additional)));
                 }
@@ -69,7 +80,12 @@ pub fn parse_body(bytes: &[u8], region: &str) -> Result<(), S3Error> {
         }
         body.end()?;
     }
-    match constraint.as_deref() {
+    check_constraint(constraint.as_deref(), region)?;
+    TagSet::of(Tagged::Bucket, tags)
+}
+
+fn check_constraint(constraint: Option<&str>, region: &str) -> Result<(), S3Error> {
+    match constraint {
         None | Some("") if region == NO_CONSTRAINT => Ok(()),
         None | Some("") => Err(S3Error::illegal_location_constraint("unspecified")),
         // S3: EU is the old name of eu-west-1.
@@ -160,24 +176,62 @@ mod tests {
         );
     }
 
+    fn parsed(headers: &[(&str, &str)]) -> Result<CreateBucketInput, ErrorCode> {
+        let account = AccountId::parse("000000000000").unwrap();
+        CreateBucketInput::parse(&head("PUT", "/bucket", headers), &account)
+            .map_err(|error| error.code)
+    }
+
     #[test]
     fn other_kinds_of_buckets_are_refused() {
         // rule: create-bucket/kinds
-        for inner in ["<Bucket><Type>Directory</Type></Bucket>", "<Tags><Tag/></Tags>"] {
-            let body = format!("<CreateBucketConfiguration>{inner}</CreateBucketConfiguration>");
-            let error = parse_body(body.as_bytes(), "us-east-1").unwrap_err();
-            assert_eq!(error.code, ErrorCode::NotImplemented, "{inner}");
-        }
-        for (value, code) in [
-            ("ObjectWriter", ErrorCode::NotImplemented),
-            ("", ErrorCode::InvalidArgument),
-            ("Everyone", ErrorCode::InvalidArgument),
+        let body = "<CreateBucketConfiguration><Bucket><Type>Directory</Type></Bucket>\
+             </CreateBucketConfiguration>";
+        let error = parse_body(body.as_bytes(), "us-east-1").unwrap_err();
+        assert_eq!(error.code, ErrorCode::NotImplemented);
+        for (header, value, code) in [
+            ("x-amz-bucket-namespace", "account-regional", ErrorCode::NotImplemented),
+            ("x-amz-bucket-namespace", "mine", ErrorCode::InvalidArgument),
+            ("x-amz-acl", "everyone", ErrorCode::InvalidArgument),
+            ("x-amz-acl", "public-read", ErrorCode::InvalidBucketAclWithObjectOwnership),
+            ("x-amz-bucket-object-lock-enabled", "yes", ErrorCode::InvalidArgument),
         ] {
-            let request = head("PUT", "/bucket", &[("x-amz-object-ownership", value)]);
-            assert_eq!(CreateBucketInput::parse(&request).unwrap_err().code, code, "{value}");
+            assert_eq!(parsed(&[(header, value)]), Err(code), "{header}: {value}");
         }
-        let usual = head("PUT", "/bucket", &[("x-amz-object-ownership", "BucketOwnerEnforced")]);
-        assert!(CreateBucketInput::parse(&usual).is_ok());
+        assert!(parsed(&[("x-amz-bucket-namespace", "global")]).is_ok());
+    }
+
+    #[test]
+    fn a_bucket_has_what_it_was_made_with() {
+        // rule: create-bucket/ownership, create-bucket/object-lock
+        let usual = CreateBucketInput {
+            ownership: ObjectOwnership::BucketOwnerEnforced,
+            object_lock: false,
+        };
+        assert_eq!(parsed(&[("x-amz-acl", "private")]), Ok(usual));
+        let lists = ("x-amz-object-ownership", "ObjectWriter");
+        let locked = ("x-amz-bucket-object-lock-enabled", "true");
+        let ownership = ObjectOwnership::ObjectWriter;
+        assert_eq!(
+            parsed(&[lists, locked]),
+            Ok(CreateBucketInput { ownership, object_lock: true })
+        );
+        assert_eq!(parsed(&[lists, ("x-amz-acl", "public-read")]), Err(ErrorCode::NotImplemented));
+    }
+
+    #[test]
+    fn a_bucket_may_be_made_with_tags() {
+        // rule: create-bucket/tags
+        let tag = |key: &str| format!("<Tag><Key>{key}</Key><Value>1</Value></Tag>");
+        let body = |tags: &str| {
+            format!("<CreateBucketConfiguration><Tags>{tags}</Tags></CreateBucketConfiguration>")
+        };
+        let parse = |tags: &str| parse_body(body(tags).as_bytes(), "us-east-1");
+        let two = format!("{}{}", tag("a"), tag("b"));
+        assert_eq!(parse(&two).unwrap().len(), 2);
+        assert_eq!(parse(&tag("aws:a")).unwrap_err().code, ErrorCode::InvalidTag);
+        let many: String = (0..51).map(|number| tag(&format!("{number}"))).collect();
+        assert_eq!(parse(&many).unwrap_err().code, ErrorCode::BadRequest);
     }
 
     #[test]

@@ -89,43 +89,8 @@ const HEADERS: &[Row] = &[
     // that its bytes are sealed.
     any("x-amz-server-side-encryption*", Operation::ALL),
     any("x-amz-copy-source-server-side-encryption*", Operation::ALL),
-    // Access control lists. Each bucket belongs to one owner, who owns all objects in it; the two
-    // lists that say no more than that pass.
-    Row {
-        name: "x-amz-acl",
-        on: CREATING,
-        pass: &["private", "bucket-owner-full-control"],
-        other: Other::Named(&[
-            "public-read",
-            "public-read-write",
-            "authenticated-read",
-            "aws-exec-read",
-            "bucket-owner-read",
-        ]),
-    },
-    Row {
-        name: "x-amz-acl",
-        on: &[Operation::CreateBucket],
-        pass: &["private"],
-        other: Other::Named(&["public-read", "public-read-write", "authenticated-read"]),
-    },
-    any(
-        "x-amz-grant-*",
-        &[
-            Operation::PutObject,
-            Operation::CopyObject,
-            Operation::CreateMultipartUpload,
-            Operation::CreateBucket,
-        ],
-    ),
     // Object lock.
     any("x-amz-object-lock-*", CREATING),
-    Row {
-        name: "x-amz-bucket-object-lock-enabled",
-        on: &[Operation::CreateBucket],
-        pass: &["false", "False"],
-        other: Other::Named(&["true", "True"]),
-    },
     // Kinds of storage and of buckets.
     Row {
         name: "x-amz-storage-class",
@@ -184,11 +149,7 @@ mod tests {
             (O::PutObject, "x-amz-server-side-encryption", "AES256"),
             (O::GetObject, "x-amz-server-side-encryption-customer-algorithm", "AES256"),
             (O::UploadPartCopy, "x-amz-copy-source-server-side-encryption-customer-key", "a2V5"),
-            (O::CreateMultipartUpload, "x-amz-acl", "public-read"),
-            (O::PutObject, "x-amz-grant-read", "id=1"),
             (O::PutObject, "x-amz-object-lock-mode", "GOVERNANCE"),
-            (O::CreateBucket, "x-amz-bucket-object-lock-enabled", "true"),
-            (O::CreateBucket, "x-amz-acl", "public-read"),
             (O::PutObject, "x-amz-storage-class", "GLACIER"),
             (O::PutObject, "x-amz-write-offset-bytes", "0"),
             (O::DeleteObject, "x-amz-if-match-size", "5"),
@@ -204,14 +165,10 @@ mod tests {
         // rule: every/unknown-headers
         use Operation as O;
         for (operation, name, value) in [
-            (O::PutObject, "x-amz-acl", "private"),
-            (O::PutObject, "x-amz-acl", "bucket-owner-full-control"),
             (O::PutObject, "x-amz-storage-class", "STANDARD"),
             (O::PutObject, "x-amz-server-side-encryption", ""),
-            (O::CreateBucket, "x-amz-bucket-object-lock-enabled", "false"),
             // S3 ignores these here.
             (O::GetObject, "x-amz-storage-class", "GLACIER"),
-            (O::UploadPart, "x-amz-acl", "public-read"),
             (O::DeleteObject, "x-amz-bypass-governance-retention", "true"),
             (O::DeleteObjects, "x-amz-bypass-governance-retention", "true"),
             (O::DeleteObject, "x-amz-mfa", "20899872 301749"),
@@ -241,10 +198,7 @@ mod tests {
 
     #[test]
     fn what_s3_does_not_know_is_an_invalid_value() {
-        // rule: put/storage-class, put/canned-acl
-        let error = refused(Operation::PutObject, ("x-amz-acl", "everyone")).unwrap();
-        assert_eq!(error.code, ErrorCode::InvalidArgument);
-        assert!(error.details.contains(&("ArgumentName", "x-amz-acl".into())));
+        // rule: put/storage-class
         let error = refused(Operation::PutObject, ("x-amz-storage-class", "OUTPOSTS")).unwrap();
         assert_eq!(error.code, ErrorCode::InvalidStorageClass);
         assert!(error.details.contains(&("StorageClassRequested", "OUTPOSTS".into())));

@@ -1,0 +1,121 @@
+//! Room: the configurations of a bucket that are documents to be put, read back and taken away; what they mean is asked
+//! elsewhere. Durable step: one command.
+//!
+//! What is kept is the document as this node writes it after reading the client's: it is read back as it is kept.
+
+use meta::command::{Refusal, SetConfig};
+use meta::query;
+use meta::record::ConfigKind;
+use protocol::answer::Answer;
+use protocol::error::{ErrorCode, S3Error};
+use protocol::limits::XML_BODY_MAX;
+use protocol::name::BucketName;
+use protocol::operation::configuration::{self, ConfigurationInput};
+use protocol::ownership::ObjectOwnership;
+use protocol::public_access::PublicAccessBlock;
+use protocol::route::Operation;
+use protocol::tagging::{TagSet, Tagged};
+
+use super::{Call, Outcome, failure, ingest, subject};
+use crate::catalog::CatalogError;
+
+/// What differs between configurations.
+struct Kept {
+    kind: ConfigKind,
+    /// Reads what a client sends, and writes what is kept.
+    rewritten: fn(&[u8]) -> Result<String, S3Error>,
+    /// What is answered where there is none.
+    absent: (ErrorCode, &'static str),
+    put: fn() -> Answer,
+}
+
+const TAGS: Kept = Kept {
+    kind: ConfigKind::Tagging,
+    rewritten: |sent| Ok(TagSet::parse(Tagged::Bucket, sent)?.document().into_text()),
+    absent: (ErrorCode::NoSuchTagSet, "The TagSet does not exist"),
+    put: configuration::done,
+};
+
+const OWNERSHIP: Kept = Kept {
+    kind: ConfigKind::Ownership,
+    rewritten: |sent| Ok(ObjectOwnership::parse(sent)?.document().into_text()),
+    absent: (
+        ErrorCode::OwnershipControlsNotFoundError,
+        "The bucket ownership controls were not found",
+    ),
+    put: configuration::put,
+};
+
+const PUBLIC_ACCESS: Kept = Kept {
+    kind: ConfigKind::PublicAccess,
+    rewritten: |sent| Ok(PublicAccessBlock::parse(sent)?.document().into_text()),
+    absent: (
+        ErrorCode::NoSuchPublicAccessBlockConfiguration,
+        "The public access block configuration was not found",
+    ),
+    put: configuration::put,
+};
+
+fn kept(operation: Operation) -> Kept {
+    use Operation as O;
+    match operation {
+        O::GetBucketTagging | O::PutBucketTagging | O::DeleteBucketTagging => TAGS,
+        O::GetBucketOwnershipControls
+        | O::PutBucketOwnershipControls
+        | O::DeleteBucketOwnershipControls => OWNERSHIP,
+        O::GetPublicAccessBlock | O::PutPublicAccessBlock | O::DeletePublicAccessBlock => {
+            PUBLIC_ACCESS
+        }
+        other => unreachable!("{} is about no document", other.name()),
+    }
+}
+
+pub(super) async fn get(call: Call<'_>, operation: Operation) -> Result<Outcome, S3Error> {
+    let Kept { kind, absent: (code, message), .. } = kept(operation);
+    let name = subject::bucket_name(call.head)?;
+    let input = ConfigurationInput::parse(call.head, operation)?;
+    let bucket = subject::bucket(call.machine, name, &input.common).await?;
+    let none = || S3Error::new(code, message).with("BucketName", name.as_ref());
+    if bucket.config(kind).is_none() {
+        return Err(none());
+    }
+    let id = bucket.id;
+    let found = call.machine.catalog.look(move |store| query::config(store, id, kind)).await;
+    let found = found.map_err(failure::catalog)?.ok_or_else(none)?;
+    Ok(configuration::got(found.document).into())
+}
+
+pub(super) async fn put(mut call: Call<'_>, operation: Operation) -> Result<Outcome, S3Error> {
+    let Kept { kind, rewritten, put, .. } = kept(operation);
+    let name = subject::bucket_name(call.head)?;
+    let input = ConfigurationInput::parse(call.head, operation)?;
+    subject::bucket(call.machine, name, &input.common).await?;
+    ingest::admit(call.machine, 0)?;
+    let sent = ingest::document(&mut call, configuration::INTEGRITY, XML_BODY_MAX).await?;
+    let document = rewritten(&sent.bytes)?;
+    set(&call, name, kind, Some(document)).await?;
+    Ok(put().into())
+}
+
+pub(super) async fn delete(call: Call<'_>, operation: Operation) -> Result<Outcome, S3Error> {
+    let Kept { kind, .. } = kept(operation);
+    let name = subject::bucket_name(call.head)?;
+    let input = ConfigurationInput::parse(call.head, operation)?;
+    subject::bucket(call.machine, name, &input.common).await?;
+    set(&call, name, kind, None).await?;
+    Ok(configuration::done().into())
+}
+
+async fn set(
+    call: &Call<'_>,
+    name: &BucketName,
+    kind: ConfigKind,
+    document: Option<String>,
+) -> Result<(), S3Error> {
+    let command = SetConfig { name: name.clone(), kind, document };
+    match call.machine.catalog.commit(command.into()).await {
+        Ok(_) => Ok(()),
+        Err(CatalogError::Refused(Refusal::NoSuchBucket)) => Err(S3Error::no_such_bucket(name)),
+        Err(other) => Err(failure::catalog(other)),
+    }
+}
