@@ -3,6 +3,7 @@
 mod checksums;
 mod completes;
 mod conditions;
+mod configurations;
 mod copies;
 mod copy_object;
 mod damage;

@@ -90,7 +90,6 @@ fn what_a_put_refuses_a_form_refuses() {
         (("x-amz-server-side-encryption-customer-key", "a2V5"), ErrorCode::NotImplemented),
         (("x-amz-storage-class", "COLD"), ErrorCode::InvalidStorageClass),
         (("x-amz-storage-class", "GLACIER"), ErrorCode::NotImplemented),
-        (("acl", "everyone"), ErrorCode::InvalidArgument),
         (("x-amz-website-redirect-location", "ftp://x"), ErrorCode::InvalidRedirectLocation),
         (("x-amz-meta-large", large.as_str()), ErrorCode::MetadataTooLarge),
         (("x-amz-meta-lines", "one\r\ntwo"), ErrorCode::InvalidArgument),
