@@ -94,3 +94,24 @@ fn a_key_twice_in_a_body() {
     assert_eq!(error.message, "Cannot provide multiple Tags with the same key");
     assert_eq!(error.detail("TagKey"), Some("k"));
 }
+
+#[test]
+fn a_bucket_may_have_more_tags_than_an_object() {
+    // rule: bucket-tagging/limits
+    let tags = |count: usize| -> Vec<Tag> {
+        (0..count).map(|n| Tag { key: format!("k{n}"), value: String::new() }).collect()
+    };
+    assert_eq!(TagSet::of(Tagged::Bucket, tags(50)).unwrap().len(), 50);
+    let error = TagSet::of(Tagged::Bucket, tags(51)).unwrap_err();
+    assert_eq!(error.code, ErrorCode::BadRequest);
+    let system = alloc::vec![Tag { key: "aws:x".into(), value: String::new() }];
+    let error = TagSet::of(Tagged::Bucket, system).unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidTag);
+    assert_eq!(error.message, "System tags cannot be added/updated by requester");
+    let twice = alloc::vec![
+        Tag { key: "a".into(), value: String::new() },
+        Tag { key: "a".into(), value: String::new() },
+    ];
+    let error = TagSet::of(Tagged::Bucket, twice).unwrap_err();
+    assert_eq!(error.message, "Cannot provide multiple Tags with the same key");
+}
