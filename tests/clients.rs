@@ -127,6 +127,11 @@ fn boto3_handles_versions_below_a_domain() {
 }
 
 #[test]
+fn boto3_puts_and_reads_lifecycle_rules() {
+    run_python("lifecycle.py", Over::Http);
+}
+
+#[test]
 fn forms_of_boto3_are_sent_by_curl_and_urllib3() {
     // rule: post/stored
     run_forms(Over::Http);
