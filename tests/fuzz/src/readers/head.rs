@@ -5,12 +5,13 @@
 
 use protocol::error::S3Error;
 use protocol::metadata::ObjectMetadata;
+use protocol::name::AccountId;
 use protocol::operation::{
-    abort_upload, bucket_versioning, common, complete_upload, copy_object, create_bucket,
-    create_upload, delete_bucket, delete_object, delete_objects, get_bucket_location, get_object,
-    get_object_attributes, head_bucket, head_object, list_buckets, list_objects, list_parts,
-    list_uploads, list_versions, object_tagging, put_object, unbuilt, upload_part,
-    upload_part_copy,
+    abort_upload, bucket_lifecycle, bucket_versioning, common, complete_upload, copy_object,
+    create_bucket, create_upload, delete_bucket, delete_object, delete_objects,
+    get_bucket_location, get_object, get_object_attributes, head_bucket, head_object, list_buckets,
+    list_objects, list_parts, list_uploads, list_versions, object_tagging, put_object, unbuilt,
+    upload_part, upload_part_copy,
 };
 use protocol::percent;
 use protocol::precondition::{CopyConditions, RangeCondition, ReadConditions};
@@ -94,7 +95,10 @@ fn go_on(mut head: Head) -> Result<(), S3Error> {
 fn parse(head: &Head, operation: Operation) -> Result<(), S3Error> {
     match operation {
         Operation::ListBuckets => list_buckets::ListBucketsInput::parse(head).map(drop),
-        Operation::CreateBucket => create_bucket::CreateBucketInput::parse(head).map(drop),
+        Operation::CreateBucket => {
+            let account = AccountId::parse("000000000000").expect("an account");
+            create_bucket::CreateBucketInput::parse(head, &account).map(drop)
+        }
         Operation::HeadBucket => head_bucket::HeadBucketInput::parse(head).map(drop),
         Operation::GetBucketLocation => {
             get_bucket_location::GetBucketLocationInput::parse(head).map(drop)
@@ -102,6 +106,11 @@ fn parse(head: &Head, operation: Operation) -> Result<(), S3Error> {
         Operation::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
         Operation::GetBucketVersioning | Operation::PutBucketVersioning => {
             bucket_versioning::BucketVersioningInput::parse(head, operation).map(drop)
+        }
+        Operation::GetBucketLifecycleConfiguration
+        | Operation::PutBucketLifecycleConfiguration
+        | Operation::DeleteBucketLifecycle => {
+            bucket_lifecycle::BucketLifecycleInput::parse(head, operation).map(drop)
         }
         Operation::ListObjects => list_objects::v1::ListObjectsInput::parse(head).map(drop),
         Operation::ListObjectsV2 => list_objects::v2::ListObjectsV2Input::parse(head).map(drop),
