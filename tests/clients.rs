@@ -127,6 +127,11 @@ fn boto3_handles_versions_below_a_domain() {
 }
 
 #[test]
+fn boto3_looks_after_buckets() {
+    run_python("buckets.py", Over::Http);
+}
+
+#[test]
 fn boto3_puts_and_reads_lifecycle_rules() {
     run_python("lifecycle.py", Over::Http);
 }
