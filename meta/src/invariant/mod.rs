@@ -73,7 +73,7 @@ pub fn check(store: &dyn Store) -> Result<Vec<Violation>, StoreError> {
 }
 
 fn violations(census: &Census) -> Vec<Violation> {
-    let predicates: [Predicate; 18] = [
+    let predicates: [Predicate; 19] = [
         ("references_are_counted", blobs::references_are_counted),
         ("owners_are_listed", blobs::owners_are_listed),
         ("unreferenced_blobs_are_marked", blobs::unreferenced_blobs_are_marked),
@@ -83,6 +83,7 @@ fn violations(census: &Census) -> Vec<Violation> {
         ("tables_are_whole", blobs::tables_are_whole),
         ("buckets_are_counted", names::buckets_are_counted),
         ("configurations_are_named", names::configurations_are_named),
+        ("locked_buckets_keep_versions", names::locked_buckets_keep_versions),
         ("open_keys_are_counted", names::open_keys_are_counted),
         ("the_newest_version_is_the_latest", versions::the_newest_version_is_the_latest),
         ("heads_say_what_there_is", versions::heads_say_what_there_is),

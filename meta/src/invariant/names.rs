@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use protocol::part::PartNumber;
+use protocol::versioning::Versioning;
 
 use super::census::{Census, Pages};
 use crate::id::{BucketId, ManifestId};
-use crate::record::{BucketCounters, Content, GarbageRecord, PieceList, VersionRecord};
+use crate::record::{BucketCounters, ConfigKind, Content, GarbageRecord, PieceList, VersionRecord};
 
 /// A bucket's counters are what is in it: else one that is empty could not be deleted, or a full one could. Both of
 /// its records say the same of its versioning: readers go by the one, writers by the other.
@@ -65,6 +66,17 @@ pub(super) fn configurations_are_named(census: &Census) -> Vec<String> {
         }
     }
     found
+}
+
+/// Where versions can be locked, they are kept: else a write would take the place of one that nobody may destroy.
+pub(super) fn locked_buckets_keep_versions(census: &Census) -> Vec<String> {
+    let locked = census.configs.keys().filter(|(_, kind)| *kind == ConfigKind::ObjectLock);
+    let found = locked.filter_map(|(bucket, _)| {
+        let versioning = *census.buckets.get(bucket)?;
+        (versioning != Versioning::Enabled)
+            .then(|| format!("bucket {bucket} has object lock and is {versioning:?}"))
+    });
+    found.collect()
 }
 
 /// A key's open uploads are as many as it counts: else a write would not tell them that it was there, and one with a

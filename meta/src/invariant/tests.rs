@@ -1,13 +1,13 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::command::NewTable;
-use crate::id::{BlobId, ManifestId, Sequence};
+use crate::command::{NewTable, SetConfig};
+use crate::id::{BlobId, BucketId, ManifestId, Sequence};
 use crate::key::{self, GarbageKey};
 use crate::memory::MemoryStore;
-use crate::record::{GarbageRecord, Record};
+use crate::record::{ConfigKind, GarbageRecord, Record};
 use crate::store::{Batch, Space};
-use crate::testing::{Known, MIB, done, make_bucket, put};
+use crate::testing::{Known, MIB, bucket_name, done, make_bucket, put};
 
 fn put_raw(store: &dyn Store, space: Space, key: Vec<u8>, value: &'static [u8]) {
     let mut batch = Batch::new();
@@ -36,6 +36,34 @@ fn a_table_whose_blocks_do_not_add_up_is_found() {
             let found = report.violations.iter().map(|found| found.predicate);
             assert!(found.eq((!sound).then_some("tables_are_whole")), "page {page}");
         }
+    }
+}
+
+#[test]
+fn a_configuration_that_is_named_or_there_alone_is_found() {
+    for (kept, gone) in
+        [(ConfigKind::Cors, ConfigKind::Tagging), (ConfigKind::Tagging, ConfigKind::Cors)]
+    {
+        let store = MemoryStore::new();
+        let bucket = make_bucket(&store, "bucket");
+        for kind in [kept, gone] {
+            let document = Some("<x/>".to_owned());
+            done(&store, SetConfig { name: bucket_name("bucket"), kind, document });
+        }
+        assert_eq!(check(&store).expect("a store"), []);
+        let at = key::config(bucket, gone);
+        let stored = store.get(Space::Buckets, &at).expect("a store").expect("a configuration");
+        let mut batch = Batch::new();
+        batch.delete(Space::Buckets, at);
+        store.commit(batch).expect("a commit");
+        let found = check(&store).expect("a store");
+        assert!(found.iter().all(|found| found.predicate == "configurations_are_named"));
+        assert_eq!(found.len(), 1);
+        // And one that the bucket does not name.
+        let mut batch = Batch::new();
+        batch.put(Space::Buckets, key::config(BucketId::new(77), gone), stored);
+        store.commit(batch).expect("a commit");
+        assert_eq!(check(&store).expect("a store").len(), 2);
     }
 }
 

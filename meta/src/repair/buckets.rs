@@ -36,6 +36,11 @@ impl Draft<'_> {
                 *found = Versioning::Enabled;
             }
         }
+        // Where versions can be locked, they have always been kept.
+        for (bucket, _) in census.configs.keys().filter(|(_, kind)| *kind == ConfigKind::ObjectLock)
+        {
+            self.versioning.insert(*bucket, Versioning::Enabled);
+        }
     }
 
     pub(super) fn versioning_of(&self, bucket: BucketId) -> Versioning {

@@ -57,6 +57,7 @@ impl Draft<'_> {
         let touched = census.open_keys.values().filter_map(|open| open.touched);
         let heads = census.version_heads.values().filter_map(|head| head.marker);
         let all = generations.chain(apart).chain(parts).chain(uploads).chain(touched).chain(heads);
+        let all = all.chain(census.configs.values().copied());
         *counter = all.fold(*counter, |highest, one| highest.max(one.get()));
     }
 

@@ -1,5 +1,6 @@
 //! Each kind of damage, alone and together: what is served afterwards, and what is told of the rest.
 
+mod configs;
 mod versions;
 
 use std::cell::Cell;
@@ -71,6 +72,7 @@ fn make_world() -> World {
     done(&store, put_part(bucket, "open", 2, 2, vec![inline(b"two")], &[]));
     make_garbage(&store, bucket);
     versions::make_versions(&store);
+    configs::make_configs(&store);
     let files = files_of(&store);
     World { store, files, bucket }
 }
