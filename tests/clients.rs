@@ -149,6 +149,11 @@ fn forms_of_boto3_are_sent_below_a_domain() {
 }
 
 #[test]
+fn boto3_locks_objects_and_names_storage_classes() {
+    run_python("locks.py", Over::Http);
+}
+
+#[test]
 fn aws_cli_1_handles_versions() {
     run_command_line(aws_cli_1(), "1.x", "versions.sh", Over::Http);
 }

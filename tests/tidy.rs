@@ -52,6 +52,8 @@ const VOCABULARY: &[&str] = &[
     "range",
     "tagging",
     "time",
+    "lock",
+    "storage_class",
     "versioning",
 ];
 

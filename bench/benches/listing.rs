@@ -21,11 +21,13 @@ use meta::round::Round;
 use meta::store::{Store, StoreError};
 use protocol::checksum::{ChecksumAlgorithm, ChecksumType};
 use protocol::etag::ETag;
+use protocol::lock::ObjectLock;
 use protocol::metadata::ObjectMetadata;
 use protocol::name::{AccountId, BucketName, ObjectKey};
 use protocol::operation::list_objects::v2::{self, ListObjectsV2Input};
 use protocol::operation::list_objects::{ListedObject, ObjectPage};
 use protocol::request::{Head, Headers, Method};
+use protocol::storage_class::StorageClass;
 use protocol::tagging::TagSet;
 use protocol::time::Timestamp;
 use protocol::versioning::Versioning;
@@ -65,6 +67,8 @@ fn put(bucket: BucketId, number: usize) -> Command {
         checksum: None,
         metadata: ObjectMetadata::default(),
         tags: TagSet::default(),
+        storage_class: StorageClass::Standard,
+        lock: ObjectLock::default(),
     };
     let pieces = vec![Piece::Inline { bytes, fingerprint }];
     let key = ObjectKey::parse(&key(number)).expect("a key");
@@ -166,6 +170,7 @@ fn answers(criterion: &mut Criterion) {
         etag: ETag::from_text("711470fc377698c393d94aed6305e245").expect("an ETag"),
         len: 8 << 20,
         checksum: Some((ChecksumAlgorithm::Crc64Nvme, ChecksumType::FullObject)),
+        storage_class: StorageClass::Standard,
     });
     let page = ObjectPage { objects: objects.collect(), ..ObjectPage::default() };
     let mut group = criterion.benchmark_group("answer of 1,000");

@@ -19,6 +19,7 @@ use protocol::request::{Head, Headers, Method};
 use protocol::route::route;
 use protocol::sign::sign::{Signer, Unsigned};
 use protocol::sign::{Credential, Keyring, PayloadMode, Scope, SigningKey, authenticate};
+use protocol::storage_class::StorageClass;
 use protocol::time::Timestamp;
 use protocol::versioning::Versioning;
 
@@ -184,6 +185,7 @@ fn listed(number: usize) -> ListedObject {
         etag: etag(number),
         len: 4096,
         checksum: None,
+        storage_class: StorageClass::Standard,
     }
 }
 

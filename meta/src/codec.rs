@@ -9,8 +9,10 @@ use std::fmt;
 use bytes::{Buf, Bytes};
 use protocol::checksum::{ChecksumAlgorithm, ChecksumType, ChecksumValue};
 use protocol::etag::ETag;
+use protocol::lock::{ObjectLock, Retention, RetentionMode};
 use protocol::name::{AccountId, ObjectKey, UploadId};
 use protocol::part::PartNumber;
+use protocol::storage_class::StorageClass;
 use protocol::time::Timestamp;
 use protocol::versioning::Versioning;
 
@@ -183,6 +185,28 @@ impl Writer {
             Versioning::Enabled => 1,
             Versioning::Suspended => 2,
         });
+    }
+
+    pub(crate) fn storage_class(&mut self, value: StorageClass) {
+        self.u8(match value {
+            StorageClass::Standard => 0,
+            StorageClass::ReducedRedundancy => 1,
+            StorageClass::StandardIa => 2,
+            StorageClass::OnezoneIa => 3,
+            StorageClass::IntelligentTiering => 4,
+            StorageClass::GlacierIr => 5,
+        });
+    }
+
+    pub(crate) fn lock(&mut self, value: &ObjectLock) {
+        self.option(value.retention, |to, Retention { mode, until }| {
+            to.u8(match mode {
+                RetentionMode::Governance => 1,
+                RetentionMode::Compliance => 2,
+            });
+            to.time(until);
+        });
+        self.option(value.legal_hold, Self::bool);
     }
 
     pub(crate) fn checksum_value(&mut self, value: &ChecksumValue) {
@@ -373,6 +397,31 @@ impl Reader {
             2 => Ok(Versioning::Suspended),
             _ => Err(self.malformed("versioning")),
         }
+    }
+
+    pub(crate) fn storage_class(&mut self) -> Result<StorageClass, DecodeError> {
+        match self.u8("storage class")? {
+            0 => Ok(StorageClass::Standard),
+            1 => Ok(StorageClass::ReducedRedundancy),
+            2 => Ok(StorageClass::StandardIa),
+            3 => Ok(StorageClass::OnezoneIa),
+            4 => Ok(StorageClass::IntelligentTiering),
+            5 => Ok(StorageClass::GlacierIr),
+            _ => Err(self.malformed("storage class")),
+        }
+    }
+
+    pub(crate) fn lock(&mut self) -> Result<ObjectLock, DecodeError> {
+        let retention = self.option("retention", |from| {
+            let mode = match from.u8("retention mode")? {
+                1 => RetentionMode::Governance,
+                2 => RetentionMode::Compliance,
+                _ => return Err(from.malformed("retention mode")),
+            };
+            Ok(Retention { mode, until: from.time("retain until")? })
+        })?;
+        let legal_hold = self.option("legal hold", |from| from.bool("legal hold"))?;
+        Ok(ObjectLock { retention, legal_hold })
     }
 
     pub(crate) fn checksum_value(&mut self) -> Result<ChecksumValue, DecodeError> {

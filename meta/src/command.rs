@@ -6,10 +6,12 @@
 
 use protocol::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, ChecksumValue};
 use protocol::etag::ETag;
+use protocol::lock::{LockChange, ObjectLock};
 use protocol::metadata::ObjectMetadata;
 use protocol::name::{AccountId, BucketName, ObjectKey, UploadId, VersionId};
 use protocol::part::PartNumber;
 use protocol::range::ByteRange;
+use protocol::storage_class::StorageClass;
 use protocol::tagging::TagSet;
 use protocol::time::Timestamp;
 use protocol::versioning::Versioning;
@@ -61,6 +63,8 @@ commands! {
     PutTags,
     /// Removes an object's tags.
     DeleteTags,
+    /// Changes what protects an object.
+    SetLock,
     /// Opens a multipart upload.
     CreateUpload,
     /// Puts a part in place of the upload's part of this number.
@@ -184,6 +188,10 @@ pub struct NewObject {
     pub metadata: ObjectMetadata,
     /// Tags.
     pub tags: TagSet,
+    /// Its storage class.
+    pub storage_class: StorageClass,
+    /// What protects it.
+    pub lock: ObjectLock,
 }
 
 /// The block table of a new blob.
@@ -257,7 +265,7 @@ pub enum DeleteCond {
 }
 
 /// Takes a key away, or one version of it. In a bucket that has had versions a key goes by a delete marker.
-/// Reply: [`Reply::ObjectDeleted`]. Refused: `NoSuchBucket`, `ConditionFailed`, `NoSuchKey`.
+/// Reply: [`Reply::ObjectDeleted`]. Refused: `NoSuchBucket`, `ConditionFailed`, `NoSuchKey`, `Locked`.
 #[derive(Debug, Clone)]
 pub struct DeleteObject {
     /// The bucket.
@@ -268,7 +276,9 @@ pub struct DeleteObject {
     pub version: Option<VersionId>,
     /// What must hold before.
     pub condition: DeleteCond,
-    /// When, to the second: the date of a delete marker.
+    /// A retention in mode GOVERNANCE is no obstacle.
+    pub bypass: bool,
+    /// When, to the second: the date of a delete marker, and the present for retentions.
     pub modified: Timestamp,
 }
 
@@ -284,7 +294,7 @@ pub struct DeleteObjects {
     pub bucket: BucketId,
     /// The keys, at most [`DELETE_KEYS_MAX`].
     pub keys: Vec<DeleteKey>,
-    /// When, to the second: the date of delete markers.
+    /// When, to the second: the date of delete markers, and the present for retentions.
     pub modified: Timestamp,
 }
 
@@ -297,6 +307,8 @@ pub struct DeleteKey {
     pub version: Option<VersionId>,
     /// What must hold before.
     pub condition: DeleteCond,
+    /// A retention in mode GOVERNANCE is no obstacle.
+    pub bypass: bool,
 }
 
 /// What a delete has done.
@@ -326,7 +338,7 @@ pub enum Deleted {
 /// Why one of several keys was not taken away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotDeleted {
-    /// `ConditionFailed`, `NoSuchKey`.
+    /// `ConditionFailed`, `NoSuchKey`, `Locked`.
     Refused(Refusal),
     /// Its record cannot be read; the text says what was found.
     Damaged(String),
@@ -403,6 +415,24 @@ pub struct DeleteTags {
     pub expected: Option<Generation>,
 }
 
+/// Changes what protects an object, or one of its versions, where that which protects it allows it.
+/// Reply: [`Reply::LockSet`]. Refused: `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`, `DeleteMarker`, `Locked`.
+#[derive(Debug, Clone)]
+pub struct SetLock {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ObjectKey,
+    /// The version; `None`: the latest.
+    pub version: Option<VersionId>,
+    /// What is to be another.
+    pub change: LockChange,
+    /// A retention in mode GOVERNANCE is no obstacle.
+    pub bypass: bool,
+    /// The present.
+    pub now: Timestamp,
+}
+
 /// Opens a multipart upload. Reply: [`Reply::UploadCreated`]. Refused: `NoSuchBucket`, `UploadExists`.
 #[derive(Debug, Clone)]
 pub struct CreateUpload {
@@ -418,6 +448,10 @@ pub struct CreateUpload {
     pub metadata: ObjectMetadata,
     /// Tags of the object to be.
     pub tags: TagSet,
+    /// The storage class of the object to be.
+    pub storage_class: StorageClass,
+    /// What was asked for to protect the object to be. Its completion may add the default of the bucket.
+    pub lock: ObjectLock,
     /// The checksum that was asked for.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
 }
@@ -592,6 +626,11 @@ pub enum Reply {
         /// Of which version; `None` in a bucket without versions.
         version: Option<VersionId>,
     },
+    /// What protects the version was changed.
+    LockSet {
+        /// Which one; `None` in a bucket without versions.
+        version: Option<VersionId>,
+    },
     /// The upload is open; its parts go into this manifest.
     UploadCreated(ManifestId),
     /// The part is in place.
@@ -632,11 +671,13 @@ pub enum Refusal {
     NoSuchKey,
     /// The key has no such version.
     NoSuchVersion,
-    /// The version is a delete marker, which has no tags.
+    /// The version is a delete marker, which has neither tags nor a lock.
     DeleteMarker {
         /// The delete marker, also if the key was asked for.
         version: VersionId,
     },
+    /// What protects the version does not let this happen. S3: AccessDenied.
+    Locked,
     /// The object is not in the state that the command was prepared for.
     ObjectChanged,
     /// The write's condition does not hold.

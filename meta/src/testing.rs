@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use protocol::etag::ETag;
+use protocol::lock::ObjectLock;
 use protocol::metadata::ObjectMetadata;
 use protocol::name::{AccountId, BucketName, ObjectKey, UploadId};
 use protocol::part::PartNumber;
+use protocol::storage_class::StorageClass;
 use protocol::tagging::{Tag, TagSet};
 use protocol::time::Timestamp;
 use protocol::versioning::Versioning;
@@ -145,6 +147,8 @@ pub(crate) fn new_object(name: &str, pieces: &[Piece]) -> NewObject {
         checksum: None,
         metadata: ObjectMetadata::default(),
         tags: TagSet::default(),
+        storage_class: StorageClass::Standard,
+        lock: ObjectLock::default(),
     }
 }
 
@@ -209,6 +213,8 @@ pub(crate) fn create_upload(bucket: BucketId, name: &str, upload: u8) -> CreateU
         initiated: AT,
         metadata: ObjectMetadata::default(),
         tags: TagSet::default(),
+        storage_class: StorageClass::Standard,
+        lock: ObjectLock::default(),
         checksum: None,
     }
 }

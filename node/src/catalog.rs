@@ -457,6 +457,7 @@ mod tests {
                 key: name.expect("a key"),
                 version: None,
                 condition: DeleteCond::None,
+                bypass: false,
             });
             let modified = Timestamp::from_millis(0);
             mailbox.commit(DeleteObjects { bucket, keys: keys.collect(), modified }.into())

@@ -15,6 +15,7 @@ use meta::record::{BucketRecord, ConfigKind};
 use meta::store::StoreError;
 use protocol::error::S3Error;
 use protocol::lifecycle::Lifecycle;
+use protocol::lock::LockConfiguration;
 use protocol::ownership::ObjectOwnership;
 use protocol::public_access::PublicAccessBlock;
 
@@ -27,6 +28,7 @@ pub struct Configs {
     lifecycle: Kept<Lifecycle>,
     ownership: Kept<ObjectOwnership>,
     public_access: Kept<PublicAccessBlock>,
+    object_lock: Kept<LockConfiguration>,
 }
 
 impl Configs {
@@ -38,6 +40,7 @@ impl Configs {
             lifecycle: Kept::new(ConfigKind::Lifecycle, Lifecycle::parse),
             ownership: Kept::new(ConfigKind::Ownership, ObjectOwnership::parse),
             public_access: Kept::new(ConfigKind::PublicAccess, PublicAccessBlock::parse),
+            object_lock: Kept::new(ConfigKind::ObjectLock, LockConfiguration::parse),
         }
     }
 
@@ -72,6 +75,17 @@ impl Configs {
         bucket: &BucketRecord,
     ) -> Result<Option<Rc<PublicAccessBlock>>, CatalogError> {
         self.public_access.get(&self.catalog, bucket).await
+    }
+
+    /// What a bucket says of the locks of new versions, if it has object lock.
+    ///
+    /// # Errors
+    /// As [`Self::lifecycle`].
+    pub async fn object_lock(
+        &self,
+        bucket: &BucketRecord,
+    ) -> Result<Option<Rc<LockConfiguration>>, CatalogError> {
+        self.object_lock.get(&self.catalog, bucket).await
     }
 }
 

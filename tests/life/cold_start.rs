@@ -16,8 +16,10 @@ use meta::rocks::RocksStore;
 use meta::round::Round;
 use meta::store::Store;
 use protocol::etag::ETag;
+use protocol::lock::ObjectLock;
 use protocol::metadata::ObjectMetadata;
 use protocol::name::{BucketName, ObjectKey};
+use protocol::storage_class::StorageClass;
 use protocol::tagging::TagSet;
 use protocol::time::Timestamp;
 use tenon_tests::client::{Call, create_bucket};
@@ -52,6 +54,8 @@ fn object(bucket: BucketId, number: u64) -> PutObject {
             checksum: None,
             metadata: ObjectMetadata::default(),
             tags: TagSet::default(),
+            storage_class: StorageClass::Standard,
+            lock: ObjectLock::default(),
         },
         content: NewContent::Pieces {
             pieces: vec![Piece::Inline { bytes: Bytes::from(bytes), fingerprint }],

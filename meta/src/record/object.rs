@@ -2,9 +2,11 @@
 
 use protocol::checksum::{Checksum, ChecksumType};
 use protocol::etag::ETag;
+use protocol::lock::ObjectLock;
 use protocol::metadata::ObjectMetadata;
 use protocol::name::{UploadId, VersionId};
 use protocol::part::PartNumber;
+use protocol::storage_class::StorageClass;
 use protocol::tagging::TagSet;
 use protocol::time::Timestamp;
 
@@ -40,6 +42,10 @@ pub struct ObjectRecord {
     pub metadata: ObjectMetadata,
     /// Tags.
     pub tags: TagSet,
+    /// Its storage class.
+    pub storage_class: StorageClass,
+    /// What protects this version.
+    pub lock: ObjectLock,
     /// Where its bytes are.
     pub content: Content,
 }
@@ -153,6 +159,8 @@ pub struct ObjectFacts {
     pub fingerprint: Fingerprint,
     /// The checksum that clients see.
     pub checksum: Option<Checksum>,
+    /// Its storage class.
+    pub storage_class: StorageClass,
 }
 
 impl ObjectFacts {
@@ -176,6 +184,7 @@ impl ObjectFacts {
             md5: from.option("md5", |from| from.array("md5"))?,
             fingerprint: from.fingerprint("fingerprint")?,
             checksum: from.option("checksum", read_checksum)?,
+            storage_class: from.storage_class()?,
         })
     }
 }
@@ -192,9 +201,11 @@ impl Record for ObjectRecord {
         to.option(self.md5.as_ref(), |to, md5| to.raw(md5));
         to.fingerprint(self.fingerprint);
         to.option(self.checksum.as_ref(), write_checksum);
+        to.storage_class(self.storage_class);
         to.option(self.upload.as_ref(), |to, upload| to.raw(upload.as_bytes()));
         write_metadata(to, &self.metadata);
         write_tags(to, &self.tags);
+        to.lock(&self.lock);
         match &self.content {
             Content::Pieces(pieces) => {
                 to.u8(0);
@@ -216,14 +227,24 @@ impl Record for ObjectRecord {
         let upload = from.option("upload", Reader::upload_id)?;
         let metadata = read_metadata(from)?;
         let tags = read_tags(from)?;
+        let lock = from.lock()?;
         let content = match from.u8("content")? {
             0 => Content::Pieces(PieceList::read(from)?),
             1 => Content::Parts(Manifest::read(from)?),
             2 => Content::Copied(Manifest::read(from)?),
             _ => return Err(from.malformed("content")),
         };
-        let ObjectFacts { generation, null, modified, len, etag, md5, fingerprint, checksum } =
-            facts;
+        let ObjectFacts {
+            generation,
+            null,
+            modified,
+            len,
+            etag,
+            md5,
+            fingerprint,
+            checksum,
+            storage_class,
+        } = facts;
         Ok(Self {
             generation,
             null,
@@ -236,6 +257,8 @@ impl Record for ObjectRecord {
             upload,
             metadata,
             tags,
+            storage_class,
+            lock,
             content,
         })
     }

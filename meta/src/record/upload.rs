@@ -2,9 +2,11 @@
 
 use protocol::checksum::{ChecksumAlgorithm, ChecksumType, ChecksumValue};
 use protocol::etag::ETag;
+use protocol::lock::ObjectLock;
 use protocol::metadata::ObjectMetadata;
 use protocol::name::ObjectKey;
 use protocol::part::PartNumber;
+use protocol::storage_class::StorageClass;
 use protocol::tagging::{Tag, TagSet};
 use protocol::time::Timestamp;
 
@@ -36,6 +38,10 @@ pub struct UploadRecord {
     pub metadata: ObjectMetadata,
     /// Tags of the object to be.
     pub tags: TagSet,
+    /// The storage class of the object to be.
+    pub storage_class: StorageClass,
+    /// What was asked for to protect the object to be.
+    pub lock: ObjectLock,
 }
 
 impl Record for UploadRecord {
@@ -55,6 +61,8 @@ impl Record for UploadRecord {
         });
         write_metadata(to, &self.metadata);
         write_tags(to, &self.tags);
+        to.storage_class(self.storage_class);
+        to.lock(&self.lock);
     }
 
     fn read(from: &mut Reader) -> Result<Self, DecodeError> {
@@ -70,6 +78,8 @@ impl Record for UploadRecord {
                 .option("checksum", |from| Ok((from.algorithm()?, from.checksum_type()?)))?,
             metadata: read_metadata(from)?,
             tags: read_tags(from)?,
+            storage_class: from.storage_class()?,
+            lock: from.lock()?,
         })
     }
 }

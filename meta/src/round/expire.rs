@@ -69,7 +69,7 @@ impl Round<'_> {
                 }
             }
         };
-        self.delete_from(chain, version, now)?;
+        self.delete_from(chain, version, false, now)?;
         Ok(true)
     }
 

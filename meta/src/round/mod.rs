@@ -135,6 +135,7 @@ impl<'s> Round<'s> {
             Command::Expire(command) => self.expire(*command),
             Command::PutTags(command) => self.put_tags(*command),
             Command::DeleteTags(command) => self.delete_tags(*command),
+            Command::SetLock(command) => self.set_lock(*command),
             Command::CreateUpload(command) => self.create_upload(*command),
             Command::PutPart(command) => self.put_part(*command),
             Command::CompleteUpload(command) => self.complete_upload(*command),

@@ -29,8 +29,8 @@ impl Round<'_> {
     }
 
     pub(super) fn delete_object(&mut self, command: DeleteObject) -> Result<Reply, Stop> {
-        let DeleteObject { bucket, key, version, condition, modified } = command;
-        let wanted = DeleteKey { key, version, condition };
+        let DeleteObject { bucket, key, version, condition, bypass, modified } = command;
+        let wanted = DeleteKey { key, version, condition, bypass };
         Ok(Reply::ObjectDeleted(self.delete_key(bucket, wanted, modified)?))
     }
 
@@ -66,10 +66,10 @@ impl Round<'_> {
         wanted: DeleteKey,
         modified: Timestamp,
     ) -> Result<Deleted, Stop> {
-        let DeleteKey { key, version, condition } = wanted;
+        let DeleteKey { key, version, condition, bypass } = wanted;
         let chain = self.open_chain(bucket, key)?;
         check_delete(&condition, chain.latest.as_ref())?;
-        Ok(self.delete_from(chain, version, modified)?)
+        self.delete_from(chain, version, bypass, modified)
     }
 }
 

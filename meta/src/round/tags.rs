@@ -1,11 +1,12 @@
-//! Room: commands on tags.
+//! Room: commands that change what is kept with a version and leave its bytes alone: tags, and locks.
 
+use protocol::lock::Locked;
 use protocol::name::{ObjectKey, VersionId};
 use protocol::tagging::TagSet;
 use protocol::versioning::Versioning;
 
 use super::{Round, Stop};
-use crate::command::{DeleteTags, PutTags, Refusal, Reply};
+use crate::command::{DeleteTags, PutTags, Refusal, Reply, SetLock};
 use crate::id::{BucketId, Generation};
 use crate::key;
 use crate::record::{ObjectRecord, VersionRecord};
@@ -30,27 +31,46 @@ impl Round<'_> {
         expected: Option<Generation>,
         tags: TagSet,
     ) -> Result<Reply, Stop> {
+        let changed = self.change(bucket, key, version, |object| with_tags(object, expected, tags));
+        Ok(Reply::TagsPut { version: changed? })
+    }
+
+    pub(super) fn set_lock(&mut self, command: SetLock) -> Result<Reply, Stop> {
+        let SetLock { bucket, key, version, change, bypass, now } = command;
+        let changed = self.change(bucket, &key, version, |object| {
+            let lock = object.lock.change(change, bypass, now).map_err(|Locked| Refusal::Locked)?;
+            Ok(ObjectRecord { lock, ..object })
+        });
+        Ok(Reply::LockSet { version: changed? })
+    }
+
+    /// Stores what `change` makes of a version of data, and says which one it is, if the bucket has versions.
+    fn change(
+        &mut self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+        change: impl FnOnce(ObjectRecord) -> Result<ObjectRecord, Refusal>,
+    ) -> Result<Option<VersionId>, Stop> {
         let versioning = self.bucket_counters(bucket)?.versioning;
         let at = key::object(bucket, key);
         let latest: Option<ObjectRecord> = self.read(Space::Objects, &at)?;
         let asked = |object: &ObjectRecord| version.is_none_or(|asked| asked == object.version());
         let changed = if let Some(latest) = latest.filter(asked) {
-            let changed = with_tags(latest, expected, tags)?;
+            let changed = change(latest)?;
             self.write(Space::Objects, at, &changed);
             changed
         } else {
-            let apart = self.tagged_apart(bucket, key, version)?;
-            let changed = with_tags(apart, expected, tags)?;
+            let changed = change(self.meant_apart(bucket, key, version)?)?;
             let at = key::version(bucket, key, changed.generation);
             self.write(Space::Versions, at, &VersionRecord::Object(changed.clone()));
             changed
         };
-        let version = (versioning != Versioning::Unversioned).then(|| changed.version());
-        Ok(Reply::TagsPut { version })
+        Ok((versioning != Versioning::Unversioned).then(|| changed.version()))
     }
 
     /// The version that is meant, if it is not data that is the latest.
-    fn tagged_apart(
+    fn meant_apart(
         &self,
         bucket: BucketId,
         key: &ObjectKey,

@@ -15,7 +15,17 @@ use crate::store::{Space, StoreError};
 
 impl Round<'_> {
     pub(super) fn create_upload(&mut self, command: CreateUpload) -> Result<Reply, Stop> {
-        let CreateUpload { bucket, key, upload_id, initiated, metadata, tags, checksum } = command;
+        let CreateUpload {
+            bucket,
+            key,
+            upload_id,
+            initiated,
+            metadata,
+            tags,
+            storage_class,
+            lock,
+            checksum,
+        } = command;
         let mut counters = self.bucket_counters(bucket)?;
         let at = key::upload(bucket, &key, &upload_id);
         if self.get(Space::Uploads, &at)?.is_some() {
@@ -35,6 +45,8 @@ impl Round<'_> {
             checksum,
             metadata,
             tags,
+            storage_class,
+            lock,
         };
         self.write(Space::Uploads, at, &record);
         more(&mut counters.uploads, 1, "uploads of a bucket")?;

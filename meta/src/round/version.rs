@@ -10,7 +10,7 @@ use protocol::versioning::Versioning;
 
 use super::bucket::{less, more};
 use super::{Round, Stop};
-use crate::command::{Deleted, NewObject, Reply};
+use crate::command::{Deleted, NewObject, Refusal, Reply};
 use crate::id::{BucketId, Generation};
 use crate::key;
 use crate::record::{
@@ -167,7 +167,18 @@ impl Round<'_> {
     ) -> Result<Reply, StoreError> {
         let generation = self.next_generation();
         let versioning = chain.counters.versioning;
-        let NewObject { modified, len, etag, md5, fingerprint, checksum, metadata, tags } = object;
+        let NewObject {
+            modified,
+            len,
+            etag,
+            md5,
+            fingerprint,
+            checksum,
+            metadata,
+            tags,
+            storage_class,
+            lock,
+        } = object;
         let record = ObjectRecord {
             generation,
             null: versioning != Versioning::Enabled,
@@ -180,6 +191,8 @@ impl Round<'_> {
             upload,
             metadata,
             tags,
+            storage_class,
+            lock,
             content,
         };
         self.write(Space::Objects, chain.at(), &record);
@@ -189,23 +202,25 @@ impl Round<'_> {
         Ok(Reply::ObjectPut { generation, version })
     }
 
-    /// Takes the key, or a version of it, away.
+    /// Takes the key, or a version of it, away, unless the version is protected. `modified` is the present, too.
     pub(super) fn delete_from(
         &mut self,
         mut chain: Chain,
         version: Option<VersionId>,
+        bypass: bool,
         modified: Timestamp,
-    ) -> Result<Deleted, StoreError> {
+    ) -> Result<Deleted, Stop> {
         let deleted = match (version, chain.counters.versioning) {
             (None | Some(VersionId::Null), Versioning::Unversioned) => {
                 // S3: DeleteObject of a key that names nothing succeeds.
                 let existed = chain.latest.is_some();
-                if existed {
+                if let Some(latest) = &chain.latest {
+                    check_lock(latest, bypass, modified)?;
                     self.take_latest(&mut chain)?;
                 }
                 Deleted::Key { existed }
             }
-            (Some(version), _) => self.delete_version(&mut chain, version)?,
+            (Some(version), _) => self.delete_version(&mut chain, version, bypass, modified)?,
             (None, Versioning::Enabled | Versioning::Suspended) => {
                 let version = self.put_marker(&mut chain, modified)?;
                 Deleted::Marked { version }
@@ -240,14 +255,21 @@ impl Round<'_> {
         &mut self,
         chain: &mut Chain,
         version: VersionId,
-    ) -> Result<Deleted, StoreError> {
+        bypass: bool,
+        now: Timestamp,
+    ) -> Result<Deleted, Stop> {
         let deleted = |marker, existed| Deleted::Version { version, marker, existed };
-        if chain.latest.as_ref().is_some_and(|latest| latest.version() == version) {
+        if let Some(latest) = chain.latest.as_ref().filter(|latest| latest.version() == version) {
+            check_lock(latest, bypass, now)?;
             self.take_latest(chain)?;
             return Ok(deleted(false, true));
         }
         let found = self.find_version(chain.bucket, &chain.key, &chain.head, version)?;
         let Some(record) = found else { return Ok(deleted(false, false)) };
+        // A delete marker is never protected.
+        if let VersionRecord::Object(object) = &record {
+            check_lock(object, bypass, now)?;
+        }
         let generation = record.generation();
         let was_latest = chain.head.marker == Some(generation);
         self.purge(chain, &record)?;
@@ -337,6 +359,11 @@ impl Round<'_> {
             self.own(to, pieces);
         }
     }
+}
+
+/// Whether a version may be destroyed. S3: Object Lock.
+fn check_lock(object: &ObjectRecord, bypass: bool, now: Timestamp) -> Result<(), Refusal> {
+    if object.lock.protects(now, bypass) { Err(Refusal::Locked) } else { Ok(()) }
 }
 
 const OBJECTS: &str = "objects of a bucket";

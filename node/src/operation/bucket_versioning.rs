@@ -28,6 +28,9 @@ pub(super) async fn put(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     match call.machine.catalog.commit(command.into()).await {
         Ok(_) => Ok(bucket_versioning::put_answer().into()),
         Err(CatalogError::Refused(Refusal::NoSuchBucket)) => Err(S3Error::no_such_bucket(name)),
+        Err(CatalogError::Refused(Refusal::ObjectLockNeedsVersioning)) => {
+            Err(S3Error::lock_keeps_versioning())
+        }
         Err(other) => Err(failure::catalog(other)),
     }
 }

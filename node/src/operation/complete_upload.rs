@@ -26,7 +26,7 @@ use protocol::part::PartNumber;
 
 use super::bucket_lifecycle::{self, Rules};
 use super::put_object::{condition, refused, version};
-use super::{Call, Done, Outcome, failure, ingest, subject};
+use super::{Call, Done, Outcome, failure, ingest, object_lock, subject};
 use crate::catalog::CatalogError;
 use crate::epoch::EpochGuard;
 use crate::limits::COMPLETE_TRIES_MAX;
@@ -208,7 +208,7 @@ impl Completion {
     /// `None` if the upload has changed since.
     async fn commit(&self, prepared: Prepared) -> Result<Option<Answer>, S3Error> {
         let Prepared { found, completed, unlisted } = prepared;
-        let object = object(&self.machine, &found.upload, &completed);
+        let object = self.object(&found.upload, &completed).await?;
         let answer = self.answer(&object.etag, object.checksum.as_ref());
         let facts = (object.len, object.modified, &object.tags);
         let answer = self.rules.tell(answer, &self.key, facts);
@@ -279,6 +279,29 @@ impl Completion {
         Ok(self.rules.tell(answer, &self.key, facts).with_version(version))
     }
 
+    async fn object(
+        &self,
+        upload: &UploadRecord,
+        completed: &Completed,
+    ) -> Result<NewObject, S3Error> {
+        let &Completed { crc64nvme, crc32c, crc32, .. } = completed;
+        // The object's date is that of its completion, so that listings only ever move forward.
+        let modified = self.machine.clock.now().truncated_to_second();
+        let lock = object_lock::of_new(&self.machine, &self.bucket, upload.lock, modified).await?;
+        Ok(NewObject {
+            modified,
+            len: completed.len,
+            etag: completed.etag.clone(),
+            md5: None,
+            fingerprint: Fingerprint { crc64nvme, crc32c, crc32 },
+            checksum: Some(completed.checksum),
+            metadata: upload.metadata.clone(),
+            tags: upload.tags.clone(),
+            storage_class: upload.storage_class,
+            lock,
+        })
+    }
+
     fn answer(&self, etag: &ETag, checksum: Option<&Checksum>) -> Answer {
         complete_upload::answer(complete_upload::NewObject {
             location: &self.location,
@@ -313,21 +336,6 @@ fn stored(part: PartFacts) -> StoredPart {
         crc64nvme,
         crc32c,
         crc32,
-    }
-}
-
-fn object(machine: &Machine, upload: &UploadRecord, completed: &Completed) -> NewObject {
-    let &Completed { crc64nvme, crc32c, crc32, .. } = completed;
-    NewObject {
-        // The object's date is that of its completion, so that listings only ever move forward.
-        modified: machine.clock.now().truncated_to_second(),
-        len: completed.len,
-        etag: completed.etag.clone(),
-        md5: None,
-        fingerprint: Fingerprint { crc64nvme, crc32c, crc32 },
-        checksum: Some(completed.checksum),
-        metadata: upload.metadata.clone(),
-        tags: upload.tags.clone(),
     }
 }
 

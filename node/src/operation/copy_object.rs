@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use meta::command::{NewContent, NewObject, PutObject};
 use meta::fingerprint::Fingerprint;
-use meta::id::BucketId;
+use meta::record::BucketRecord;
 use protocol::answer::Answer;
 use protocol::checksum::{Checksum, ChecksumAlgorithm};
 use protocol::error::S3Error;
@@ -22,7 +22,7 @@ use protocol::range::ByteRange;
 
 use super::bucket_lifecycle::{self, Rules};
 use super::source::{self, COPY_WAY_HEADER, Source};
-use super::{Call, Done, Outcome, acl, ingest, put_object, subject};
+use super::{Call, Done, Outcome, acl, ingest, object_lock, put_object, subject};
 use crate::config::Way;
 use crate::copy::Digested;
 use crate::epoch::EpochGuard;
@@ -42,15 +42,17 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
         subject::source_bucket(machine, &input.source.bucket, &input.common).await?;
     let object = source::find(machine, &source_bucket, &input.source, &input.conditions).await?;
     let (checksum, version) = (object.checksum.as_ref(), object.version());
-    let facts = SourceFacts { len: object.len, checksum, version };
+    let facts =
+        SourceFacts { len: object.len, checksum, storage_class: object.storage_class, version };
     input.check(name, key, bucket.versioning, facts)?;
+    object_lock::check(machine, &bucket, &input.lock).await?;
     put_object::check_condition(machine, bucket.id, key, &input.condition).await?;
 
     let rules = bucket_lifecycle::rules(machine, &bucket).await?;
     ingest::admit(machine, 0)?;
     let told = source::told(&source_bucket, &object);
     let range = ByteRange::whole(object.len);
-    let copy = CopyToBe { bucket: bucket.id, key: key.clone(), input, rules };
+    let copy = CopyToBe { bucket, key: key.clone(), input, rules };
     let (machine, source) = (machine.clone(), Source { object, range });
     let rest = Box::pin(async move {
         let mut way = None;
@@ -61,7 +63,7 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
 }
 
 struct CopyToBe {
-    bucket: BucketId,
+    bucket: BucketRecord,
     key: ObjectKey,
     input: CopyObjectInput,
     rules: Rules,
@@ -83,8 +85,9 @@ impl CopyToBe {
         let Digested { md5, checksum } = digested;
         let ways = way.insert(ways).clone();
         let checksum = Checksum::full_object(checksum.ok_or_else(S3Error::internal)?);
+        let modified = machine.clock.now().truncated_to_second();
         let object = NewObject {
-            modified: machine.clock.now().truncated_to_second(),
+            modified,
             len: original.len,
             etag: md5.as_ref().map_or_else(|| original.etag.clone(), ETag::from_md5),
             md5,
@@ -92,11 +95,13 @@ impl CopyToBe {
             checksum: Some(checksum),
             metadata: input.metadata_of_copy(&original.metadata),
             tags: input.tags_of_copy(&original.tags),
+            storage_class: input.storage_class,
+            lock: object_lock::of_new(machine, &bucket, input.lock, modified).await?,
         };
         let answer = copy_object::answer(object.modified, &object.etag, &checksum);
         let answer = rules.tell(answer, &key, (object.len, object.modified, &object.tags));
         let command = PutObject {
-            bucket,
+            bucket: bucket.id,
             key: key.clone(),
             condition: put_object::condition(&input.condition),
             object,

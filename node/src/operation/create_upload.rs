@@ -5,13 +5,14 @@ use protocol::error::S3Error;
 use protocol::name::UploadId;
 use protocol::operation::create_upload::{self, CreateUploadInput};
 
-use super::{Call, Outcome, acl, bucket_lifecycle, failure, ingest, subject};
+use super::{Call, Outcome, acl, bucket_lifecycle, failure, ingest, object_lock, subject};
 
 pub(super) async fn create(call: Call<'_>) -> Result<Outcome, S3Error> {
     let (name, key) = subject::object_name(call.head)?;
     let input = CreateUploadInput::parse(call.head)?;
     let bucket = subject::bucket(call.machine, name, &input.common).await?;
     acl::check_headers(call.machine, call.head, &bucket).await?;
+    object_lock::check(call.machine, &bucket, &input.lock).await?;
     let rules = bucket_lifecycle::rules(call.machine, &bucket).await?;
     ingest::admit(call.machine, 0)?;
     let initiated = call.machine.clock.now();
@@ -25,6 +26,8 @@ pub(super) async fn create(call: Call<'_>) -> Result<Outcome, S3Error> {
         initiated,
         metadata: input.metadata,
         tags: input.tags,
+        storage_class: input.storage_class,
+        lock: input.lock,
         checksum: input.checksum,
     };
     call.machine.catalog.commit(command.into()).await.map_err(failure::catalog)?;

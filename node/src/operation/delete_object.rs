@@ -20,6 +20,7 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Outcome, S3Error> {
         key: key.clone(),
         version: asked.version(),
         condition: condition(&input.condition),
+        bypass: input.bypass,
         modified: call.machine.clock.now().truncated_to_second(),
     };
     // S3: deleting what is not there succeeds.
@@ -54,6 +55,7 @@ pub(super) fn refused(refusal: Refusal, key: &ObjectKey) -> S3Error {
     match refusal {
         Refusal::ConditionFailed => S3Error::precondition_failed("If-Match"),
         Refusal::NoSuchKey => S3Error::no_such_key(key),
+        Refusal::Locked => S3Error::locked(),
         other => failure::catalog(CatalogError::Refused(other)),
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn delete(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let mut document =
         ingest::document(&mut call, delete_objects::INTEGRITY, DELETE_BODY_MAX).await?;
     let list = parse(&call, &bucket, std::mem::take(&mut document.bytes)).await?;
-    let outcomes = take(&call, bucket.id, &list).await?;
+    let outcomes = take(&call, bucket.id, &list, input.bypass).await?;
     // A thousand names take longer to write than a shard has.
     let answer = call.machine.catalog.ask(move |_| Ok(delete_objects::answer(&list, &outcomes)));
     Ok(answer.await.map_err(failure::catalog)?.into())
@@ -62,6 +62,7 @@ async fn take(
     call: &Call<'_>,
     bucket: BucketId,
     list: &DeleteList,
+    bypass: bool,
 ) -> Result<Vec<Result<Deleted, S3Error>>, S3Error> {
     let wanted = list.keys.iter().filter_map(|listed| listed.wanted.as_ref().ok());
     let wanted: Vec<&Wanted> = wanted.collect();
@@ -69,7 +70,8 @@ async fn take(
     let commits = wanted.chunks(DELETE_KEYS_MAX).map(|some| {
         let keys = some.iter().map(|&wanted| {
             let Wanted { key, version, condition: asked } = wanted;
-            DeleteKey { key: key.clone(), version: *version, condition: condition(asked) }
+            let (key, condition) = (key.clone(), condition(asked));
+            DeleteKey { key, version: *version, condition, bypass }
         });
         let command = DeleteObjects { bucket, keys: keys.collect(), modified };
         call.machine.catalog.commit(command.into())

@@ -109,6 +109,8 @@ fn facts(
         metadata: &object.metadata,
         checksum: object.checksum.as_ref(),
         tags: object.tags.len(),
+        storage_class: object.storage_class,
+        lock: object.lock,
         parts,
         version: versioning.tells(object.version()),
     }

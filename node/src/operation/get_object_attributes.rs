@@ -81,6 +81,7 @@ fn answer(
         etag: &object.etag,
         modified: object.modified,
         checksum: object.checksum.as_ref(),
+        storage_class: object.storage_class,
         parts: parts.as_ref(),
     };
     get_object_attributes::answer(input, &attributes)

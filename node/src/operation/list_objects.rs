@@ -78,5 +78,6 @@ pub(super) fn object(key: &ObjectKey, facts: ObjectFacts) -> ListedObject {
         etag: facts.etag,
         len: facts.len,
         checksum: facts.checksum.map(|sum| (sum.value.algorithm(), sum.kind)),
+        storage_class: facts.storage_class,
     }
 }

@@ -31,7 +31,12 @@ pub(super) async fn list(call: Call<'_>) -> Result<Outcome, S3Error> {
             // S3: a part shows a checksum only if the upload declared an algorithm.
             checksum: upload.checksum.and(part.checksum),
         });
-        let page = PartPage { checksum: upload.checksum, parts: shown.collect(), truncated };
+        let page = PartPage {
+            checksum: upload.checksum,
+            storage_class: upload.storage_class,
+            parts: shown.collect(),
+            truncated,
+        };
         Ok(list_parts::answer(&input, &name, &listed, &settings.account, &page))
     });
     let answer = answer.await.map_err(failure::catalog)?;

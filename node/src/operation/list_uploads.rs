@@ -43,10 +43,13 @@ fn page(
     for line in found.lines {
         match line {
             ListLine::Prefix(prefix) => page.prefixes.push(prefix),
-            ListLine::Entry(UploadEntry { key, upload_id, initiated, checksum }) => {
-                page.uploads.push(ListedUpload { key, upload_id, initiated, checksum });
-            }
+            ListLine::Entry(entry) => page.uploads.push(upload(entry)),
         }
     }
     Ok(page)
+}
+
+fn upload(entry: UploadEntry) -> ListedUpload {
+    let UploadEntry { key, upload_id, initiated, checksum, storage_class } = entry;
+    ListedUpload { key, upload_id, initiated, checksum, storage_class }
 }

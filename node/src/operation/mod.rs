@@ -23,6 +23,8 @@ mod list_objects;
 mod list_parts;
 mod list_uploads;
 mod list_versions;
+mod lock_configuration;
+mod object_lock;
 mod post_object;
 mod put_object;
 mod source;
@@ -210,6 +212,8 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::GetBucketLifecycleConfiguration => bucket_lifecycle::get(call).await,
         Operation::PutBucketLifecycleConfiguration => bucket_lifecycle::put(call).await,
         Operation::DeleteBucketLifecycle => bucket_lifecycle::delete(call).await,
+        Operation::GetObjectLockConfiguration => lock_configuration::get(call).await,
+        Operation::PutObjectLockConfiguration => lock_configuration::put(call).await,
         Operation::ListObjects => list_objects::list(call).await,
         Operation::ListObjectsV2 => list_objects::list_v2(call).await,
         Operation::ListObjectVersions => list_versions::list(call).await,
@@ -226,6 +230,10 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::PutObjectTagging => tagging::put(call).await,
         Operation::GetObjectTagging => tagging::get(call).await,
         Operation::DeleteObjectTagging => tagging::delete(call).await,
+        Operation::GetObjectRetention => object_lock::get_retention(call).await,
+        Operation::PutObjectRetention => object_lock::put_retention(call).await,
+        Operation::GetObjectLegalHold => object_lock::get_legal_hold(call).await,
+        Operation::PutObjectLegalHold => object_lock::put_legal_hold(call).await,
         Operation::CreateMultipartUpload => create_upload::create(call).await,
         Operation::UploadPart => upload_part::upload(call).await,
         Operation::UploadPartCopy => upload_part_copy::copy(call).await,

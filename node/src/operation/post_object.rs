@@ -16,7 +16,7 @@ use protocol::request::Head;
 use protocol::sign::{self, SignedPolicy};
 
 use super::ingest::Received;
-use super::{Outcome, acl, failure, ingest, put_object, subject};
+use super::{Outcome, acl, failure, ingest, object_lock, put_object, subject};
 use crate::exchange::{BodyError, BodySource, Trace};
 use crate::limits::FORM_LINGER_LEN;
 use crate::machine::Machine;
@@ -40,6 +40,7 @@ pub(super) async fn post(
     let intake = Intake::of_form(&input.head, input.checksum, len_max, form.len)?;
     let bucket = subject::bucket(machine, name, &input.put.common).await?;
     acl::check_headers(machine, &input.head, &bucket).await?;
+    object_lock::check_bytes(machine, &bucket, &input.put.lock, intake.is_proven()).await?;
 
     let received = receive(machine, &mut form, intake, Lengths { max: len_max, ..lengths }).await?;
     let put = put_object::write(machine, &bucket, &input.key, (input.put, received)).await?;

@@ -20,7 +20,7 @@ use protocol::operation::put_object::{self, PutObjectInput};
 use protocol::operation::write_condition::WriteCondition;
 
 use super::ingest::Received;
-use super::{Call, Outcome, acl, bucket_lifecycle, failure, ingest, subject};
+use super::{Call, Outcome, acl, bucket_lifecycle, failure, ingest, object_lock, subject};
 use crate::catalog::CatalogError;
 use crate::machine::{Machine, PublishError};
 
@@ -32,6 +32,7 @@ pub(super) async fn put(call: Call<'_>) -> Result<Outcome, S3Error> {
     let intake = Intake::new(head, auth, None, PUT_LEN_MAX)?;
     let bucket = subject::bucket(machine, bucket_name, &input.common).await?;
     acl::check_headers(machine, head, &bucket).await?;
+    object_lock::check_bytes(machine, &bucket, &input.lock, intake.is_proven()).await?;
     check_condition(machine, bucket.id, key, &input.condition).await?;
 
     let received = ingest::store(machine, body, intake).await?;
@@ -52,6 +53,7 @@ pub(super) async fn write(
     let (len, modified) = (received.digests.len, machine.clock.now().truncated_to_second());
     let answer = put_object::answer(&etag, Some(&checksum));
     let answer = rules.tell(answer, key, (len, modified, &input.tags));
+    let lock = object_lock::of_new(machine, bucket, input.lock, modified).await?;
     let command = PutObject {
         bucket: bucket.id,
         key: key.clone(),
@@ -65,6 +67,8 @@ pub(super) async fn write(
             checksum: Some(checksum),
             metadata: input.metadata,
             tags: input.tags,
+            storage_class: input.storage_class,
+            lock,
         },
         content: NewContent::Pieces { pieces: received.pieces, blobs: received.blobs },
     };

@@ -22,6 +22,10 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Outcome, S3Error> {
     let probe = Intake::new(head, auth, None, PART_LEN_MAX)?;
     let bucket = subject::bucket(machine, name, &input.common).await?;
     let (upload_id, upload) = subject::upload(machine, &bucket, key, &input.upload_id).await?;
+    if !upload.lock.is_empty() && !probe.is_proven() {
+        // S3: UploadPart, Content-MD5.
+        return Err(S3Error::lock_needs_integrity());
+    }
     let rule = upload_part::part_checksum(upload.checksum, probe.sent_algorithm())?;
     let intake = Intake::new(head, auth, rule.algorithm, PART_LEN_MAX)?;
 

@@ -94,6 +94,12 @@ impl Intake {
         Self::build(framing, wanted, promises, Some(announced), Limit::Object(len_max))
     }
 
+    /// Whether the client sends a digest of the payload besides that of its signature.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        !self.promises.is_empty()
+    }
+
     /// For an XML body of at most `len_max` bytes.
     ///
     /// # Errors

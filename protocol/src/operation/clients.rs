@@ -11,8 +11,8 @@ use super::{
     abort_upload, acl, bucket_lifecycle, bucket_versioning, complete_upload, configuration,
     copy_object, create_bucket, create_upload, delete_bucket, delete_object, delete_objects,
     get_bucket_location, get_object, get_object_attributes, head_bucket, head_object, list_buckets,
-    list_objects, list_parts, list_uploads, list_versions, object_tagging, post_object, put_object,
-    upload_part, upload_part_copy,
+    list_objects, list_parts, list_uploads, list_versions, lock_configuration, object_legal_hold,
+    object_retention, object_tagging, post_object, put_object, upload_part, upload_part_copy,
 };
 use crate::error::S3Error;
 use crate::name::AccountId;
@@ -136,6 +136,17 @@ const SENT: &[Sent] = &[
     ("GET", "/bucket?lifecycle", &[], Operation::GetBucketLifecycleConfiguration),
     ("PUT", "/bucket?lifecycle", &[CRC32, SDK], Operation::PutBucketLifecycleConfiguration),
     ("DELETE", "/bucket?lifecycle", &[EMPTY], Operation::DeleteBucketLifecycle),
+    ("GET", "/bucket?object-lock", &[], Operation::GetObjectLockConfiguration),
+    ("PUT", "/bucket?object-lock", &[CRC32, SDK], Operation::PutObjectLockConfiguration),
+    ("GET", "/bucket/dir/key?retention", &[], Operation::GetObjectRetention),
+    (
+        "PUT",
+        "/bucket/dir/key?retention",
+        &[CRC32, SDK, ("x-amz-bypass-governance-retention", "true")],
+        Operation::PutObjectRetention,
+    ),
+    ("GET", "/bucket/dir/key?legal-hold", &[], Operation::GetObjectLegalHold),
+    ("PUT", "/bucket/dir/key?legal-hold", &[CRC32, SDK], Operation::PutObjectLegalHold),
     ("DELETE", "/bucket", &[EMPTY], Operation::DeleteBucket),
     ("GET", "/bucket?acl", &[], Operation::GetBucketAcl),
     ("PUT", "/bucket?acl", &[("x-amz-acl", "private"), EMPTY], Operation::PutBucketAcl),
@@ -218,6 +229,15 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         | O::PutBucketLifecycleConfiguration
         | O::DeleteBucketLifecycle => {
             bucket_lifecycle::BucketLifecycleInput::parse(head, operation).map(drop)
+        }
+        O::GetObjectLockConfiguration | O::PutObjectLockConfiguration => {
+            lock_configuration::LockConfigurationInput::parse(head, operation).map(drop)
+        }
+        O::GetObjectRetention | O::PutObjectRetention => {
+            object_retention::ObjectRetentionInput::parse(head, operation).map(drop)
+        }
+        O::GetObjectLegalHold | O::PutObjectLegalHold => {
+            object_legal_hold::ObjectLegalHoldInput::parse(head, operation).map(drop)
         }
         O::ListObjects => list_objects::v1::ListObjectsInput::parse(head).map(drop),
         O::ListObjectsV2 => list_objects::v2::ListObjectsV2Input::parse(head).map(drop),

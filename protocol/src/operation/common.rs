@@ -47,6 +47,7 @@ impl Common {
                     | O::GetBucketLifecycleConfiguration
                     | O::PutBucketLifecycleConfiguration
                     | O::DeleteBucketLifecycle
+                    | O::GetObjectLockConfiguration
                     | O::DeleteObjectTagging
             );
         Ok(Self {

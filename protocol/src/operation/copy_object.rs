@@ -15,12 +15,14 @@ use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 use crate::copy_source::CopySource;
 use crate::error::S3Error;
 use crate::etag::ETag;
+use crate::lock::ObjectLock;
 use crate::metadata::{self, ObjectMetadata};
 use crate::name::{BucketName, ObjectKey, VersionId};
 use crate::precondition::CopyConditions;
 use crate::range::check_copy_len;
 use crate::request::Head;
 use crate::route::Operation;
+use crate::storage_class::StorageClass;
 use crate::tagging::TagSet;
 use crate::time::Timestamp;
 use crate::versioning::Versioning;
@@ -39,6 +41,10 @@ pub struct CopyObjectInput {
     pub website_redirect: Option<String>,
     /// The copy's tags; `None` for those of the source.
     pub tags: Option<TagSet>,
+    /// The copy's storage class; that of the source is of no account.
+    pub storage_class: StorageClass,
+    /// What is to protect the copy, save what its bucket adds; that of the source is of no account.
+    pub lock: ObjectLock,
     /// The checksum that the copy is to have; `None` where the source decides.
     pub checksum: Option<ChecksumAlgorithm>,
     /// Under what condition the copy is written.
@@ -54,6 +60,8 @@ pub struct SourceFacts<'a> {
     pub len: u64,
     /// Its checksum.
     pub checksum: Option<&'a Checksum>,
+    /// Its storage class.
+    pub storage_class: StorageClass,
     /// Which version it is.
     pub version: VersionId,
 }
@@ -82,6 +90,8 @@ impl CopyObjectInput {
             metadata: own_metadata.then(|| ObjectMetadata::parse(head)).transpose()?,
             website_redirect: metadata::website_redirect(head)?,
             tags: own_tags.then(|| tags(head)).transpose()?,
+            storage_class: StorageClass::of_head(head)?,
+            lock: ObjectLock::of_head(head)?,
             checksum: checksum.map(ChecksumAlgorithm::parse).transpose()?,
             condition: WriteCondition::parse(head)?,
             common: Common::parse(head, Operation::CopyObject)?,
@@ -130,6 +140,7 @@ impl CopyObjectInput {
         };
         self.metadata.is_some()
             || self.website_redirect.is_some()
+            || self.storage_class != source.storage_class
             || self.checksum.is_some_and(|asked| !has(asked))
     }
 
@@ -228,6 +239,28 @@ mod tests {
         assert_eq!(redirect.metadata_of_copy(&source).website_redirect.as_deref(), Some("/here"));
     }
 
+    fn facts(len: u64, checksum: Option<&Checksum>, version: VersionId) -> SourceFacts<'_> {
+        SourceFacts { len, checksum, storage_class: StorageClass::Standard, version }
+    }
+
+    #[test]
+    fn a_class_is_asked_for_and_never_copied() {
+        // rule: copy/storage-class
+        assert_eq!(parse(&[]).unwrap().storage_class, StorageClass::Standard);
+        let asked = parse(&[("x-amz-storage-class", "ONEZONE_IA")]).unwrap();
+        assert_eq!(asked.storage_class, StorageClass::OnezoneIa);
+        // What is not asked for is STANDARD, which is a change of an object that is not.
+        let (bucket, key) = (BucketName::parse("src").unwrap(), ObjectKey::parse("key").unwrap());
+        let source = SourceFacts {
+            storage_class: StorageClass::OnezoneIa,
+            ..facts(1, None, VersionId::Null)
+        };
+        let check =
+            |input: &CopyObjectInput| input.check(&bucket, &key, Versioning::Unversioned, source);
+        assert_eq!(check(&parse(&[]).unwrap()), Ok(()));
+        assert_eq!(check(&asked).unwrap_err().code, ErrorCode::InvalidRequest);
+    }
+
     #[test]
     fn what_is_ignored_need_not_be_right() {
         // rule: copy/metadata-directive
@@ -272,8 +305,8 @@ mod tests {
             ("x-amz-copy-source-server-side-encryption-customer-key", "a2V5"),
             ("x-amz-acl", "public-read"),
             ("x-amz-grant-read", "id=1"),
-            ("x-amz-object-lock-mode", "GOVERNANCE"),
-            ("x-amz-storage-class", "STANDARD_IA"),
+            ("x-amz-object-lock-event-hold", "ON"),
+            ("x-amz-storage-class", "DEEP_ARCHIVE"),
             ("if-match", "*"),
         ] {
             let error = parse(&[(name, value)]).unwrap_err();
@@ -291,7 +324,7 @@ mod tests {
         let parts = [ChecksumValue::from_crc32(1)];
         let composite = Checksum::composite(ChecksumAlgorithm::Crc32, parts.into_iter());
         let refused = |headers: &[(&str, &str)], checksum| {
-            let source = SourceFacts { len: 1, checksum, version: VersionId::Null };
+            let source = facts(1, checksum, VersionId::Null);
             let input = parse(headers).unwrap();
             input.check(&bucket, &key, Versioning::Unversioned, source).is_err()
         };
@@ -300,6 +333,7 @@ mod tests {
         assert!(refused(&[("x-amz-metadata-directive", "COPY")], Some(&crc32)));
         assert!(refused(&[("x-amz-tagging-directive", "REPLACE")], Some(&crc32)));
         assert!(refused(&[("x-amz-storage-class", "STANDARD")], Some(&crc32)));
+        assert!(!refused(&[("x-amz-storage-class", "STANDARD_IA")], Some(&crc32)));
         assert!(refused(&[("x-amz-acl", "private")], Some(&crc32)));
         assert!(refused(&[("x-amz-object-annotation-directive", "EXCLUDE")], Some(&crc32)));
         assert!(refused(&algorithm("CRC32"), Some(&crc32)));
@@ -310,7 +344,7 @@ mod tests {
 
         let other = ObjectKey::parse("other").unwrap();
         let to_other = |len| {
-            let source = SourceFacts { len, checksum: None, version: VersionId::Null };
+            let source = facts(len, None, VersionId::Null);
             parse(&[]).unwrap().check(&bucket, &other, Versioning::Unversioned, source)
         };
         assert_eq!(to_other(5 << 30), Ok(()));
@@ -327,7 +361,7 @@ mod tests {
         let (null, number) = (VersionId::Null, VersionId::Number(7));
         let allowed = |source: &str, versioning, version| {
             let request = head("PUT", "/src/key", &[("x-amz-copy-source", source)]);
-            let source = SourceFacts { len: 1, checksum: None, version };
+            let source = facts(1, None, version);
             CopyObjectInput::parse(&request)
                 .unwrap()
                 .check(&bucket, &key, versioning, source)

@@ -12,10 +12,12 @@ use super::{unbuilt, version};
 use crate::answer::Answer;
 use crate::checksum::{ChecksumAlgorithm, ChecksumType};
 use crate::error::S3Error;
+use crate::lock::ObjectLock;
 use crate::metadata::ObjectMetadata;
 use crate::name::{BucketName, ObjectKey, UploadId};
 use crate::request::Head;
 use crate::route::Operation;
+use crate::storage_class::StorageClass;
 use crate::tagging::TagSet;
 use crate::xml::write::Document;
 
@@ -26,6 +28,10 @@ pub struct CreateUploadInput {
     pub metadata: ObjectMetadata,
     /// The object's tags.
     pub tags: TagSet,
+    /// Its storage class.
+    pub storage_class: StorageClass,
+    /// What is to protect the object, save what its bucket adds.
+    pub lock: ObjectLock,
     /// The checksum that parts and object are to have; `None` where the request asks for none.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
     /// Who must own the bucket, who pays.
@@ -37,13 +43,15 @@ impl CreateUploadInput {
     ///
     /// # Errors
     /// `NotImplemented` for what [`unbuilt`] lists; `InvalidRequest` for a checksum that S3 does
-    /// not offer; what metadata and tags may have wrong with them.
+    /// not offer; what metadata, tags, storage class and lock may have wrong with them.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::CreateMultipartUpload)?;
         version::check_none(head)?;
         Ok(Self {
             metadata: ObjectMetadata::parse(head)?,
             tags: tags(head)?,
+            storage_class: StorageClass::of_head(head)?,
+            lock: ObjectLock::of_head(head)?,
             checksum: checksum(head)?,
             common: Common::parse(head, Operation::CreateMultipartUpload)?,
         })

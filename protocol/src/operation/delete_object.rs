@@ -7,6 +7,7 @@ use super::delete_condition::DeleteCondition;
 use super::{unbuilt, version};
 use crate::answer::Answer;
 use crate::error::S3Error;
+use crate::lock;
 use crate::name::VersionId;
 use crate::request::Head;
 use crate::route::Operation;
@@ -18,6 +19,8 @@ pub struct DeleteObjectInput {
     pub version: Option<VersionId>,
     /// What must hold of the object.
     pub condition: DeleteCondition,
+    /// A retention in mode GOVERNANCE is no obstacle.
+    pub bypass: bool,
     /// Who must own the bucket, who pays.
     pub common: Common,
 }
@@ -27,12 +30,13 @@ impl DeleteObjectInput {
     ///
     /// # Errors
     /// `NotImplemented` for the conditions of directory buckets; `InvalidArgument` for what is no
-    /// version id.
+    /// version id, and for a bypass that is neither true nor false.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::DeleteObject)?;
         Ok(Self {
             version: version::asked(head)?,
             condition: DeleteCondition::parse(head)?,
+            bypass: lock::bypass(head)?,
             common: Common::parse(head, Operation::DeleteObject)?,
         })
     }

@@ -16,6 +16,7 @@ use crate::answer::Answer;
 use crate::body::Integrity;
 use crate::error::S3Error;
 use crate::limits::DELETE_KEYS_MAX;
+use crate::lock;
 use crate::name::{ObjectKey, VersionId};
 use crate::request::Head;
 use crate::route::Operation;
@@ -26,6 +27,8 @@ use crate::xml::write::{Document, Element};
 /// What the head of a DeleteObjects request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteObjectsInput {
+    /// Retentions in mode GOVERNANCE are no obstacle.
+    pub bypass: bool,
     /// Who must own the bucket, who pays.
     pub common: Common,
 }
@@ -37,7 +40,8 @@ impl DeleteObjectsInput {
     /// `InvalidBucketOwnerAWSAccountID` or `InvalidArgument` for parties that S3 would not take.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::DeleteObjects)?;
-        Ok(Self { common: Common::parse(head, Operation::DeleteObjects)? })
+        let bypass = lock::bypass(head)?;
+        Ok(Self { bypass, common: Common::parse(head, Operation::DeleteObjects)? })
     }
 }
 

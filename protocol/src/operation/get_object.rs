@@ -14,6 +14,7 @@ use crate::answer::Answer;
 use crate::checksum::{Checksum, ChecksumType, ChecksumValue};
 use crate::error::S3Error;
 use crate::etag::ETag;
+use crate::lock::ObjectLock;
 use crate::metadata::ObjectMetadata;
 use crate::name::VersionId;
 use crate::part::PartNumber;
@@ -21,6 +22,7 @@ use crate::precondition::{Facts, RangeCondition, ReadConditions, ReadVerdict};
 use crate::range::{ByteRange, ReadRange};
 use crate::request::Head;
 use crate::route::Operation;
+use crate::storage_class::StorageClass;
 use crate::time::Timestamp;
 
 /// What a request to read an object says.
@@ -159,6 +161,10 @@ pub struct ObjectFacts<'a> {
     pub checksum: Option<&'a Checksum>,
     /// How many tags it has.
     pub tags: usize,
+    /// Its storage class.
+    pub storage_class: StorageClass,
+    /// What protects it.
+    pub lock: ObjectLock,
     /// Its version, if its bucket has versions.
     pub version: Option<VersionId>,
     /// The parts that it was uploaded in; `None` where it was put or copied as one.
@@ -199,11 +205,15 @@ fn described(status: u16, object: &ObjectFacts<'_>) -> Answer {
         .with("last-modified", object.modified.http_date())
         .with_all(object.metadata.answer_headers())
         .with_version(object.version);
-    if object.tags == 0 {
-        answer
-    } else {
-        answer.with("x-amz-tagging-count", object.tags.to_string())
-    }
+    let answer = match object.tags {
+        0 => answer,
+        count => answer.with("x-amz-tagging-count", count.to_string()),
+    };
+    let answer = match object.storage_class.told() {
+        None => answer,
+        Some(class) => answer.with("x-amz-storage-class", class),
+    };
+    object.lock.told_by(answer)
 }
 
 /// RFC 9110, section 15.4.5: the headers that a cache needs, no others.
@@ -254,13 +264,15 @@ mod tests {
                 [ChecksumValue::from_crc32(1)].into_iter(),
             )),
             tags: 2,
+            storage_class: StorageClass::StandardIa,
+            lock: ObjectLock { retention: None, legal_hold: Some(false) },
             parts,
             version: None,
         };
         GetObjectInput::parse(&head("GET", target, headers)).unwrap().plan(&object, NOW)
     }
 
-    const DESCRIBED: [(&str, &str); 7] = [
+    const DESCRIBED: [(&str, &str); 9] = [
         ("accept-ranges", "bytes"),
         ("etag", "\"711470fc377698c393d94aed6305e245\""),
         ("last-modified", "Fri, 13 Dec 2019 23:16:03 GMT"),
@@ -268,6 +280,8 @@ mod tests {
         ("cache-control", "no-cache"),
         ("x-amz-meta-a", "1"),
         ("x-amz-tagging-count", "2"),
+        ("x-amz-storage-class", "STANDARD_IA"),
+        ("x-amz-object-lock-legal-hold", "OFF"),
     ];
 
     #[test]
@@ -427,6 +441,8 @@ mod tests {
                 metadata: &ObjectMetadata::default(),
                 checksum: Some(&full),
                 tags: 0,
+                storage_class: StorageClass::Standard,
+                lock: ObjectLock::default(),
                 version: None,
                 parts: Some(PartsFacts {
                     count,

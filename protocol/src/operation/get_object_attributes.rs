@@ -15,6 +15,7 @@ use crate::limits::LIST_MAX;
 use crate::name::VersionId;
 use crate::request::Head;
 use crate::route::Operation;
+use crate::storage_class::StorageClass;
 use crate::time::Timestamp;
 use crate::xml::write::{Document, Element};
 
@@ -103,6 +104,8 @@ pub struct Attributes<'a> {
     pub modified: Timestamp,
     /// Its stored checksum.
     pub checksum: Option<&'a Checksum>,
+    /// Its storage class.
+    pub storage_class: StorageClass,
     /// The parts that it was uploaded in; `None` where it was put or copied as one.
     pub parts: Option<&'a AttributeParts>,
 }
@@ -165,7 +168,7 @@ pub fn answer(input: &GetObjectAttributesInput, object: &Attributes<'_>) -> Answ
             root.nest("ObjectParts", |element| write_parts(element, input, parts));
         }
         if storage_class {
-            root.text("StorageClass", "STANDARD");
+            root.text("StorageClass", object.storage_class.as_str());
         }
         if object_size {
             root.number("ObjectSize", object.len);
@@ -216,6 +219,7 @@ mod tests {
             etag: &ETag::from_text("395d97c07920de036bfa21e7568a2e9f-2").unwrap(),
             modified: Timestamp::from_millis(1_576_278_963_000),
             checksum: Some(checksum),
+            storage_class: StorageClass::IntelligentTiering,
             parts: Some(&AttributeParts { count: 2, page }),
         };
         let answer = answer(&parse(headers).unwrap(), &object);
@@ -282,13 +286,13 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_for_is_told() {
-        // rule: attributes/answer
+        // rule: attributes/answer, storage-class/listed
         let asked = |name| told(&[("x-amz-object-attributes", name)], &composite(), None);
         let root = |inner: &str| {
             alloc::format!("<GetObjectAttributesResponse>{inner}</GetObjectAttributesResponse>")
         };
         assert_eq!(asked("ETag"), root("<ETag>395d97c07920de036bfa21e7568a2e9f-2</ETag>"));
-        assert_eq!(asked("StorageClass"), root("<StorageClass>STANDARD</StorageClass>"));
+        assert_eq!(asked("StorageClass"), root("<StorageClass>INTELLIGENT_TIERING</StorageClass>"));
         assert_eq!(asked("ObjectSize"), root("<ObjectSize>5242887</ObjectSize>"));
         // rule: attributes/checksum-without-count
         let value = composite().value.to_base64();

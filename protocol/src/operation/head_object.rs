@@ -63,8 +63,10 @@ impl HeadObjectInput {
 mod tests {
     use super::*;
     use crate::etag::ETag;
+    use crate::lock::ObjectLock;
     use crate::metadata::ObjectMetadata;
     use crate::operation::testing::head;
+    use crate::storage_class::StorageClass;
 
     #[test]
     fn the_length_is_that_of_the_bytes_not_sent() {
@@ -76,6 +78,8 @@ mod tests {
             metadata: &ObjectMetadata::default(),
             checksum: None,
             tags: 0,
+            storage_class: StorageClass::Standard,
+            lock: ObjectLock::default(),
             parts: None,
             version: None,
         };

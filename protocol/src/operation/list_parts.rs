@@ -17,6 +17,7 @@ use crate::name::{AccountId, BucketName, ObjectKey};
 use crate::part::PartNumber;
 use crate::request::Head;
 use crate::route::Operation;
+use crate::storage_class::StorageClass;
 use crate::time::Timestamp;
 use crate::xml::write::Document;
 
@@ -69,6 +70,8 @@ pub struct ShownPart {
 pub struct PartPage {
     /// The algorithm and type that the upload was created with.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// The storage class of the object to be.
+    pub storage_class: StorageClass,
     /// The parts, ascending by number.
     pub parts: Vec<ShownPart>,
     /// More parts follow.
@@ -109,7 +112,7 @@ pub fn answer(
         }
         write_account(root, "Initiator", owner);
         write_account(root, "Owner", owner);
-        root.text("StorageClass", "STANDARD");
+        root.text("StorageClass", page.storage_class.as_str());
         if let Some((algorithm, kind)) = page.checksum {
             root.text("ChecksumAlgorithm", algorithm.name()).text("ChecksumType", kind.as_str());
         }
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn pages() {
-        // rule: list-parts/answer, list-parts/next-marker
+        // rule: list-parts/answer, list-parts/next-marker, storage-class/listed
         let id = AccountId::parse("000000000000").unwrap().canonical_id();
         let account = |name: &str| {
             alloc::format!("<{name}><ID>{id}</ID><DisplayName>000000000000</DisplayName></{name}>")
@@ -139,6 +142,7 @@ mod tests {
         let accounts = account("Initiator") + &account("Owner");
         let page = PartPage {
             checksum: Some((ChecksumAlgorithm::Crc32, ChecksumType::FullObject)),
+            storage_class: StorageClass::StandardIa,
             parts: alloc::vec![ShownPart {
                 number: PartNumber::new(3).unwrap(),
                 modified: Timestamp::from_millis(1_576_278_963_999),
@@ -158,7 +162,7 @@ mod tests {
                  <LastModified>2019-12-13T23:16:03.000Z</LastModified>\
                  <ETag>&quot;711470fc377698c393d94aed6305e245&quot;</ETag><Size>5242880</Size>\
                  <ChecksumCRC32>y/Q5Jg==</ChecksumCRC32></Part>{accounts}\
-                 <StorageClass>STANDARD</StorageClass><ChecksumAlgorithm>CRC32</ChecksumAlgorithm>\
+                 <StorageClass>STANDARD_IA</StorageClass><ChecksumAlgorithm>CRC32</ChecksumAlgorithm>\
                  <ChecksumType>FULL_OBJECT</ChecksumType></ListPartsResult>"
             )
         );

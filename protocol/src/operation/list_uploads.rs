@@ -14,6 +14,7 @@ use crate::error::S3Error;
 use crate::name::{AccountId, BucketName, ObjectKey, UploadId};
 use crate::request::Head;
 use crate::route::Operation;
+use crate::storage_class::StorageClass;
 use crate::time::Timestamp;
 use crate::xml::write::{Document, Element};
 
@@ -92,6 +93,8 @@ pub struct ListedUpload {
     pub initiated: Timestamp,
     /// The algorithm and type that it was opened with.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// The storage class of the object to be.
+    pub storage_class: StorageClass,
 }
 
 /// One page.
@@ -156,7 +159,7 @@ fn write_upload(
         .text("UploadId", &upload.upload_id.to_string())
         .text("Key", &query.shown(upload.key.as_str()))
         .text("Initiated", &upload.initiated.truncated_to_second().iso8601())
-        .text("StorageClass", "STANDARD");
+        .text("StorageClass", upload.storage_class.as_str());
     write_account(element, "Owner", owner);
     write_account(element, "Initiator", owner);
     if let Some((algorithm, kind)) = upload.checksum {
@@ -196,6 +199,7 @@ mod tests {
             upload_id: id(text),
             initiated: Timestamp::from_millis(1_576_278_963_999),
             checksum: None,
+            storage_class: StorageClass::Standard,
         }
     }
 
@@ -215,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_page_of_everything() {
-        // rule: list-uploads/fields
+        // rule: list-uploads/fields, storage-class/listed
         // rule: list-uploads/checksum
         // rule: list-uploads/encoding
         // rule: list-uploads/delimiter
@@ -226,6 +230,7 @@ mod tests {
         let page = UploadPage {
             uploads: alloc::vec![ListedUpload {
                 checksum: Some((ChecksumAlgorithm::Crc32c, ChecksumType::Composite)),
+                storage_class: StorageClass::GlacierIr,
                 ..upload("p/a b")
             }],
             prefixes: alloc::vec!["p/c+d/".into()],
@@ -245,7 +250,7 @@ mod tests {
                  <Prefix>p/</Prefix><MaxUploads>2</MaxUploads><EncodingType>url</EncodingType>\
                  <IsTruncated>true</IsTruncated><Upload><UploadId>{shown}</UploadId>\
                  <Key>p/a%20b</Key><Initiated>2019-12-13T23:16:03.000Z</Initiated>\
-                 <StorageClass>STANDARD</StorageClass>{}{}\
+                 <StorageClass>GLACIER_IR</StorageClass>{}{}\
                  <ChecksumAlgorithm>CRC32C</ChecksumAlgorithm>\
                  <ChecksumType>COMPOSITE</ChecksumType></Upload>\
                  <CommonPrefixes><Prefix>p/c%2Bd/</Prefix></CommonPrefixes>\

@@ -9,9 +9,11 @@ use crate::answer::Answer;
 use crate::checksum::Checksum;
 use crate::error::S3Error;
 use crate::etag::ETag;
+use crate::lock::ObjectLock;
 use crate::metadata::ObjectMetadata;
 use crate::request::Head;
 use crate::route::Operation;
+use crate::storage_class::StorageClass;
 use crate::tagging::TagSet;
 
 /// What the head of a PutObject request says, save what it says of its body.
@@ -21,6 +23,10 @@ pub struct PutObjectInput {
     pub metadata: ObjectMetadata,
     /// The object's tags.
     pub tags: TagSet,
+    /// Its storage class.
+    pub storage_class: StorageClass,
+    /// What is to protect it, save what its bucket adds.
+    pub lock: ObjectLock,
     /// Under what condition it is written.
     pub condition: WriteCondition,
     /// Who must own the bucket, who pays.
@@ -32,13 +38,15 @@ impl PutObjectInput {
     ///
     /// # Errors
     /// `NotImplemented` for what [`unbuilt`] lists and for conditions that S3 does not take; what
-    /// metadata and tags may have wrong with them.
+    /// metadata, tags, storage class and lock may have wrong with them.
     pub fn parse(head: &Head) -> Result<Self, S3Error> {
         unbuilt::refuse(head, Operation::PutObject)?;
         version::check_none(head)?;
         Ok(Self {
             metadata: ObjectMetadata::parse(head)?,
             tags: tags(head)?,
+            storage_class: StorageClass::of_head(head)?,
+            lock: ObjectLock::of_head(head)?,
             condition: WriteCondition::parse(head)?,
             common: Common::parse(head, Operation::PutObject)?,
         })
@@ -85,6 +93,8 @@ mod tests {
         assert_eq!(input.metadata.content_encoding, None);
         assert_eq!(input.metadata.user, [("color".into(), "red".into())]);
         assert_eq!(input.tags.len(), 1);
+        assert_eq!(input.storage_class, StorageClass::Standard);
+        assert!(input.lock.is_empty());
         assert_eq!(input.condition, WriteCondition::IfNoneMatchAny);
     }
 

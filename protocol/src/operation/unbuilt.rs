@@ -15,8 +15,7 @@ use crate::route::Operation;
 /// Refuses a request that asks `operation` for something not built.
 ///
 /// # Errors
-/// `NotImplemented` with the header's name; `InvalidArgument` or
-/// `InvalidStorageClass` for a value that S3 does not know.
+/// `NotImplemented` with the header's name; `InvalidArgument` for a value that S3 does not know.
 pub fn refuse(head: &Head, operation: Operation) -> Result<(), S3Error> {
     for (name, _) in head.headers.iter() {
         let Some(value) = head.headers.get_non_empty(name) else { continue };
@@ -45,8 +44,6 @@ enum Other {
     Any,
     /// These are S3's values, and another one is an `InvalidArgument`.
     Named(&'static [&'static str]),
-    /// These are S3's storage classes, and another one is an `InvalidStorageClass`.
-    StorageClass(&'static [&'static str]),
 }
 
 impl Row {
@@ -62,12 +59,7 @@ impl Row {
             Other::Named(known) if !known.contains(&value) => {
                 S3Error::invalid_argument(name, Some(value), format!("Invalid {name} value"))
             }
-            Other::StorageClass(known) if !known.contains(&value) => {
-                S3Error::invalid_storage_class(value)
-            }
-            Other::Any | Other::Named(_) | Other::StorageClass(_) => {
-                S3Error::not_implemented(Some(name), None)
-            }
+            Other::Any | Other::Named(_) => S3Error::not_implemented(Some(name), None),
         }
     }
 }
@@ -89,28 +81,9 @@ const HEADERS: &[Row] = &[
     // that its bytes are sealed.
     any("x-amz-server-side-encryption*", Operation::ALL),
     any("x-amz-copy-source-server-side-encryption*", Operation::ALL),
-    // Object lock.
-    any("x-amz-object-lock-*", CREATING),
-    // Kinds of storage and of buckets.
-    Row {
-        name: "x-amz-storage-class",
-        on: CREATING,
-        pass: &["STANDARD"],
-        // S3: OUTPOSTS is an InvalidStorageClass outside Outposts.
-        other: Other::StorageClass(&[
-            "REDUCED_REDUNDANCY",
-            "STANDARD_IA",
-            "ONEZONE_IA",
-            "INTELLIGENT_TIERING",
-            "GLACIER",
-            "DEEP_ARCHIVE",
-            "GLACIER_IR",
-            "SNOW",
-            "EXPRESS_ONEZONE",
-            "FSX_OPENZFS",
-            "FSX_ONTAP",
-        ]),
-    },
+    // Object lock: retentions that begin when a hold is let go.
+    any("x-amz-object-lock-event-hold*", CREATING),
+    // Kinds of buckets.
     Row {
         name: "x-amz-bucket-namespace",
         on: &[Operation::CreateBucket],
@@ -149,8 +122,7 @@ mod tests {
             (O::PutObject, "x-amz-server-side-encryption", "AES256"),
             (O::GetObject, "x-amz-server-side-encryption-customer-algorithm", "AES256"),
             (O::UploadPartCopy, "x-amz-copy-source-server-side-encryption-customer-key", "a2V5"),
-            (O::PutObject, "x-amz-object-lock-mode", "GOVERNANCE"),
-            (O::PutObject, "x-amz-storage-class", "GLACIER"),
+            (O::PutObject, "x-amz-object-lock-event-hold", "ON"),
             (O::PutObject, "x-amz-write-offset-bytes", "0"),
             (O::DeleteObject, "x-amz-if-match-size", "5"),
         ] {
@@ -165,7 +137,6 @@ mod tests {
         // rule: every/unknown-headers
         use Operation as O;
         for (operation, name, value) in [
-            (O::PutObject, "x-amz-storage-class", "STANDARD"),
             (O::PutObject, "x-amz-server-side-encryption", ""),
             // S3 ignores these here.
             (O::GetObject, "x-amz-storage-class", "GLACIER"),
@@ -194,13 +165,5 @@ mod tests {
             let error = refused("Colour").unwrap();
             assert_eq!(error.code, ErrorCode::InvalidArgument);
         }
-    }
-
-    #[test]
-    fn what_s3_does_not_know_is_an_invalid_value() {
-        // rule: put/storage-class
-        let error = refused(Operation::PutObject, ("x-amz-storage-class", "OUTPOSTS")).unwrap();
-        assert_eq!(error.code, ErrorCode::InvalidStorageClass);
-        assert!(error.details.contains(&("StorageClassRequested", "OUTPOSTS".into())));
     }
 }

@@ -9,6 +9,7 @@ mod versions;
 use bytes::Bytes;
 use protocol::checksum::{ChecksumAlgorithm, ChecksumType};
 use protocol::name::{ObjectKey, UploadId, VersionId};
+use protocol::storage_class::StorageClass;
 use protocol::time::Timestamp;
 
 pub use versions::{VersionEntry, list_versions, next_key};
@@ -86,6 +87,8 @@ pub struct UploadEntry {
     pub initiated: Timestamp,
     /// The checksum that was asked for.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// The storage class of the object to be.
+    pub storage_class: StorageClass,
 }
 
 /// One page of the keys of a bucket.
@@ -236,8 +239,8 @@ fn upload_entry(
     value: &[u8],
 ) -> Result<UploadEntry, StoreError> {
     let record = UploadRecord::decode(Bytes::copy_from_slice(value))?;
-    let UploadRecord { initiated, checksum, .. } = record;
-    Ok(UploadEntry { key: key.clone(), upload_id, initiated, checksum })
+    let UploadRecord { initiated, checksum, storage_class, .. } = record;
+    Ok(UploadEntry { key: key.clone(), upload_id, initiated, checksum, storage_class })
 }
 
 /// A listing that passed over it would look complete.

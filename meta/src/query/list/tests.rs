@@ -74,6 +74,7 @@ impl Known {
             key: key(name),
             version,
             condition: DeleteCond::None,
+            bypass: false,
             modified: AT,
         };
         match done(&self.store, command) {

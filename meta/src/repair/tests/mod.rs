@@ -109,7 +109,10 @@ fn make_object_of_parts(store: &MemoryStore, bucket: BucketId) {
 
 fn remove(store: &MemoryStore, bucket: BucketId, name: &str) {
     let (key, condition) = (object_key(name), DeleteCond::None);
-    done(store, DeleteObject { bucket, key, version: None, condition, modified: AT });
+    done(
+        store,
+        DeleteObject { bucket, key, version: None, condition, bypass: false, modified: AT },
+    );
 }
 
 /// Deleted objects of every kind, an aborted upload, a deleted bucket, blobs on their way out.

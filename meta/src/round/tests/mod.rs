@@ -29,6 +29,7 @@ mod configs;
 mod copies;
 mod damage;
 mod expire;
+mod locks;
 mod model;
 mod rewrite;
 mod transitions;
@@ -62,7 +63,7 @@ fn delete(bucket: BucketId, name: &str) -> DeleteObject {
 }
 
 fn delete_if(bucket: BucketId, name: &str, condition: DeleteCond) -> DeleteObject {
-    DeleteObject { bucket, key: key(name), version: None, condition, modified: AT }
+    DeleteObject { bucket, key: key(name), version: None, condition, bypass: false, modified: AT }
 }
 
 fn tag(bucket: BucketId, name: &str, expected: Option<Generation>) -> PutTags {
@@ -620,6 +621,7 @@ fn a_damaged_record_holds_up_no_other_key_of_its_command() {
         key: key(name),
         version: None,
         condition: DeleteCond::None,
+        bypass: false,
     });
     let mut round = begin(&store);
     let reply = round.apply(DeleteObjects { bucket, keys: named.into(), modified: AT }.into());

@@ -160,6 +160,7 @@ fn what_comes_before_is_found_by_one_seek() {
         key: key("key"),
         version: Some(*version),
         condition: DeleteCond::None,
+        bypass: false,
     });
     counted.play(DeleteObjects { bucket, keys: keys.collect(), modified: AT });
     assert!(counted.asked().1 < 100);
@@ -309,6 +310,7 @@ fn a_damaged_version_holds_up_no_other_key_of_its_command() {
             key: key(name),
             version: Some(version),
             condition: DeleteCond::None,
+            bypass: false,
         });
     }
     let first = key::first_version(bucket, &key("b"));

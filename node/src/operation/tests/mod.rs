@@ -10,6 +10,7 @@ mod damage;
 mod deletes;
 mod lessons;
 mod listings;
+mod locks;
 mod objects;
 mod parts;
 mod posts;
@@ -17,6 +18,7 @@ mod rewrites;
 pub(crate) mod rules;
 mod shared_parts;
 mod space;
+mod storage_classes;
 mod uploads;
 mod versions;
 

@@ -11,8 +11,10 @@ use meta::query;
 use meta::record::{BlobRecord, Content, Extent, Piece, PieceList, Record};
 use meta::store::{Batch, Space, Store};
 use protocol::etag::ETag;
+use protocol::lock::ObjectLock;
 use protocol::metadata::ObjectMetadata;
 use protocol::name::{BucketName, ObjectKey};
+use protocol::storage_class::StorageClass;
 use protocol::tagging::TagSet;
 use protocol::versioning::Versioning;
 
@@ -89,6 +91,8 @@ fn name(node: &TestNode, as_name: &str, pieces: Vec<Piece>) {
             checksum: None,
             metadata: ObjectMetadata::default(),
             tags: TagSet::default(),
+            storage_class: StorageClass::Standard,
+            lock: ObjectLock::default(),
         },
         content: NewContent::Pieces { pieces, blobs: Vec::new() },
     };
@@ -252,6 +256,7 @@ fn an_old_version_follows_and_comes_back() {
             key: key(name),
             version: Some(latest(name)),
             condition: DeleteCond::None,
+            bypass: false,
             modified: node.machine.clock.now().truncated_to_second(),
         };
         node.run(node.machine.catalog.commit(command.into())).expect("committed");

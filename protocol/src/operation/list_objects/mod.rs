@@ -14,6 +14,7 @@ use super::listing::{PageEnd, Query, write_prefixes};
 use crate::checksum::{ChecksumAlgorithm, ChecksumType};
 use crate::etag::ETag;
 use crate::name::AccountId;
+use crate::storage_class::StorageClass;
 use crate::time::Timestamp;
 use crate::xml::write::Element;
 
@@ -30,6 +31,8 @@ pub struct ListedObject {
     pub len: u64,
     /// The algorithm and type of its stored checksum.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// Its storage class.
+    pub storage_class: StorageClass,
 }
 
 /// One page, in the order of its names.
@@ -65,7 +68,7 @@ pub(crate) fn write_object(contents: &mut Element<'_>, object: &ListedObject) {
     if let Some((algorithm, kind)) = object.checksum {
         contents.text("ChecksumAlgorithm", algorithm.name()).text("ChecksumType", kind.as_str());
     }
-    contents.number("Size", object.len).text("StorageClass", "STANDARD");
+    contents.number("Size", object.len).text("StorageClass", object.storage_class.as_str());
 }
 
 #[cfg(test)]
@@ -76,5 +79,6 @@ pub(crate) fn sample(key: &str) -> ListedObject {
         etag: ETag::from_text("711470fc377698c393d94aed6305e245").unwrap(),
         len: 10,
         checksum: None,
+        storage_class: StorageClass::Standard,
     }
 }

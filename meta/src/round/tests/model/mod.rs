@@ -534,6 +534,7 @@ impl Machine<'_> {
                 WriteCond::Absent => DeleteCond::Exists,
                 WriteCond::Matches(etag) => DeleteCond::Matches(etag),
             },
+            bypass: false,
         });
         let asked: Vec<DeleteKey> = asked.collect();
         let command =
