@@ -144,7 +144,9 @@ fn headers(fields: &Fields) -> Result<Headers, S3Error> {
             _ if name.starts_with("x-amz-") && !NOT_OF_THE_OBJECT.contains(&name) => name,
             _ => continue,
         };
-        if value.chars().any(char::is_control) {
+        // RFC 9110 section 5.6.2: what a name is made of. Others could never be answered.
+        let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if !name.bytes().all(in_name) || value.chars().any(char::is_control) {
             let message = "The field has characters that no header can have";
             return Err(S3Error::invalid_argument(name, None, message));
         }

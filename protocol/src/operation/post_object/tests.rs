@@ -93,6 +93,9 @@ fn what_a_put_refuses_a_form_refuses() {
         (("x-amz-website-redirect-location", "ftp://x"), ErrorCode::InvalidRedirectLocation),
         (("x-amz-meta-large", large.as_str()), ErrorCode::MetadataTooLarge),
         (("x-amz-meta-lines", "one\r\ntwo"), ErrorCode::InvalidArgument),
+        (("x-amz-meta-a b", "c"), ErrorCode::InvalidArgument),
+        (("x-amz-meta-\u{e9}", "c"), ErrorCode::InvalidArgument),
+        (("x-amz-meta-a\nb", "c"), ErrorCode::InvalidArgument),
         (("tagging", "a=1"), ErrorCode::MalformedXml),
         (
             ("tagging", "<Tagging><TagSet><Tag><Key>aws:x</Key><Value/></Tag></TagSet></Tagging>"),
