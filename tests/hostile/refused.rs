@@ -44,7 +44,7 @@ fn what_is_not_built_is_refused() {
     for (name, value) in [
         ("x-amz-server-side-encryption", "AES256"),
         ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
-        ("x-amz-object-lock-mode", "GOVERNANCE"),
+        ("x-amz-object-lock-event-hold", "ON"),
         ("x-amz-storage-class", "GLACIER"),
         ("x-amz-write-offset-bytes", "0"),
     ] {
