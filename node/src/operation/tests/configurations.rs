@@ -105,6 +105,23 @@ fn a_bucket_is_made_with_what_it_is_told() {
     expect(&get(&node, "/made?tagging"), 404, "NoSuchTagSet");
 }
 
+/// Suspending it was once our fault: 500.
+#[test]
+fn a_bucket_with_object_lock_keeps_its_versions() {
+    // rule: versioning/object-lock
+    let node = TestNode::new();
+    let headers = [("x-amz-bucket-object-lock-enabled", "true")];
+    assert_eq!(node.send("PUT", "/made", &headers, b"").status, 200);
+    let set = |status: &str| {
+        let document =
+            format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>");
+        put(&node, "/made?versioning", &document)
+    };
+    expect(&set("Suspended"), 409, "InvalidBucketState");
+    assert_eq!(set("Enabled").status, 200);
+    assert_eq!(get(&node, "/made?versioning").element("Status").as_deref(), Some("Enabled"));
+}
+
 #[test]
 fn lists_that_say_what_is_so_are_taken_and_others_refused() {
     // rule: acl/enforced, acl/on-writes, acl/others, acl/blocked, acl/nothing-asked, acl/header-and-document
