@@ -303,8 +303,6 @@ mod tests {
         for (name, value) in [
             ("x-amz-server-side-encryption", "AES256"),
             ("x-amz-copy-source-server-side-encryption-customer-key", "a2V5"),
-            ("x-amz-acl", "public-read"),
-            ("x-amz-grant-read", "id=1"),
             ("x-amz-object-lock-event-hold", "ON"),
             ("x-amz-storage-class", "DEEP_ARCHIVE"),
             ("if-match", "*"),
