@@ -1,4 +1,4 @@
-//! Room: client programs that come from outside: boto3 and the AWS CLI in its two major versions.
+//! Room: client programs that come from outside: boto3, the AWS CLI in its two major versions, and further ones.
 //!
 //! They run with their default settings, in an empty home, with nothing of the caller's AWS configuration.
 
@@ -23,12 +23,27 @@ pub fn client_file(name: &str) -> PathBuf {
 
 /// The Python that has boto3: `TENON_TEST_PYTHON`, or what scripts/test left in the cache.
 pub fn python() -> Option<PathBuf> {
-    found("TENON_TEST_PYTHON", cached("python"))
+    found("TENON_TEST_PYTHON", cached("clients/bin/python"))
+}
+
+/// The Python that has s3fs, which wants another boto3: `TENON_TEST_OTHER_PYTHON`, or what scripts/test left in the cache.
+pub fn other_python() -> Option<PathBuf> {
+    found("TENON_TEST_OTHER_PYTHON", cached("other-clients/bin/python"))
+}
+
+/// s5cmd: `TENON_TEST_S5CMD`, or what scripts/test left in the cache.
+pub fn s5cmd() -> Option<PathBuf> {
+    found("TENON_TEST_S5CMD", cached("other-clients/bin/s5cmd"))
+}
+
+/// A program of a Debian package.
+pub fn debian(program: &str) -> Option<PathBuf> {
+    Some(Path::new("/usr/bin").join(program)).filter(|path| path.is_file())
 }
 
 /// The AWS CLI 1.x: `TENON_TEST_AWS1`, or what scripts/test left in the cache.
 pub fn aws_cli_1() -> Option<PathBuf> {
-    found("TENON_TEST_AWS1", cached("aws"))
+    found("TENON_TEST_AWS1", cached("clients/bin/aws"))
 }
 
 /// The AWS CLI 2.x: `TENON_TEST_AWS2`, or Debian's.
@@ -48,7 +63,7 @@ fn cached(program: &str) -> Option<PathBuf> {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(&env::var_os("HOME")?).join(".cache"),
     };
-    Some(base.join("tenon/clients/bin").join(program))
+    Some(base.join("tenon").join(program))
 }
 
 /// Runs `program` with `arguments` as a client of `node`, in an empty folder. A node with a domain is asked below
@@ -75,7 +90,10 @@ pub fn run(node: &mut Node, program: &Path, arguments: &[&OsStr]) {
         .env("AWS_SECRET_ACCESS_KEY", &s3.credential.secret_key)
         .env("AWS_DEFAULT_REGION", &s3.region)
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("TENON_TEST_METRICS", format!("http://{}/metrics", node.admin()))
         .env("PYTHONDONTWRITEBYTECODE", "1");
+    // Scripts look at what a client has done with boto3.
+    command.envs(python().map(|python| ("TENON_TEST_PYTHON", python)));
     if s3.tls.is_some() {
         command.env("AWS_CA_BUNDLE", node.identity().authority_file());
         if env::var_os(BIG_LEN).is_none() {
