@@ -12,7 +12,6 @@ mod read;
 mod tests;
 
 use alloc::format;
-use alloc::string::ToString;
 
 use crate::error::{ErrorCode, S3Error};
 use crate::name::AccountId;
@@ -151,7 +150,7 @@ impl Acl {
 pub fn document(owner: &AccountId) -> Document {
     const GRANTEE: &str =
         "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"CanonicalUser\"";
-    let (id, name) = (owner.canonical_id().to_string(), owner.as_str());
+    let (id, name) = (owner.canonical_id(), owner.as_str());
     Document::new("AccessControlPolicy", |root| {
         root.nest("Owner", |element| {
             element.text("ID", &id).text("DisplayName", name);

@@ -71,11 +71,8 @@ impl Grants {
     ) -> Result<(), S3Error> {
         match grantee {
             Grantee::Id(id) if *id == account.canonical_id() => {
-                if permission == "FULL_CONTROL" {
-                    self.owner = true
-                } else {
-                    self.other = true
-                }
+                let all = permission == "FULL_CONTROL";
+                (self.owner, self.other) = (self.owner || all, self.other || !all);
             }
             // There is one account: an id that is not its own is nobody's.
             Grantee::Id(id) => {
