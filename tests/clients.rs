@@ -66,6 +66,7 @@ fn run_command_line(program: Option<PathBuf>, version: &str, script: &str, over:
 
 #[test]
 fn boto3_copies_ranges() {
+    // rule: client/boto3
     run_python("copied_ranges.py", Over::Http);
 }
 
@@ -91,6 +92,7 @@ fn boto3_handles_buckets_and_objects() {
 
 #[test]
 fn boto3_handles_buckets_and_objects_over_https() {
+    // rule: client/boto3
     run_python("objects.py", Over::Https);
 }
 
@@ -170,6 +172,7 @@ fn aws_cli_1_does_the_main_job() {
 
 #[test]
 fn aws_cli_1_does_the_main_job_over_https() {
+    // rule: client/aws-cli
     run_command_line(aws_cli_1(), "1.x", "command_line.sh", Over::Https);
 }
 
@@ -180,6 +183,7 @@ fn aws_cli_2_does_the_main_job() {
 
 #[test]
 fn aws_cli_2_does_the_main_job_over_https() {
+    // rule: client/aws-cli
     run_command_line(aws_cli_2(), "2.x", "command_line.sh", Over::Https);
 }
 

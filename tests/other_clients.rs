@@ -37,6 +37,7 @@ fn missing(program: &str) {
 
 #[test]
 fn rclone_copies_and_syncs() {
+    // rule: client/rclone
     match debian("rclone") {
         Some(_) => run_script("rclone.sh", &[GIANT_LEN.as_ref()]),
         None => missing("rclone"),
@@ -45,6 +46,7 @@ fn rclone_copies_and_syncs() {
 
 #[test]
 fn s3cmd_copies_and_syncs() {
+    // rule: client/s3cmd
     match debian("s3cmd") {
         Some(_) => run_script("s3cmd.sh", &[GIANT_LEN.as_ref()]),
         None => missing("s3cmd"),
@@ -53,6 +55,7 @@ fn s3cmd_copies_and_syncs() {
 
 #[test]
 fn s5cmd_copies_and_syncs() {
+    // rule: client/s5cmd
     match s5cmd() {
         Some(program) => run_script("s5cmd.sh", &[program.as_os_str(), LARGEST_COPY_LEN.as_ref()]),
         None => missing("s5cmd"),
@@ -61,6 +64,7 @@ fn s5cmd_copies_and_syncs() {
 
 #[test]
 fn restic_backs_up_and_restores() {
+    // rule: client/restic
     match debian("restic") {
         Some(_) => run_script("restic.sh", &[]),
         None => missing("restic"),
@@ -69,6 +73,7 @@ fn restic_backs_up_and_restores() {
 
 #[test]
 fn s3fs_is_a_file_system() {
+    // rule: client/s3fs
     if debian("s3fs").is_none() {
         return missing("s3fs");
     }
@@ -80,6 +85,7 @@ fn s3fs_is_a_file_system() {
 
 #[test]
 fn fsspec_reads_writes_and_copies() {
+    // rule: client/fsspec
     let Some(python) = other_python() else {
         return skip("fsspec_s3fs.py", "no Python with s3fs (scripts/test makes one)");
     };
@@ -90,6 +96,7 @@ fn fsspec_reads_writes_and_copies() {
 
 #[test]
 fn a_container_registry_finalises_layers_by_part_copies() {
+    // rule: client/registry
     if debian("docker-registry").is_none() {
         return missing("docker-registry");
     }

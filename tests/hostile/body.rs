@@ -55,7 +55,7 @@ fn garbage_xml_completes_nothing() {
 
 #[test]
 fn short_and_wrong_bodies_store_nothing() {
-    // rule: put/no-length, put/incomplete-body, put/five-gib
+    // rule: put/no-length, put/incomplete-body, put/five-gib, body/hash
     let mut victim = Victim::new();
     let short = Call::new("PUT", "/hostile/short").payload(PayloadMode::Unsigned);
     for (what, call) in [
@@ -164,7 +164,7 @@ fn chunked(
 
 #[test]
 fn chunked_bodies_are_verified() {
-    // rule: put/chunked, upload-part/chunked
+    // rule: put/chunked, upload-part/chunked, body/signed-chunks, body/unsigned-chunks
     let mut victim = Victim::new();
     let data: Vec<u8> =
         (0..20_000_u32).map(|index| u8::try_from(index % 251).expect("below 251")).collect();

@@ -29,6 +29,7 @@ impl Victim {
 
 #[test]
 fn a_bucket_may_stand_in_the_host() {
+    // rule: host/bucket, host/path
     let mut victim = victim();
     let host = "hostile.s3.test:9000";
     assert_eq!(victim.must_at(host, &Call::new("GET", "/ten"), 200).body, TEN_BYTES);
@@ -67,6 +68,7 @@ fn a_bucket_may_stand_in_the_host() {
 
 #[test]
 fn a_request_goes_to_one_host() {
+    // rule: host/one, host/no-bucket
     let mut victim = victim();
     let call = Call::new("GET", "/ten");
     let (host, other) = ("hostile.s3.test", "another.s3.test");

@@ -46,6 +46,7 @@ fn etag(reply: &Reply) -> String {
 
 #[test]
 fn a_url_is_enough_for_every_operation() {
+    // rule: presigned/every-operation, presigned/body, presigned/not-logged
     let mut victim = Victim::new();
     let put = Call::new("PUT", "/hostile/url%20%C3%A9+").body("by url");
     victim.must_bear(&put, 200);
@@ -109,6 +110,8 @@ const FAULTS: [(&str, &str, u16, &str); 12] = [
 
 #[test]
 fn a_url_is_good_for_nothing_else() {
+    // rule: presigned/nothing-else, presigned/expired, presigned/not-yet
+    // rule: presigned/unsigned-headers
     let mut victim = Victim::new();
     let put = Call::new("PUT", "/hostile/stolen").body("x");
     let good = String::from_utf8(victim.presigned(&put)).expect("a request of text");
@@ -133,6 +136,7 @@ fn a_url_is_good_for_nothing_else() {
 
 #[test]
 fn a_url_for_an_upload_copies_nothing() {
+    // rule: presigned/copy-source
     let mut victim = Victim::new();
     let source = [("HeadersNotSigned", "x-amz-copy-source")];
     let unsigned = expected(403, "AccessDenied").elements(&source);
@@ -176,6 +180,7 @@ fn what_was_signed_is_not_read_in_another_way() {
 
 #[test]
 fn a_url_says_how_its_bytes_are_to_be_taken() {
+    // rule: get/overrides, get/override-values
     let mut victim = Victim::new();
     let query = "response-content-disposition=attachment%3B%20filename%3D%22a%20b.txt%22\
                  &response-content-type=text%2Fplain&response-cache-control=no-store\
@@ -224,6 +229,7 @@ fn a_url_says_how_its_bytes_are_to_be_taken() {
 
 #[test]
 fn headers_in_a_url_are_kept_or_refused() {
+    // rule: presigned/headers-in-the-url
     let mut victim = Victim::new();
     let put = |query: &str| Call::new("PUT", "/hostile/hoisted").query(query).body("x");
     let refused = expected(501, "NotImplemented");

@@ -11,6 +11,7 @@ const MINUTE_MS: u64 = 60_000;
 
 #[test]
 fn wrong_signatures_are_refused() {
+    // rule: signature/mismatch, signature/unknown-key, signature/scope, signature/anonymous
     let mut victim = Victim::new();
     let get = Call::new("GET", TEN);
     let mismatch = expected(403, "SignatureDoesNotMatch");
@@ -61,6 +62,7 @@ fn wrong_signatures_are_refused() {
 
 #[test]
 fn unsigned_headers_are_refused() {
+    // rule: signature/unsigned-headers
     let mut victim = Victim::new();
     let late = [("HeadersNotSigned", "x-amz-meta-late")];
     let unsigned = expected(403, "AccessDenied")
@@ -81,6 +83,7 @@ fn unsigned_headers_are_refused() {
 
 #[test]
 fn only_uploads_come_in_signed_chunks() {
+    // rule: body/chunks-of-uploads-alone
     let mut victim = Victim::new();
     let invalid = expected(400, "InvalidRequest")
         .message("The value of x-amz-content-sha256 header is invalid.");
@@ -104,6 +107,7 @@ fn only_uploads_come_in_signed_chunks() {
 
 #[test]
 fn clocks_may_differ_by_a_quarter_of_an_hour() {
+    // rule: signature/clock
     let mut victim = Victim::new();
     let get = Call::new("GET", TEN);
     let skewed = expected(403, "RequestTimeTooSkewed")

@@ -135,6 +135,7 @@ fn at_host(host: &str, path: &str) -> Result<Head, S3Error> {
 
 #[test]
 fn a_host_below_a_domain_names_the_bucket() {
+    // rule: host/bucket
     for (host, path, expected) in [
         ("bucket.s3.example.test", "/", Target::Bucket(bucket("bucket"))),
         ("bucket.s3.example.test", "/k", object("bucket", "k")),
@@ -160,6 +161,7 @@ fn a_host_below_a_domain_names_the_bucket() {
 
 #[test]
 fn every_other_host_means_the_path() {
+    // rule: host/path
     for host in [
         "s3.example.test",
         "S3.EXAMPLE.TEST:9000",
@@ -186,6 +188,7 @@ fn every_other_host_means_the_path() {
 
 #[test]
 fn a_host_that_names_no_bucket_is_refused() {
+    // rule: host/no-bucket, host/one
     for (host, code) in [
         (".s3.example.test", ErrorCode::InvalidBucketName),
         ("ab.s3.example.test", ErrorCode::InvalidBucketName),

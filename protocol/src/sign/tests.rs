@@ -93,6 +93,7 @@ const EXAMPLES: [Example; 4] = [
 
 #[test]
 fn examples_of_the_s3_pages_verify() {
+    // rule: signature/version-4
     let credential = Credential {
         access_key: "AKIAIOSFODNN7EXAMPLE".to_string(),
         secret_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_string(),
@@ -126,6 +127,7 @@ fn examples_of_the_s3_pages_verify() {
 
 #[test]
 fn requests_of_a_client_verify() {
+    // rule: signature/version-4
     for vector in VECTORS {
         let who = authenticate(&head_of(vector), REGION, &keyring(), at(vectors::DATE));
         assert_eq!(who.expect(vector.name).access_key, vectors::ACCESS_KEY, "{}", vector.name);
@@ -134,6 +136,7 @@ fn requests_of_a_client_verify() {
 
 #[test]
 fn whatever_is_changed_breaks_the_signature() {
+    // rule: signature/mismatch
     for vector in VECTORS {
         let good = head_of(vector);
         let mut changed: Vec<Head> = Vec::new();
@@ -171,6 +174,7 @@ fn whatever_is_changed_breaks_the_signature() {
 
 #[test]
 fn a_mismatch_shows_what_was_compared() {
+    // rule: signature/mismatch
     let mut head = head_of(&VECTORS[0]);
     head.path = "/bucket/%C3%A9 ".to_string();
     let error = refused(&head);
@@ -305,6 +309,7 @@ fn refused_with(authorization: &str) -> S3Error {
 
 #[test]
 fn the_authorization_header_must_be_well_formed() {
+    // rule: signature/malformed, signature/scope, signature/version-4a
     for (from, to, code, message) in SPOILT {
         let error = refused_with(&AUTHORIZATION.replace(from, to));
         assert_eq!(error.code, code, "{from} -> {to}: {error}");
@@ -323,6 +328,7 @@ fn the_authorization_header_must_be_well_formed() {
 
 #[test]
 fn other_ways_of_signing_are_refused() {
+    // rule: signature/version-2, signature/anonymous, signature/one-way
     let unsigned = replaced(&fresh(&[]), "authorization", None);
     let rows = [
         (None, ErrorCode::AccessDenied),
@@ -357,6 +363,7 @@ fn other_ways_of_signing_are_refused() {
 
 #[test]
 fn every_amz_header_must_be_signed() {
+    // rule: signature/unsigned-headers
     let mut headers = fresh(&[]);
     headers.insert("x-amz-meta-late", "1");
     headers.insert("X-Amz-Acl", "private");
@@ -385,6 +392,7 @@ fn a_signed_header_that_is_gone_counts_as_empty() {
 /// A signature is over what a request means, so whoever stands between may write it differently.
 #[test]
 fn spellings_of_one_request_have_one_signature() {
+    // rule: signature/spellings
     let credential = keyring();
     let now = at(vectors::DATE);
     let mut headers = Headers::new();
@@ -475,6 +483,7 @@ fn header_values_need_not_be_text() {
 
 #[test]
 fn dates_must_be_there_and_near() {
+    // rule: signature/date, signature/clock
     let good = fresh(&[]);
     for value in [None, Some(""), Some("yesterday"), Some("20260304T256070Z")] {
         let error = refused(&get(replaced(&good, "x-amz-date", value)));
@@ -502,6 +511,7 @@ fn dates_must_be_there_and_near() {
 
 #[test]
 fn the_date_header_serves_where_there_is_no_amz_date() {
+    // rule: signature/date
     let credential = keyring();
     let now = at(vectors::DATE);
     let mut headers = Headers::new();
@@ -534,9 +544,10 @@ fn the_date_header_serves_where_there_is_no_amz_date() {
 
 #[test]
 fn tokens_unknown_keys_and_odd_payloads_are_refused() {
-    // rule: every/payload-modes
+    // rule: every/payload-modes, signature/token, signature/unknown-key, signature/version-4a
     let token = refused(&get(fresh(&[("x-amz-security-token", "t")])));
     assert_eq!((token.code, token.status()), (ErrorCode::InvalidToken, 403));
+    assert_eq!(token.message, "The provided token is malformed or otherwise invalid.");
 
     let nobody = Credential { access_key: "somebody".to_string(), ..keyring() };
     let error = authenticate(&get(fresh(&[])), REGION, &nobody, at(vectors::DATE)).unwrap_err();

@@ -119,6 +119,7 @@ mod plain {
 
     #[test]
     fn nothing_is_computed_that_nobody_wants() {
+        // rule: body/unsigned
         let head = put(UnsignedPayload, &[("content-length", "3")]);
         let (_, verdict) = take(&head, NO_WANT, b"abc");
         assert_eq!(verdict.unwrap(), Digests { len: 3, checksum: None });
@@ -126,6 +127,7 @@ mod plain {
 
     #[test]
     fn the_signed_hash_must_match() {
+        // rule: body/hash
         let head = put(hash_of(b"hello world"), &[("content-length", "11")]);
         let error = take(&head, NO_WANT, b"hello_world").1.unwrap_err();
         assert_eq!(error.code, ErrorCode::XAmzContentSha256Mismatch);
@@ -276,6 +278,7 @@ mod documents {
 
     #[test]
     fn documents_are_not_chunked() {
+        // rule: body/chunks-of-uploads-alone
         for mode in [StreamingSigned, StreamingSignedTrailer, StreamingUnsignedTrailer] {
             let head = put(mode, &[("x-amz-decoded-content-length", "4")]);
             let error = document(&head, Integrity::Optional, XML_BODY_MAX).err().unwrap();
@@ -291,6 +294,7 @@ mod unsigned_chunks {
 
     #[test]
     fn bodies_of_a_client_are_taken() {
+        // rule: put/chunked
         let credential = Credential {
             access_key: vectors::ACCESS_KEY.to_string(),
             secret_key: vectors::SECRET_KEY.to_string(),
@@ -336,6 +340,7 @@ mod unsigned_chunks {
 
     #[test]
     fn no_trailer_at_all_leaves_the_wanted_checksum() {
+        // rule: body/no-trailer
         let head = unsigned_put("11", &[]);
         let want = Some(Crc64Nvme);
         let (_, verdict) = take(&head, want, b"B\r\nhello world\r\n0\r\n\r\n");
@@ -344,7 +349,7 @@ mod unsigned_chunks {
 
     #[test]
     fn trailers_must_be_the_promised_ones() {
-        // rule: checksum/trailer
+        // rule: checksum/trailer, body/malformed-trailer
         let good = "x-amz-checksum-crc64nvme:M3eFcAZSQlc=\r\n";
         let rows: [(&[(&str, &str)], String); 5] = [
             (&[TRAILER], String::new()),
@@ -356,10 +361,16 @@ mod unsigned_chunks {
         for (headers, trailer) in rows {
             let wire = format!("5\r\nhello\r\n0\r\n{trailer}\r\n");
             let head = unsigned_put("5", headers);
+            let error = take(&head, NO_WANT, wire.as_bytes()).1.unwrap_err();
             assert_eq!(
-                verdict(&head, wire.as_bytes()),
-                Err(ErrorCode::MalformedTrailerError),
+                (error.code, error.status()),
+                (ErrorCode::MalformedTrailerError, 400),
                 "{wire:?}"
+            );
+            assert_eq!(
+                error.message,
+                "The request contained trailing data that was not well-formed or did not conform to \
+                 our published schema."
             );
         }
         let head = unsigned_put("5", &[TRAILER]);
@@ -404,6 +415,7 @@ mod unsigned_chunks {
 
     #[test]
     fn the_decoded_length_must_be_a_number() {
+        // rule: body/decoded-length
         for value in ["", "abc", "12x", "+5", "-1", "99999999999999999999"] {
             let error = refused(&unsigned_put(value, &[TRAILER]));
             assert_eq!(
@@ -416,6 +428,7 @@ mod unsigned_chunks {
 
     #[test]
     fn a_broken_frame_is_an_incomplete_body() {
+        // rule: body/broken-frame
         let head = unsigned_put("10", &[TRAILER]);
         let rows: [&[u8]; 20] = [
             b"",
@@ -441,7 +454,19 @@ mod unsigned_chunks {
         ];
         for wire in rows {
             let text = String::from_utf8_lossy(wire);
-            assert_eq!(verdict(&head, wire), Err(ErrorCode::IncompleteBody), "{text:?}");
+            let error = take(&head, NO_WANT, wire).1.unwrap_err();
+            assert_eq!((error.code, error.status()), (ErrorCode::IncompleteBody, 400), "{text:?}");
+        }
+        // Good frames of another length than promised, and frames that are none, in S3's words.
+        for (wire, message) in [
+            (
+                &b"9\r\ndummy dat\r\n0\r\n\r\n"[..],
+                "You did not provide the number of bytes specified by the Content-Length HTTP header",
+            ),
+            (b"A\r\ndummy", "The request body terminated unexpectedly"),
+            (b"X\r\ndummy data\r\n0\r\n\r\n", "The request body terminated unexpectedly"),
+        ] {
+            assert_eq!(take(&head, NO_WANT, wire).1.unwrap_err().message, message);
         }
     }
 
@@ -459,10 +484,15 @@ mod unsigned_chunks {
 
     #[test]
     fn only_the_last_chunk_may_be_small() {
+        // rule: body/small-chunk
         let head = unsigned_put("5", &[]);
         let wire = b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
         let error = take(&head, NO_WANT, wire).1.unwrap_err();
-        assert_eq!(error.code, ErrorCode::InvalidChunkSizeError);
+        assert_eq!((error.code, error.status()), (ErrorCode::InvalidChunkSizeError, 400));
+        assert_eq!(
+            error.message,
+            "Only the last chunk is allowed to have a size less than 8192 bytes"
+        );
         assert_eq!(error.detail("Chunk"), Some("2"));
         assert_eq!(error.detail("BadChunkSize"), Some("3"));
 
@@ -548,6 +578,7 @@ mod signed_chunks {
 
     #[test]
     fn the_example_of_the_s3_pages_is_taken() {
+        // rule: body/signed-chunks
         let wire = example();
         assert_eq!(wire.len(), 66824);
         let (payload, verdict) = take(&example_head(), NO_WANT, &wire);
@@ -557,6 +588,7 @@ mod signed_chunks {
 
     #[test]
     fn the_example_with_a_trailer_is_taken() {
+        // rule: body/signed-trailer
         // The second way is the one of minio-go.
         for between in ["\r\n", "\n\r\n"] {
             let (payload, verdict) = take(&trailer_head(), NO_WANT, &trailer_example(between));
@@ -581,6 +613,7 @@ mod signed_chunks {
 
     #[test]
     fn whatever_is_changed_is_refused() {
+        // rule: body/signed-chunks
         let head = example_head();
         let good = example();
         for at in
@@ -638,7 +671,7 @@ mod signed_chunks {
 
     #[test]
     fn signed_trailers_must_be_the_promised_ones() {
-        // rule: checksum/trailer
+        // rule: checksum/trailer, body/malformed-trailer
         let rows = [
             ("x-amz-checksum-crc64nvme:SmzZ/LTp1CA=", None),
             ("x-amz-checksum-crc64nvme:QFRKMGE3tuw=", Some(ErrorCode::BadDigest)),
@@ -654,6 +687,7 @@ mod signed_chunks {
 
     #[test]
     fn the_trailers_signature_must_be_there_and_right() {
+        // rule: body/signed-trailer
         let (head, wire) = small("x-amz-checksum-crc64nvme:SmzZ/LTp1CA=");
         // Offsets: the trailer begins at 177, its signature's line at 216, the signature at 240.
         let changed = |from: usize, to: usize, by: &[u8]| [&wire[..from], by, &wire[to..]].concat();
