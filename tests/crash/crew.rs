@@ -8,6 +8,7 @@ use tenon_tests::client::{S3, create_bucket};
 use tenon_tests::node::Node;
 use tenon_tests::random::Random;
 
+use crate::keeper::Keeper;
 use crate::load::Worker;
 use crate::sources::Sources;
 
@@ -52,7 +53,8 @@ impl Round {
     /// Waits until every worker has been refused or cut off. None may wait for ever.
     pub(crate) fn wait_for_workers(&self) {
         let deadline = Instant::now() + WORKERS_END_WITHIN;
-        while self.ended.load(Ordering::SeqCst) < WORKERS {
+        // The workers, and the keeper.
+        while self.ended.load(Ordering::SeqCst) < WORKERS + 1 {
             assert!(Instant::now() < deadline, "the node neither answers nor ends");
             thread::sleep(Duration::from_millis(1));
         }
@@ -63,6 +65,7 @@ impl Round {
 pub(crate) struct Crew {
     sources: Sources,
     workers: Vec<Worker>,
+    keeper: Keeper,
 }
 
 impl Crew {
@@ -71,7 +74,8 @@ impl Crew {
         let created = s3.call(&create_bucket("crash")).expect("the node answers");
         assert_eq!(created.status, 200, "{}", created.text());
         let workers = (0..WORKERS).map(|number| Worker::new(number, random.next_u64())).collect();
-        Self { sources: Sources::put(s3), workers }
+        let keeper = Keeper::new(s3, random.next_u64());
+        Self { sources: Sources::put(s3), workers, keeper }
     }
 
     /// Lets the workers work until `operations` have been acknowledged, then lets `crash` end the node under
@@ -84,13 +88,18 @@ impl Crew {
     ) -> u64 {
         let (s3, sources, round) = (node.s3(), &self.sources, Round::default());
         thread::scope(|scope| {
+            let (s3, round) = (&s3, &round);
             for worker in &mut self.workers {
-                let (s3, round) = (&s3, &round);
                 scope.spawn(move || {
                     worker.work_until_cut(s3, sources, round);
                     round.ended.fetch_add(1, Ordering::SeqCst);
                 });
             }
+            let keeper = &mut self.keeper;
+            scope.spawn(move || {
+                keeper.work_until_cut(s3, round);
+                round.ended.fetch_add(1, Ordering::SeqCst);
+            });
             let deadline = Instant::now() + OPERATIONS_WITHIN;
             while round.acknowledged.load(Ordering::Relaxed) < operations {
                 node.must_be_running();
@@ -102,7 +111,7 @@ impl Crew {
                 thread::sleep(Duration::from_micros(200));
             }
             round.crashing.store(true, Ordering::SeqCst);
-            crash(node, &round);
+            crash(node, round);
         });
         round.acknowledged.into_inner()
     }
@@ -114,6 +123,8 @@ impl Crew {
             for worker in &mut self.workers {
                 scope.spawn(move || worker.verify(s3));
             }
+            let keeper = &mut self.keeper;
+            scope.spawn(move || keeper.verify(s3));
         });
     }
 }

@@ -448,7 +448,7 @@ fn same_parts(
 
 /// An answer by which the request has happened or was refused. One that says that the node has failed, if only in the
 /// body of a 200, leaves it in doubt, as no answer does.
-fn answered(reply: Reply) -> io::Result<Reply> {
+pub(crate) fn answered(reply: Reply) -> io::Result<Reply> {
     if reply.status < 500 && (reply.status != 200 || !reply.text().contains("<Error>")) {
         return Ok(reply);
     }

@@ -4,6 +4,7 @@
 //! all. `TENON_TEST_SEED` repeats the load, though not the moment of the crash.
 
 mod crew;
+mod keeper;
 mod kill;
 mod ledger;
 mod load;

@@ -326,6 +326,13 @@ pub fn put_lifecycle(bucket: &str, rules: &str) -> Call {
     with_sum(call, format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>"))
 }
 
+/// PutObjectLegalHold on a version.
+pub fn put_legal_hold(path: &str, version: &str, on: bool) -> Call {
+    let status = if on { "ON" } else { "OFF" };
+    let call = Call::new("PUT", path).query(format!("legal-hold=&versionId={version}"));
+    with_sum(call, format!("<LegalHold><Status>{status}</Status></LegalHold>"))
+}
+
 /// DeleteObjects of these keys.
 pub fn delete_objects(bucket: &str, keys: &[&str], quiet: bool) -> Call {
     let mut body = format!("<Delete><Quiet>{quiet}</Quiet>");
@@ -337,9 +344,10 @@ pub fn delete_objects(bucket: &str, keys: &[&str], quiet: bool) -> Call {
 }
 
 /// With this body and a checksum over it, which some calls must have.
-fn with_sum(call: Call, body: String) -> Call {
+pub fn with_sum(call: Call, body: impl Into<Vec<u8>>) -> Call {
+    let body = body.into();
     let mut sum = Hasher::new(ChecksumAlgorithm::Crc32);
-    sum.update(body.as_bytes());
+    sum.update(&body);
     let sum = sum.finish().to_base64();
     call.header(ChecksumAlgorithm::Crc32.header(), sum).body(body)
 }
