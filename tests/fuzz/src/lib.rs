@@ -47,7 +47,7 @@ impl Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "framing", run: readers::framing::run, mutations: 3000 },
     Target { name: "head", run: readers::head::run, mutations: 3000 },
     Target { name: "copy_source", run: readers::copy_source::run, mutations: 5000 },
@@ -57,4 +57,5 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "chunked", run: readers::chunked::run, mutations: 2000 },
     Target { name: "xml", run: readers::xml::run, mutations: 3000 },
     Target { name: "signature", run: readers::signature::run, mutations: 1000 },
+    Target { name: "post", run: readers::post::run, mutations: 3000 },
 ];

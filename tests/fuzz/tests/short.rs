@@ -47,4 +47,4 @@ macro_rules! short_runs {
     };
 }
 
-short_runs!(framing head copy_source range date tagging chunked xml signature);
+short_runs!(framing head copy_source range date tagging chunked xml signature post);

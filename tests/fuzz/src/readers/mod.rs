@@ -5,6 +5,7 @@ pub(crate) mod copy_source;
 pub(crate) mod date;
 pub(crate) mod framing;
 pub(crate) mod head;
+pub(crate) mod post;
 pub(crate) mod range;
 pub(crate) mod signature;
 pub(crate) mod tagging;
