@@ -61,17 +61,18 @@ impl PartHead {
         if !kind.trim_end().eq_ignore_ascii_case("form-data") || dispositions.next().is_some() {
             return None;
         }
-        let mut head = Self { name: String::new(), filename: None };
+        let (mut field, mut filename) = (None, None);
         for (name, value) in parameters(rest)? {
             match name.as_str() {
-                "name" if head.name.is_empty() => head.name = value,
-                "filename" if head.filename.is_none() => head.filename = Some(value),
+                "name" if field.is_none() => field = Some(value),
+                "filename" if filename.is_none() => filename = Some(value),
                 // Two names, and nobody knows which of them others would take.
                 "name" | "filename" => return None,
                 _ => {}
             }
         }
-        (!head.name.is_empty()).then_some(head)
+        let name = field.filter(|name| !name.is_empty())?;
+        Some(Self { name, filename })
     }
 }
 
@@ -161,6 +162,7 @@ mod tests {
             "Content-Disposition: file; name=\"file\"\r\n",
             "Content-Disposition: form-data; name=\"key\r\n",
             "Content-Disposition: form-data; name=\"key\"; name=\"acl\"\r\n",
+            "Content-Disposition: form-data; name=; name=\"file\"\r\n",
             "Content-Disposition: form-data; name=\"key\" x\r\n",
             "Content-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"b\"\r\n",
             &long,

@@ -30,6 +30,10 @@ impl<'a> Body<'a> {
     pub fn open(bytes: &'a [u8], root: &str) -> Result<Self, S3Error> {
         let text = core::str::from_utf8(bytes).map_err(|_not_utf8| S3Error::malformed_xml())?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // XML has no way to write it, so what is kept of it could never be read again.
+        if text.contains('\0') {
+            return Err(S3Error::malformed_xml());
+        }
         let mut reader = Reader::from_str(text);
         reader.config_mut().expand_empty_elements = true;
         let mut body = Self { reader, depth: 0 };
@@ -226,5 +230,12 @@ mod tests {
             assert!(leaves(bad).is_err(), "{bad}");
         }
         assert!(Body::open(b"<R>\xff</R>", "R").is_err());
+    }
+
+    #[test]
+    fn a_nul_is_refused_where_it_would_be_kept() {
+        for bad in ["<R><A>a\0</A></R>", "<R><A>&#0;</A></R>", "<R><![CDATA[\0]]></R>", "\0<R/>"] {
+            assert!(leaves(bad).is_err(), "{bad:?}");
+        }
     }
 }

@@ -187,10 +187,10 @@ fn check_policy(condition: &str, mut fields: Fields) {
     let policy = base64_simd::STANDARD.encode_to_string(text.as_bytes());
     let ours = ["policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"];
     if ours.iter().any(|name| fields.get(name).is_some()) {
-        return drop(
-            authenticate_form(&head(), &fields, REGION, &credential())
-                .map_err(|error| check_error(&error)),
-        );
+        if let Err(error) = authenticate_form(&head(), &fields, REGION, &credential()) {
+            check_error(&error);
+        }
+        return;
     }
     let credential = credential();
     let signer = Signer { credential: &credential, region: REGION, now: NOW };
