@@ -41,6 +41,7 @@ use bytes::Bytes;
 use protocol::answer::Answer;
 use protocol::error::S3Error;
 use protocol::name::VersionId;
+use protocol::operation::head_bucket;
 use protocol::request::{AddressStyle, Head, Method, Target};
 use protocol::route::{self, Operation};
 use protocol::sign::{self, Authenticated};
@@ -97,7 +98,13 @@ pub async fn serve(machine: &Rc<Machine>, request: Request) -> Response {
         Ok(Outcome::Stream { answer, body }) => respond(answer, Some(body), trace),
         Ok(Outcome::Late { told, rest }) => late(told, rest, machine, id, trace),
         Err(error) => {
-            refuse(head.method == Method::Head, &error, (&id, &machine.settings.host_id), trace)
+            let settings = &machine.settings;
+            let error = if trace.operation == Some(Operation::HeadBucket.name()) {
+                head_bucket::refusal(error, &settings.region)
+            } else {
+                error
+            };
+            refuse(head.method == Method::Head, &error, (&id, &settings.host_id), trace)
         }
     }
 }

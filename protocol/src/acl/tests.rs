@@ -139,6 +139,8 @@ fn what_a_bucket_takes() {
             assert_eq!(code(acl, BucketOwnerEnforced, block), refused, "{acl:?}");
         }
     }
+    let error = PUBLIC.check(BucketOwnerEnforced, true).unwrap_err();
+    assert_eq!((error.status(), &*error.message), (400, "The bucket does not allow ACLs"));
     for ownership in [BucketOwnerPreferred, ObjectWriter] {
         for acl in [Acl::Owner, Acl::OwnerByList] {
             assert_eq!(code(acl, ownership, true), None);

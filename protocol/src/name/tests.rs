@@ -8,6 +8,7 @@ use crate::error::ErrorCode;
 
 #[test]
 fn bucket_names_that_are() {
+    // rule: create-bucket/name
     let longest = "a".repeat(63);
     for name in ["abc", "a-b", "my.bucket", "0a0", "1.2.3", "1.2.3.4.5", "a--b", "a.-b", &longest] {
         assert_eq!(BucketName::parse(name).unwrap().as_str(), name);
@@ -16,6 +17,7 @@ fn bucket_names_that_are() {
 
 #[test]
 fn bucket_names_that_are_not() {
+    // rule: create-bucket/name
     let too_long = "a".repeat(64);
     for name in [
         "",
@@ -44,6 +46,7 @@ fn bucket_names_that_are_not() {
 
 #[test]
 fn reserved_bucket_names_are_names_but_cannot_be_made() {
+    // rule: create-bucket/name
     for name in [
         "xn--abc",
         "sthree-abc",

@@ -171,6 +171,9 @@ mod tests {
             let error = got(operation, "").unwrap_err();
             assert_eq!((error.code.as_str(), error.status()), (code, 404));
             assert_eq!(error.detail("BucketName"), Some("bucket"));
+            if operation == O::GetBucketPolicy {
+                assert_eq!(error.message, "The bucket policy does not exist");
+            }
         }
     }
 }

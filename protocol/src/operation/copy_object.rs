@@ -340,6 +340,19 @@ mod tests {
         assert!(!refused(&[("x-amz-metadata-directive", "REPLACE")], Some(&crc32)));
         assert!(!refused(&[("x-amz-website-redirect-location", "/a")], Some(&crc32)));
 
+        let source = facts(1, Some(&crc32), VersionId::Null);
+        let error = parse(&[]).unwrap().check(&bucket, &key, Versioning::Unversioned, source);
+        assert_eq!(
+            error.map_err(|error| (error.code, error.message)),
+            Err((
+                ErrorCode::InvalidRequest,
+                "This copy request is illegal because it is trying to copy an object to itself without \
+                 changing the object's metadata, storage class, website redirect location or \
+                 encryption attributes."
+                    .into()
+            ))
+        );
+
         let other = ObjectKey::parse("other").unwrap();
         let to_other = |len| {
             let source = facts(len, None, VersionId::Null);

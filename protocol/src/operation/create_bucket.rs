@@ -185,10 +185,14 @@ mod tests {
     #[test]
     fn other_kinds_of_buckets_are_refused() {
         // rule: create-bucket/kinds
-        let body = "<CreateBucketConfiguration><Bucket><Type>Directory</Type></Bucket>\
-             </CreateBucketConfiguration>";
-        let error = parse_body(body.as_bytes(), "us-east-1").unwrap_err();
-        assert_eq!(error.code, ErrorCode::NotImplemented);
+        for inside in [
+            "<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket>",
+            "<Location><Name>use1-az4</Name><Type>AvailabilityZone</Type></Location>",
+        ] {
+            let body = format!("<CreateBucketConfiguration>{inside}</CreateBucketConfiguration>");
+            let error = parse_body(body.as_bytes(), "us-east-1").unwrap_err();
+            assert_eq!(error.code, ErrorCode::NotImplemented, "{inside}");
+        }
         for (header, value, code) in [
             ("x-amz-bucket-namespace", "account-regional", ErrorCode::NotImplemented),
             ("x-amz-bucket-namespace", "mine", ErrorCode::InvalidArgument),

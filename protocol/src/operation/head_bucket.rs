@@ -39,10 +39,33 @@ pub fn answer(bucket: &BucketName, region: &str) -> Answer {
         .with("x-amz-access-point-alias", "false")
 }
 
+/// A refusal of HeadBucket: it tells the region too, by which clients find the endpoint of a bucket that they
+/// may not see, or that they asked for in another region.
+#[must_use]
+pub fn refusal(error: S3Error, region: &str) -> S3Error {
+    match error.status() {
+        400 | 403 => error.with_header("x-amz-bucket-region", region),
+        _ => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
     use super::*;
     use crate::operation::testing::pairs;
+
+    #[test]
+    fn a_refusal_tells_the_region() {
+        // rule: head-bucket/refused
+        let bucket = BucketName::parse("bucket").unwrap();
+        let told = [("x-amz-bucket-region", String::from("eu-west-1"))];
+        let denied = refusal(S3Error::headers_not_signed(&["host"]), "eu-west-1");
+        assert_eq!((denied.status(), denied.headers.as_slice()), (403, &told[..]));
+        let missing = refusal(S3Error::no_such_bucket(&bucket), "eu-west-1");
+        assert_eq!((missing.status(), missing.headers.len()), (404, 0));
+    }
 
     #[test]
     fn the_answer_tells_the_region() {

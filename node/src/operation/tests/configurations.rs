@@ -27,6 +27,10 @@ fn a_document_is_put_read_back_and_taken_away() {
     // rule: bucket-tagging/round-trip, bucket-tagging/not-there, ownership/not-there, public-access/not-there
     // rule: configuration/delete, configuration/owner, configuration/integrity
     let node = node_with_bucket();
+    assert_eq!(
+        get(&node, "/bkt?tagging").element("Message").as_deref(),
+        Some("The TagSet does not exist")
+    );
     for (name, document, put_status, element, absent) in [
         ("tagging", TAGS, 204, ("Key", "team"), "NoSuchTagSet"),
         (
@@ -58,6 +62,13 @@ fn a_document_is_put_read_back_and_taken_away() {
             assert_eq!(delete(&node, &target), 204, "{name}");
             expect(&get(&node, &target), 404, absent);
         }
+        for (method, body) in [("PUT", document), ("DELETE", "")] {
+            let proof = base64(&md5(body.as_bytes()));
+            let headers = [foreign[0], ("content-md5", proof.as_str())];
+            let refused = node.send(method, &target, &headers, body.as_bytes());
+            expect(&refused, 403, "AccessDenied");
+        }
+        expect(&get(&node, &target), 404, absent);
         let elsewhere = format!("/none?{name}");
         expect(&get(&node, &elsewhere), 404, "NoSuchBucket");
         expect(&put(&node, &elsewhere, document), 404, "NoSuchBucket");
@@ -154,6 +165,10 @@ fn lists_that_say_what_is_so_are_taken_and_others_refused() {
         let proof = base64(&md5(told.as_bytes()));
         let both = [("x-amz-acl", "private"), ("content-md5", proof.as_str())];
         expect(&node.send("PUT", target, &both, told.as_bytes()), 400, "UnexpectedContent");
+        // rule: acl/integrity
+        assert_eq!(node.send("PUT", target, &[], told.as_bytes()).status, 200);
+        let wrong = [("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==")];
+        expect(&node.send("PUT", target, &wrong, told.as_bytes()), 400, "BadDigest");
     }
     assert_eq!(put(&node, "/bkt?ownershipControls", WRITER).status, 200);
     for write in writes {
@@ -193,7 +208,20 @@ fn what_a_bucket_never_has_is_answered_as_of_a_new_one() {
         assert_eq!(get(&node, &format!("/bkt?{name}")).status, 404, "{name}");
         assert_eq!(delete(&node, &format!("/bkt?{name}")), 204, "{name}");
     }
-    for name in ["notification", "logging", "website", "replication", "policy", "encryption"] {
+    for name in [
+        "notification",
+        "logging",
+        "website",
+        "replication",
+        "policy",
+        "encryption",
+        "accelerate",
+        "abac",
+        "analytics&id=a",
+        "inventory&id=a",
+        "metrics&id=a",
+        "intelligent-tiering&id=a",
+    ] {
         expect(&put(&node, &format!("/bkt?{name}"), "<A/>"), 501, "NotImplemented");
     }
     let payer = |payer: &str| {
@@ -203,6 +231,16 @@ fn what_a_bucket_never_has_is_answered_as_of_a_new_one() {
         put(&node, "/bkt?requestPayment", &document)
     };
     // rule: request-payment/owner-pays, request-payment/requester, request-payment/malformed
+    let unproven =
+        b"<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>";
+    // rule: configuration/integrity, configuration/owner
+    let refused = node.send("PUT", "/bkt?requestPayment", &[], unproven);
+    expect(&refused, 400, "InvalidRequest");
+    let foreign = [("x-amz-expected-bucket-owner", "111111111111")];
+    for target in ["/bkt?policy", "/bkt?encryption", "/bkt?logging", "/bkt?acl"] {
+        expect(&node.send("GET", target, &foreign, b""), 403, "AccessDenied");
+    }
+    expect(&node.send("DELETE", "/bkt?policy", &foreign, b""), 403, "AccessDenied");
     assert_eq!(payer("BucketOwner").status, 200);
     expect(&payer("Requester"), 501, "NotImplemented");
     expect(&payer("Nobody"), 400, "MalformedXML");

@@ -17,12 +17,18 @@ fn buckets_come_and_go() {
     // rule: create-bucket/name, create-bucket/exists, delete-bucket/not-empty, delete-bucket/uploads, head-bucket/missing
     let node = TestNode::new();
     assert_eq!(node.send("PUT", "/bkt", &[], b"").status, 200);
-    expect(&node.send("PUT", "/bkt", &[], b""), 409, "BucketAlreadyOwnedByYou");
+    let again = node.send("PUT", "/bkt", &[], b"");
+    expect(&again, 409, "BucketAlreadyOwnedByYou");
+    assert_eq!(again.element("BucketName").as_deref(), Some("bkt"));
     expect(&node.send("PUT", "/xn--bkt", &[], b""), 400, "InvalidBucketName");
     assert_eq!(node.send("HEAD", "/bkt", &[], b"").status, 200);
-    assert_eq!(node.send("HEAD", "/other", &[], b"").status, 404);
+    let missing = node.send("HEAD", "/other", &[], b"");
+    assert_eq!((missing.status, missing.body.len()), (404, 0));
+    assert_eq!(missing.header("x-amz-bucket-region"), None);
     node.put("/bkt/k", b"1");
-    expect(&node.send("DELETE", "/bkt", &[], b""), 409, "BucketNotEmpty");
+    let full = node.send("DELETE", "/bkt", &[], b"");
+    expect(&full, 409, "BucketNotEmpty");
+    assert_eq!(full.element("BucketName").as_deref(), Some("bkt"));
     assert_eq!(node.send("DELETE", "/bkt/k", &[], b"").status, 204);
     let upload = node.create_upload("/bkt/k", &[]);
     assert_eq!(node.send("DELETE", "/bkt", &[], b"").status, 204);
@@ -41,6 +47,10 @@ fn expected_owners_are_checked_before_anything_is_told() {
     expect(&node.send("GET", "/bkt/none", &owner("111111111111"), b""), 403, "AccessDenied");
     let answered = node.send("GET", "/bkt/k", &owner("me"), b"");
     expect(&answered, 400, "InvalidBucketOwnerAWSAccountID");
+    // rule: head-bucket/refused
+    let refused = node.send("HEAD", "/bkt", &owner("111111111111"), b"");
+    assert_eq!((refused.status, refused.body.len()), (403, 0));
+    assert_eq!(refused.header("x-amz-bucket-region"), Some("us-east-1"));
 }
 
 #[test]
@@ -284,8 +294,15 @@ fn what_is_not_built_is_refused() {
     // rule: every/not-built
     let node = node_with_bucket();
     node.put("/bkt/k", b"1");
-    for target in ["/bkt?policy", "/bkt/k?acl"] {
-        expect(&node.send("GET", target, &[], b""), 501, "NotImplemented");
+    for (method, target) in [
+        ("PUT", "/bkt?policy"),
+        ("GET", "/bkt/k?torrent"),
+        ("GET", "/bkt/k?annotation"),
+        ("PUT", "/bkt/k?renameObject"),
+        ("POST", "/bkt/k?restore"),
+        ("POST", "/bkt/k?select&select-type=2"),
+    ] {
+        expect(&node.send(method, target, &[], b""), 501, "NotImplemented");
     }
     let sealed = [("x-amz-server-side-encryption", "AES256")];
     expect(&node.send("PUT", "/bkt/k", &sealed, b"1"), 501, "NotImplemented");
