@@ -3,6 +3,7 @@
 //! After every round the store must answer as the reference does and satisfy every invariant (which recounts all
 //! references). In the end all garbage is drained, and exactly what is alive must be left.
 
+mod keeping;
 mod op;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::etag::ETag;
+use protocol::lock::ObjectLock;
 use protocol::name::VersionId;
 use protocol::range::ByteRange;
 use protocol::tagging::TagSet;
@@ -22,7 +24,7 @@ use crate::command::{
 use crate::extent::{PieceSlice, merge, slices};
 use crate::id::TableId;
 use crate::query::{ListAsk, ListFrom, ListLine, ListPage, Named};
-use crate::record::{Manifest, Owner};
+use crate::record::{ConfigKind, Manifest, Owner};
 use crate::table::BLOCK_LEN;
 use crate::testing::fingerprint_of;
 use op::{Body, Cond, Op, Upload, Wanted, op};
@@ -34,7 +36,15 @@ struct Thing {
     generation: Generation,
     etag: ETag,
     tags: TagSet,
+    lock: ObjectLock,
     pieces: Vec<Piece>,
+}
+
+impl Thing {
+    fn new(generation: Generation, etag: ETag, pieces: Vec<Piece>) -> Self {
+        let (tags, lock) = Default::default();
+        Self { generation, etag, tags, lock, pieces }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -53,10 +63,26 @@ struct Version {
     thing: Option<Thing>,
 }
 
+impl Version {
+    /// Which writing of the key it is, where that can be told.
+    fn generation(&self) -> Option<Generation> {
+        match (&self.thing, self.id) {
+            (Some(thing), _) => Some(thing.generation),
+            (None, VersionId::Number(number)) => Some(Generation::new(number)),
+            (None, VersionId::Null) => None,
+        }
+    }
+
+    fn is_protected(&self, bypass: bool) -> bool {
+        self.thing.as_ref().is_some_and(|thing| thing.lock.protects(AT, bypass))
+    }
+}
+
 #[derive(Debug, Default)]
 struct Bucket {
     id: Option<BucketId>,
     versioning: Versioning,
+    configs: BTreeMap<ConfigKind, String>,
     /// The versions of each key that has any, the newest first.
     keys: BTreeMap<usize, Vec<Version>>,
     uploads: BTreeMap<(usize, u8), Open>,
@@ -75,6 +101,17 @@ impl Bucket {
             (Some(_), None) => Some(VersionId::Number(7)),
             (None, _) => Some(VersionId::Null),
         }
+    }
+
+    /// Whether a delete would destroy what must stay.
+    fn is_protected(&self, key: usize, version: Option<VersionId>, bypass: bool) -> bool {
+        let versions = self.keys.get(&key).map_or(&[][..], Vec::as_slice);
+        let doomed = match (version, self.versioning) {
+            (None | Some(VersionId::Null), Versioning::Unversioned) => versions.first(),
+            (None, Versioning::Enabled | Versioning::Suspended) => None,
+            (Some(version), _) => versions.iter().find(|one| one.id == version),
+        };
+        doomed.is_some_and(|doomed| doomed.is_protected(bypass))
     }
 
     /// Puts a version in front and says what is to be told of it.
@@ -298,7 +335,16 @@ impl Machine<'_> {
                 self.copy(round, which, (*bucket, *key), *cond);
             }
             Op::Switch { bucket, on } => self.switch(round, *bucket, *on),
-            Op::Delete { bucket, wanted } => self.delete(round, *bucket, wanted),
+            Op::Configure { bucket, kind, set } => {
+                self.configure(round, *bucket, ConfigKind::ALL[*kind], *set);
+            }
+            Op::Lock { bucket, wanted, change, bypass } => {
+                self.lock(round, *bucket, wanted, *change, *bypass);
+            }
+            Op::Expire { bucket, key, which, what } => {
+                self.expire(round, *bucket, *key, which, *what);
+            }
+            Op::Delete { bucket, wanted, bypass } => self.delete(round, *bucket, wanted, *bypass),
             Op::DeleteSome { bucket, keys } => self.delete_some(round, *bucket, keys),
             Op::Tag { bucket, wanted, stale, set } => {
                 self.tag(round, *bucket, wanted, *stale, *set);
@@ -459,7 +505,7 @@ impl Machine<'_> {
         assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
         if let Ok(Reply::ObjectPut { generation, version }) = outcome {
             self.model.blobs.extend(files.iter().map(|known| (known.blob, *known)));
-            let thing = Thing { generation, etag, tags: TagSet::default(), pieces: merge(pieces) };
+            let thing = Thing::new(generation, etag, merge(pieces));
             assert_eq!(version, self.model.buckets[bucket].put(key, thing));
         }
     }
@@ -495,14 +541,18 @@ impl Machine<'_> {
         let outcome = apply(round, command);
         assert_eq!(outcome.as_ref().err(), expected.as_ref().err());
         if let Ok(Reply::ObjectPut { generation, version }) = outcome {
-            let thing = Thing { generation, etag, tags: TagSet::default(), pieces };
+            let thing = Thing::new(generation, etag, pieces);
             assert_eq!(version, self.model.buckets[bucket].put(place, thing));
         }
     }
 
     fn switch(&mut self, round: &mut Round<'_>, bucket: usize, on: bool) {
         let versioning = if on { Versioning::Enabled } else { Versioning::Suspended };
-        let expected = self.model.live(bucket).map(|()| Reply::Done);
+        let locked = self.model.buckets[bucket].configs.contains_key(&ConfigKind::ObjectLock);
+        let expected = self.model.live(bucket).and_then(|()| match versioning {
+            Versioning::Suspended if locked => Err(Refusal::ObjectLockNeedsVersioning),
+            _ => Ok(Reply::Done),
+        });
         let command = SetVersioning { name: bucket_name(BUCKETS[bucket]), versioning };
         assert_eq!(apply(round, command), expected);
         if expected.is_ok() {
@@ -510,10 +560,14 @@ impl Machine<'_> {
         }
     }
 
-    fn delete(&mut self, round: &mut Round<'_>, bucket: usize, wanted: &Wanted) {
+    fn delete(&mut self, round: &mut Round<'_>, bucket: usize, wanted: &Wanted, bypass: bool) {
+        let slot = &self.model.buckets[bucket];
+        let version = slot.version(wanted);
+        let is_protected = slot.is_protected(wanted.key, version, bypass);
         let live = self.model.live(bucket);
-        let version = self.model.buckets[bucket].version(wanted);
-        let command = DeleteObject { version, ..delete(self.model.id(bucket), KEYS[wanted.key]) };
+        let live = live.and(if is_protected { Err(Refusal::Locked) } else { Ok(()) });
+        let asked = delete(self.model.id(bucket), KEYS[wanted.key]);
+        let command = DeleteObject { version, bypass, ..asked };
         match apply(round, command) {
             Ok(Reply::ObjectDeleted(told)) => {
                 let slot = &mut self.model.buckets[bucket];
@@ -553,7 +607,7 @@ impl Machine<'_> {
                 (DeleteCond::Matches(etag), Some(now)) if etag != now => {
                     Some(Refusal::ConditionFailed)
                 }
-                _ => None,
+                _ => slot.is_protected(*key, asked.version, asked.bypass).then_some(Refusal::Locked),
             };
             match (told, refused) {
                 (Ok(told), None) => assert_eq!(told, slot.delete(*key, asked.version, told)),
@@ -637,7 +691,7 @@ impl Machine<'_> {
             let uploads = &mut self.model.buckets[bucket].uploads;
             let open = uploads.get_mut(&(place, id)).expect("the upload is open");
             open.generation = generation;
-            let thing = Thing { generation, etag, tags: TagSet::default(), pieces: merge(pieces) };
+            let thing = Thing::new(generation, etag, merge(pieces));
             open.parts.insert(part, thing);
         }
     }
@@ -694,7 +748,7 @@ impl Machine<'_> {
             self.model.manifests.push((manifest.clone(), pieces.clone()));
             let slot = &mut self.model.buckets[bucket];
             slot.uploads.remove(&(place, id));
-            let thing = Thing { generation, etag, tags: TagSet::default(), pieces };
+            let thing = Thing::new(generation, etag, pieces);
             assert_eq!(version, slot.put(place, thing));
         }
     }
@@ -713,8 +767,14 @@ impl Machine<'_> {
         assert_sound(self.store);
         for (name, bucket) in BUCKETS.iter().zip(&self.model.buckets) {
             let found = query::bucket(self.store, &bucket_name(name)).expect("a store");
-            assert_eq!(found.map(|found| found.id), bucket.id);
-            let Some(id) = bucket.id else { continue };
+            assert_eq!(found.as_ref().map(|found| found.id), bucket.id);
+            let (Some(id), Some(found)) = (bucket.id, found) else { continue };
+            let kinds = found.configs.iter().map(|(kind, _)| kind);
+            assert!(kinds.eq(bucket.configs.keys()));
+            for kind in ConfigKind::ALL {
+                let config = query::config(self.store, id, kind).expect("a store");
+                assert_eq!(config.map(|config| config.document).as_ref(), bucket.configs.get(&kind));
+            }
             let ask =
                 ListAsk { bucket: id, prefix: "", delimiter: None, from: ListFrom::Start, max: 9 };
             let page = query::list_objects(self.store, &ask).expect("a page");
@@ -762,7 +822,7 @@ impl Machine<'_> {
         };
         assert_eq!(record.version(), version.id);
         assert_eq!((record.generation, &record.etag), (thing.generation, &thing.etag));
-        assert_eq!(record.tags, thing.tags);
+        assert_eq!((&record.tags, record.lock), (&thing.tags, thing.lock));
         let len = len_of(&thing.pieces);
         assert_eq!((record.len, record.fingerprint), (len, fingerprint_of(&thing.pieces)));
         for (start, end) in [(0, len), (len / 3, len - len / 3), (len / 2, (len / 2 + 1).min(len))]

@@ -50,6 +50,21 @@ pub(super) struct Wanted {
     pub(super) version: Option<Option<Index>>,
 }
 
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Change {
+    Free,
+    Governance(u8),
+    Compliance(u8),
+    Hold(bool),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Going {
+    Latest,
+    Noncurrent,
+    LoneMarker,
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Upload {
     /// One of those that are open.
@@ -80,9 +95,30 @@ pub(super) enum Op {
         bucket: usize,
         on: bool,
     },
+    /// A configuration comes, or goes.
+    Configure {
+        bucket: usize,
+        kind: usize,
+        set: bool,
+    },
+    /// What protects a version changes; the date is so many seconds from now.
+    Lock {
+        bucket: usize,
+        wanted: Wanted,
+        change: Change,
+        bypass: bool,
+    },
+    /// One of the versions of a key expires, if it is what was judged.
+    Expire {
+        bucket: usize,
+        key: usize,
+        which: Index,
+        what: Going,
+    },
     Delete {
         bucket: usize,
         wanted: Wanted,
+        bypass: bool,
     },
     DeleteSome {
         bucket: usize,
@@ -173,6 +209,25 @@ pub(super) fn wanted() -> impl Strategy<Value = Wanted> {
     (0..KEYS.len(), version).prop_map(|(key, version)| Wanted { key, version })
 }
 
+/// An index of [`ConfigKind::ALL`]; rarely object lock, which ends the switching of versions.
+fn config_kind() -> impl Strategy<Value = usize> {
+    let last = ConfigKind::ALL.len() - 1;
+    prop_oneof![20 => 0..last, 1 => Just(last)]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        2 => Just(Change::Free),
+        2 => (0_u8..3).prop_map(Change::Governance),
+        1 => (0_u8..3).prop_map(Change::Compliance),
+        2 => any::<bool>().prop_map(Change::Hold),
+    ]
+}
+
+fn going() -> impl Strategy<Value = Going> {
+    prop_oneof![Just(Going::Latest), Just(Going::Noncurrent), Just(Going::LoneMarker)]
+}
+
 pub(super) fn op() -> impl Strategy<Value = Op> {
     let place = || (some_bucket(), 0..KEYS.len());
     let mask = || prop_oneof![Just(u8::MAX), any::<u8>()];
@@ -185,7 +240,14 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(which, (bucket, key), cond)| Op::Copy { which, bucket, key, cond }),
         1 => (some_bucket(), prop::bool::weighted(0.7))
             .prop_map(|(bucket, on)| Op::Switch { bucket, on }),
-        6 => (some_bucket(), wanted()).prop_map(|(bucket, wanted)| Op::Delete { bucket, wanted }),
+        2 => (some_bucket(), config_kind(), prop::bool::weighted(0.7))
+            .prop_map(|(bucket, kind, set)| Op::Configure { bucket, kind, set }),
+        3 => (some_bucket(), wanted(), change(), any::<bool>())
+            .prop_map(|(bucket, wanted, change, bypass)| Op::Lock { bucket, wanted, change, bypass }),
+        5 => (place(), any::<Index>(), going())
+            .prop_map(|((bucket, key), which, what)| Op::Expire { bucket, key, which, what }),
+        6 => (some_bucket(), wanted(), any::<bool>())
+            .prop_map(|(bucket, wanted, bypass)| Op::Delete { bucket, wanted, bypass }),
         2 => (some_bucket(), prop::collection::vec((wanted(), cond()), 0..4))
             .prop_map(|(bucket, keys)| Op::DeleteSome { bucket, keys }),
         1 => (some_bucket(), wanted(), any::<bool>(), any::<bool>())
