@@ -47,6 +47,8 @@ pub enum Lie {
     ForgetsPromotions,
     /// A null version that lies behind others stays when a new one takes its place.
     KeepsOldNulls,
+    /// A lock that is put on a version is never written.
+    ForgetsLocks,
     /// A version that moves behind a new one is not named as owner of its blobs any more.
     LosesVersionOwners,
 }
@@ -71,6 +73,23 @@ impl Lie {
                     && value.is_none()
                     && is_version
                     && stored.is_some_and(is_null)
+            }
+            Self::ForgetsLocks => {
+                let lock_of = |stored: Option<&Bytes>| {
+                    let stored = stored?.clone();
+                    Some(match space {
+                        Space::Objects => ObjectRecord::decode(stored).ok()?.lock,
+                        Space::Versions => match VersionRecord::decode(stored).ok()? {
+                            VersionRecord::Object(object) => object.lock,
+                            VersionRecord::Marker(_) => return None,
+                        },
+                        _ => return None,
+                    })
+                };
+                let before = lock_of(entries.get(&(*space, key.clone())));
+                let after = lock_of(value.as_ref());
+                after.is_some_and(|after| after.retention.is_some())
+                    && before.is_some_and(|before| before.retention.is_none())
             }
             Self::LosesVersionOwners => {
                 let owner = key::owner_of(key).map(|(_, owner)| owner);

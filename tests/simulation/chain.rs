@@ -49,6 +49,16 @@ impl Chain {
         self.top.or_else(|| self.told.last().map(|(_, what)| *what)).flatten()
     }
 
+    /// Whether this version, which was named, is the latest.
+    pub(crate) fn is_latest(&self, id: VersionId) -> bool {
+        self.top.is_none() && self.told.last().is_some_and(|(last, _)| *last == id)
+    }
+
+    /// Whether this version, which was named, is the only one.
+    pub(crate) fn is_only(&self, id: VersionId) -> bool {
+        self.is_latest(id) && self.told.len() == 1 && self.hidden.is_empty()
+    }
+
     /// Whether there is no version at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.top.is_none() && self.told.is_empty() && self.hidden.is_empty()

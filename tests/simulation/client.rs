@@ -18,6 +18,7 @@ use protocol::sign::sign::{Signer, Unsigned};
 use tenon_tests::random::Random;
 
 use crate::clock::{VirtualClock, give_way};
+use crate::keeping::{self, Expiry};
 
 /// A request as it will be sent.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +33,8 @@ pub(crate) struct Sent {
     pub(crate) body: Bytes,
     /// The connection breaks after so many bytes of the body.
     pub(crate) cut_after: Option<usize>,
+    /// Instead of all that: what a worker of the node commits.
+    pub(crate) expiry: Option<Expiry>,
 }
 
 /// What came back.
@@ -81,6 +84,9 @@ pub(crate) async fn exchange(
     sent: Sent,
     mut random: Random,
 ) -> Answered {
+    if let Some(expiry) = sent.expiry {
+        return keeping::expire(&machine, &clock, expiry).await;
+    }
     let request = request(&machine, &clock, &sent, &mut random);
     let response = operation::serve(&machine, request).await;
     read(response, &clock, &mut random).await

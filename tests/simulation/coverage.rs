@@ -14,6 +14,7 @@ use node::disk::memory::Call;
 use protocol::name::VersionId;
 
 use crate::client::Answered;
+use crate::keeping::Going;
 use crate::oracle::{Action, Oracle};
 use crate::trace::Seen;
 
@@ -187,6 +188,10 @@ pub(crate) fn of_versions(action: &Action, answer: &Answered, oracle: &Oracle) -
         Action::DeleteSome { keys, .. } if keys.iter().any(|(_, version, _)| version.is_some()) => {
             "versions purged by a list".to_owned()
         }
+        Action::Retain { .. } => "a version locked".to_owned(),
+        Action::Expire { going, .. } => {
+            format!("{going:?} expired: {}", answer.header(Going::GONE).unwrap_or_default())
+        }
         Action::Complete { .. } if answer.header("x-amz-version-id").is_some() => {
             "a version completed".to_owned()
         }
@@ -196,7 +201,15 @@ pub(crate) fn of_versions(action: &Action, answer: &Answered, oracle: &Oracle) -
 }
 
 /// What must have happened to versions.
-const OF_VERSIONS: [&str; 14] = [
+const OF_VERSIONS: [&str; 22] = [
+    "a version locked",
+    "Delete 403 AccessDenied",
+    "Latest expired: true",
+    "Latest expired: false",
+    "Noncurrent expired: true",
+    "Noncurrent expired: false",
+    "LoneMarker expired: true",
+    "LoneMarker expired: false",
     "versioning Enabled",
     "versioning Suspended",
     "a list of versions",

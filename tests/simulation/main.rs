@@ -12,6 +12,7 @@ mod doors;
 mod executor;
 mod failure;
 mod history;
+mod keeping;
 mod life;
 mod oracle;
 mod plan;
@@ -157,6 +158,16 @@ fn a_null_version_beside_a_new_one_is_caught() {
 #[test]
 fn a_version_that_loses_its_owner_is_caught() {
     is_caught(Planted::Store(store::Lie::LosesVersionOwners), 200);
+}
+
+#[test]
+fn a_lock_that_is_forgotten_is_caught() {
+    is_caught(Planted::Store(store::Lie::ForgetsLocks), 200);
+}
+
+#[test]
+fn an_expiry_of_what_is_the_latest_again_is_caught() {
+    is_caught(Planted::ExpiresTheLatest, 200);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use node::disk::{self, DiskWays};
 use protocol::sign::Credential;
 use tenon_tests::random::{Random, mix};
 
+use crate::oracle::LOCKED;
+
 /// Something that is made wrong on purpose, for the simulation to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Planted {
@@ -28,6 +30,8 @@ pub(crate) enum Planted {
     CollectorIgnoresEpochs,
     /// A copy has no epoch any more once it has looked up its source.
     CopyDropsEpoch,
+    /// An older version that expires goes also if it has become the latest again.
+    ExpiresTheLatest,
     /// Streams that are hashed side by side get each other's MD5.
     LanesMixedUp,
 }
@@ -102,6 +106,8 @@ pub(crate) struct Plan {
     pub(crate) restart_at_end: bool,
     /// In a hundred requests: it is about versions. 0: no bucket ever keeps them.
     pub(crate) versions: u64,
+    /// Where buckets keep versions: the first one does so from the start, and its versions can be locked.
+    pub(crate) locks: bool,
     pub(crate) planted: Option<Planted>,
 }
 
@@ -161,6 +167,7 @@ impl Plan {
             holds: *random.pick(&[0, 0, 20, 50]),
             lanes: *random.pick(&[1, 2, 4, 16]),
             versions: *random.pick(&[0, 0, 0, 0, 20, 45]),
+            locks: random.chance(50),
             planted: None,
         }
     }
@@ -210,6 +217,11 @@ impl Plan {
     /// Whether the collector is shown other epochs than there are.
     pub(crate) fn collector_is_misled(&self) -> bool {
         matches!(self.planted, Some(Planted::CollectorIgnoresEpochs | Planted::CopyDropsEpoch))
+    }
+
+    /// Whether this bucket has object lock.
+    pub(crate) fn has_locks(&self, bucket: usize) -> bool {
+        self.locks && self.versions > 0 && bucket == LOCKED
     }
 
     /// Whether the disk may run full.

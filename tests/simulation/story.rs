@@ -63,6 +63,10 @@ pub(crate) enum KeyEvent {
     Lacks { slot: usize, id: VersionId },
     /// This version was taken away for good, if it was there; a delete marker, if the answer says so.
     Purged { slot: usize, id: VersionId, marker: Option<bool> },
+    /// This version was seen not to be the latest.
+    NotLatest { slot: usize, id: VersionId },
+    /// This version was seen to be the only one.
+    Alone { slot: usize, id: VersionId },
     /// All of these at one moment, in this order.
     All(Vec<Self>),
     /// The key was seen to have these versions.
@@ -132,6 +136,8 @@ impl Model for Keys {
             KeyEvent::Purged { slot, id, marker } => {
                 each(*slot, state.keys[*slot].purged(*id, *marker))
             }
+            KeyEvent::NotLatest { slot, id } => same(!state.keys[*slot].is_latest(*id)),
+            KeyEvent::Alone { slot, id } => same(state.keys[*slot].is_only(*id)),
             KeyEvent::All(events) => all_after(state, events),
             KeyEvent::Shown { slot, versions } => {
                 let shown = state.keys[*slot].shown(versions);

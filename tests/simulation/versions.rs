@@ -34,6 +34,9 @@ impl Workload {
         if unversioned && self.random.chance(60) {
             return Some(self.set_versioning(bucket));
         }
+        if self.random.chance(30) {
+            return self.keeping(plan, oracle);
+        }
         match self.random.within(0..100) {
             0..6 => Some(self.set_versioning(bucket)),
             6..24 => self.read_version(oracle),

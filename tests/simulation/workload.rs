@@ -667,6 +667,8 @@ fn room_for(action: &Action, oracle: &Oracle) -> bool {
         | Action::Get { key, .. }
         | Action::Head { key, .. }
         | Action::Delete { key, .. }
+        | Action::Retain { key, .. }
+        | Action::Expire { key, .. }
         | Action::CreateUpload { key, .. } => oracle.has_room(*key),
         Action::Copy { key, source, .. } => oracle.has_room(*key) && oracle.has_room(*source),
         Action::DeleteSome { keys, .. } => keys.iter().all(|(key, ..)| oracle.has_room(*key)),

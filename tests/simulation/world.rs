@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use meta::memory::{Fate, MemoryStore};
+use meta::record::ConfigKind;
 use meta::store::{Store, StoreError};
 use node::disk::memory::MemoryDisk;
 use node::metrics::Metrics;
@@ -46,6 +47,9 @@ const HOLD_MS: u64 = 1_000;
 
 /// Virtual time in which everything that takes its time must have had it.
 const REST_MS_MAX: u64 = 60_000;
+
+/// The configuration of a bucket whose versions can be locked.
+const OBJECT_LOCK: &str = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>";
 
 /// Everything of one run.
 pub(crate) struct World {
@@ -129,7 +133,7 @@ impl World {
             names: Names::new(),
             crash_armed: None,
             clock: VirtualClock::new(),
-            oracle: Oracle::new(plan.etag_md5_up_to),
+            oracle: Oracle::new(plan),
             life: None,
             requests: Vec::new(),
             requests_left: plan.requests,
@@ -169,13 +173,15 @@ impl World {
         let failed = |error: StoreError| broken("store", error.to_string());
         let mut round = Round::begin(&*self.store, Sequence::new(1)).map_err(failed)?;
         let config = self.plan.config();
-        for (_, name) in BUCKETS.iter().enumerate().filter(|(at, _)| *at != PASSING) {
+        for (at, name) in BUCKETS.iter().enumerate().filter(|(at, _)| *at != PASSING) {
+            let locks = self.plan.has_locks(at);
+            let lock = (ConfigKind::ObjectLock, OBJECT_LOCK.to_owned());
             let command = CreateBucket {
                 name: protocol::name::BucketName::parse(name).expect("a bucket name"),
                 created: self.clock.now(),
                 owner: config.account.clone(),
-                versioning: Versioning::Unversioned,
-                configs: Vec::new(),
+                versioning: if locks { Versioning::Enabled } else { Versioning::Unversioned },
+                configs: Some(lock).filter(|_| locks).into_iter().collect(),
             };
             let made = round.apply(command.into()).map_err(failed)?;
             made.expect("a new store has no buckets");
@@ -463,6 +469,7 @@ impl World {
     }
 
     fn send(&mut self) {
+        self.oracle.moment = self.clock.now();
         let Some((action, sent)) = self.workload.next(&self.plan, &mut self.oracle) else { return };
         self.requests_left -= 1;
         self.dispatch(action, sent);
@@ -540,6 +547,7 @@ impl World {
             held.for_each(|strike| self.trace.note(coverage::ended_held(kind, *strike, made)));
         }
         let excuses = self.excuses();
+        self.oracle.moment = self.clock.now();
         let judged = self.oracle.answered(self.step, ticket, &answered, excuses);
         judged.map_err(|why| broken("answers_are_true", why))
     }
@@ -643,6 +651,7 @@ impl World {
 
     /// What the store holds is where the story goes on.
     fn look(&mut self) -> Result<Vec<Looked>, Broken> {
+        self.oracle.moment = self.clock.now();
         let looked = versions::look(&*self.store, &self.oracle);
         let looked = looked.map_err(|why| broken("what_is_stored_was_written", why))?;
         let told = self.oracle.looked_at(&looked);
@@ -655,6 +664,8 @@ impl World {
         if self.plan.versions == 0 {
             return Ok(());
         }
+        // What is locked stays until then.
+        while self.clock.now() <= self.oracle.free_from() && self.work(false)? {}
         let looked = self.look()?;
         for (action, sent) in self.workload.purge_all(&looked, &self.oracle) {
             self.dispatch(action, sent);

@@ -6,7 +6,8 @@ use protocol::name::VersionId;
 use protocol::versioning::Versioning;
 
 use super::{
-    Action, KEYS, Meaning, Oracle, PASSING, Part, StoredPart, Verdict, entries, first_keys, place,
+    Action, KEYS, LOCKED, Meaning, Oracle, PASSING, Part, StoredPart, Verdict, entries, first_keys,
+    place,
 };
 use crate::chain::Shown;
 use crate::client::{Answered, elements};
@@ -19,7 +20,11 @@ impl Oracle {
         versioning: Versioning,
         answer: &Answered,
     ) -> Result<Verdict, String> {
-        if answer.status != 200 {
+        let has_locks = self.has_locks && bucket == LOCKED && versioning == Versioning::Suspended;
+        if has_locks && (answer.status, answer.code) == (409, Some("InvalidBucketState")) {
+            return Ok(Verdict::nothing());
+        }
+        if has_locks || answer.status != 200 {
             return Err("versioning is neither set nor refused".into());
         }
         self.versioning_likely[bucket] = versioning;

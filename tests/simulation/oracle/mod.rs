@@ -5,6 +5,7 @@
 //! Invariants it asserts: an acknowledged write is never lost, a refused one never seen; a condition has one winner;
 //! a reader sees one whole value; an error needs a fault that excuses it.
 
+mod keeping;
 mod listings;
 mod objects;
 mod uploads;
@@ -16,14 +17,18 @@ use md5::{Digest, Md5};
 use protocol::checksum::ChecksumAlgorithm;
 use protocol::etag::ETag;
 use protocol::name::VersionId;
+use protocol::time::Timestamp;
 use protocol::versioning::Versioning;
 use tenon_tests::content::Content;
 
-use crate::chain::{Said, Shown};
+use crate::chain::{Said, Shown, What};
 use crate::client::Answered;
 use crate::history::{Begun, History};
+use crate::keeping::Going;
+use crate::plan::Plan;
 use crate::story::{Cond, KeyEvent, Keys, KeysState, UploadEvent, Uploads};
 use crate::sums::Sum;
+use keeping::Lock;
 
 /// A value of a key: an index of [`Oracle::values`].
 pub(crate) type Value = u32;
@@ -36,6 +41,9 @@ pub(crate) const BUCKETS: [&str; 3] = ["alpha", "beta", "gamma"];
 
 /// Which bucket comes and goes.
 pub(crate) const PASSING: usize = 2;
+
+/// Which bucket may have object lock.
+pub(crate) const LOCKED: usize = 0;
 
 /// Keys: which bucket, which name.
 pub(crate) const KEYS: [(usize, &str); 8] = [
@@ -79,6 +87,10 @@ pub(crate) enum Action {
     ListVersions { bucket: usize },
     /// PutBucketVersioning.
     SetVersioning { bucket: usize, versioning: Versioning },
+    /// PutObjectRetention of a version that is this value, in a mode that nobody bypasses.
+    Retain { key: usize, version: VersionId, value: Value, until: Timestamp },
+    /// What lifecycle rules let go of.
+    Expire { key: usize, version: VersionId, what: What, going: Going },
     /// CreateBucket of the passing bucket.
     MakeBucket,
     /// DeleteBucket of the passing bucket.
@@ -185,6 +197,12 @@ pub(crate) struct Oracle {
     pub(crate) versions: [Shown; KEYS.len()],
     /// Whether each bucket was last known to keep versions.
     pub(crate) versioning_likely: [Versioning; BUCKETS.len()],
+    /// What time it is.
+    pub(crate) moment: Timestamp,
+    /// Whether there is a bucket with object lock.
+    has_locks: bool,
+    /// The versions that somebody wanted to lock.
+    locks: BTreeMap<(usize, VersionId), Lock>,
     by_etag: BTreeMap<String, Value>,
     keys: Vec<History<Keys>>,
     upload_histories: Vec<History<Uploads>>,
@@ -201,9 +219,16 @@ fn place(key: usize) -> (usize, usize) {
 
 impl Oracle {
     /// Nothing exists but the two buckets that stay.
-    pub(crate) fn new(md5_up_to: u64) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         let stays = KEYS.iter().filter(|(bucket, _)| *bucket != PASSING);
-        let mut keys: Vec<_> = stays.map(|_| History::new(KeysState::empty(true, 1))).collect();
+        let kept = |bucket| {
+            if plan.has_locks(bucket) { Versioning::Enabled } else { Versioning::default() }
+        };
+        let keys = stays.map(|(bucket, _)| {
+            let versioning = kept(*bucket);
+            History::new(KeysState { versioning, ..KeysState::empty(true, 1) })
+        });
+        let mut keys: Vec<_> = keys.collect();
         keys.push(History::new(KeysState::empty(false, KEYS.len() - keys.len())));
         Self {
             values: Vec::new(),
@@ -212,11 +237,14 @@ impl Oracle {
             likely: [None; KEYS.len()],
             bucket_likely: false,
             versions: Default::default(),
-            versioning_likely: Default::default(),
+            versioning_likely: std::array::from_fn(kept),
+            moment: Timestamp::from_millis(0),
+            has_locks: plan.has_locks(LOCKED),
+            locks: BTreeMap::new(),
             by_etag: BTreeMap::new(),
             keys,
             upload_histories: Vec::new(),
-            md5_up_to,
+            md5_up_to: plan.etag_md5_up_to,
         }
     }
 
@@ -321,6 +349,13 @@ impl Oracle {
                     ticket.others.push((key, history, self.keys[history].begin(now, Some(set))));
                 }
             }
+            Action::Retain { key, version, until, .. } => {
+                on_key = Some((*key, None));
+                self.asked_to_lock(*key, *version, *until);
+            }
+            Action::Expire { key, version, what, going } => {
+                on_key = Some((*key, Some(keeping::expired(*key, *version, *what, *going))));
+            }
             Action::CopyPart { source, upload, number, part, .. } => {
                 on_key = Some((*source, None));
                 on_upload = Some((*upload, Some(UploadEvent::Put(*number, *part))));
@@ -397,6 +432,7 @@ impl Oracle {
                 told.map_err(|story| format!("bucket {:?}: {story}", BUCKETS[bucket]))?;
             }
             for (key, versions) in keys {
+                self.has_what_is_locked(*key, versions)?;
                 let (history, slot) = place(*key);
                 let event = KeyEvent::Shown { slot, versions: versions.clone() };
                 let told = self.keys[history].looked_at(&event);
@@ -502,6 +538,12 @@ impl Oracle {
             Action::SetVersioning { bucket, versioning } => {
                 self.versioning_set(*bucket, *versioning, answer)
             }
+            Action::Retain { key, version, value, until } => {
+                self.retained(*key, *version, *value, *until, answer)
+            }
+            Action::Expire { key, version, what, going } => {
+                self.expired(*key, *version, *what, *going, answer)
+            }
             Action::MakeBucket | Action::DropBucket => self.bucket(action, answer),
             Action::CreateUpload { key, sum } => self.upload_created(*key, *sum, answer),
             Action::PutPart { upload, number, part } => {
@@ -528,6 +570,8 @@ impl Oracle {
             | Action::Get { key, .. }
             | Action::Head { key, .. }
             | Action::Delete { key, .. }
+            | Action::Retain { key, .. }
+            | Action::Expire { key, .. }
             | Action::CreateUpload { key, .. } => *key,
             Action::Copy { key, source, .. } => {
                 return KEYS[*key].0 == PASSING || KEYS[*source].0 == PASSING;

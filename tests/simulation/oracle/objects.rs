@@ -223,6 +223,9 @@ impl Oracle {
             // The bucket never had versions when the request came.
             return Ok(Verdict::nothing());
         }
+        if (answer.status, answer.code) == (403, Some("AccessDenied")) {
+            return self.kept_by_a_lock(key, version);
+        }
         if answer.status != 204 {
             return lost_condition(key, cond, answer);
         }
@@ -233,6 +236,7 @@ impl Oracle {
                 return Err(format!("version {said:?} is gone instead of {id:?}"));
             }
             Some(id) => {
+                self.may_be_gone(key, id)?;
                 self.forget(key, id);
                 KeyEvent::Purged { slot: place(key).1, id, marker: Some(marker) }
             }
@@ -291,7 +295,10 @@ impl Oracle {
                     (None, Some(entry)) => Meaning::Event(self.one_deleted(doomed, entry)?),
                     (None, None) if quiet => {
                         match version {
-                            Some(id) => self.forget(key, id),
+                            Some(id) => {
+                                self.may_be_gone(key, id)?;
+                                self.forget(key, id);
+                            }
                             None => self.likely[key] = None,
                         }
                         Meaning::Event(delete(doomed))
@@ -315,6 +322,7 @@ impl Oracle {
         }
         Ok(match version {
             Some(id) => {
+                self.may_be_gone(key, id)?;
                 self.forget(key, id);
                 KeyEvent::Purged { slot: place(key).1, id, marker: Some(marker) }
             }
@@ -332,6 +340,7 @@ impl Oracle {
         let slot = place(key).1;
         match (code, cond) {
             ("NoSuchVersion", _) if version.is_some() => Ok(Meaning::Nothing),
+            ("AccessDenied", _) => Ok(self.kept_by_a_lock(key, version)?.key),
             ("PreconditionFailed", Cond::Matches(value)) => {
                 Ok(Meaning::Event(KeyEvent::Differs { slot, value }))
             }

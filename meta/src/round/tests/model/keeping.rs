@@ -8,7 +8,13 @@ use super::*;
 use crate::command::{Expire, ExpireItem, Expiring, SetConfig, SetLock};
 
 impl Machine<'_> {
-    pub(super) fn configure(&mut self, round: &mut Round<'_>, bucket: usize, kind: ConfigKind, set: bool) {
+    pub(super) fn configure(
+        &mut self,
+        round: &mut Round<'_>,
+        bucket: usize,
+        kind: ConfigKind,
+        set: bool,
+    ) {
         // Object lock is never taken away.
         let is_lock = kind == ConfigKind::ObjectLock;
         let document = (set || is_lock).then(|| format!("<{}/>", round.bytes()));
@@ -87,7 +93,9 @@ impl Machine<'_> {
         let versioned = slot.versioning != Versioning::Unversioned;
         let goes = chosen.is_some_and(|chosen| match what {
             Going::Latest => {
-                at == Some(0) && chosen.thing.is_some() && (versioned || !chosen.is_protected(false))
+                at == Some(0)
+                    && chosen.thing.is_some()
+                    && (versioned || !chosen.is_protected(false))
             }
             Going::Noncurrent => at != Some(0) && !chosen.is_protected(false),
             Going::LoneMarker => versions.len() == 1 && chosen.thing.is_none(),
@@ -99,12 +107,16 @@ impl Machine<'_> {
             Going::LoneMarker => Expiring::LoneMarker { generation },
         };
         let items = vec![ExpireItem { key: key(KEYS[place]), what }];
+        let made = VersionId::Number(round.numbers.counters.generation + 1);
         let reply = apply(round, Expire { bucket: id, items, now: AT });
         assert_eq!(reply, live.clone().map(|()| Reply::Expired(vec![goes])));
         if goes && live.is_ok() {
-            let made = VersionId::Number(round.numbers.counters.generation);
             let marked = version.is_none() && versioned;
-            let told = if marked { Deleted::Marked { version: made } } else { Deleted::Key { existed: true } };
+            let told = if marked {
+                Deleted::Marked { version: made }
+            } else {
+                Deleted::Key { existed: true }
+            };
             slot.delete(place, version, told);
         }
     }

@@ -607,7 +607,9 @@ impl Machine<'_> {
                 (DeleteCond::Matches(etag), Some(now)) if etag != now => {
                     Some(Refusal::ConditionFailed)
                 }
-                _ => slot.is_protected(*key, asked.version, asked.bypass).then_some(Refusal::Locked),
+                _ => {
+                    slot.is_protected(*key, asked.version, asked.bypass).then_some(Refusal::Locked)
+                }
             };
             match (told, refused) {
                 (Ok(told), None) => assert_eq!(told, slot.delete(*key, asked.version, told)),
@@ -773,7 +775,10 @@ impl Machine<'_> {
             assert!(kinds.eq(bucket.configs.keys()));
             for kind in ConfigKind::ALL {
                 let config = query::config(self.store, id, kind).expect("a store");
-                assert_eq!(config.map(|config| config.document).as_ref(), bucket.configs.get(&kind));
+                assert_eq!(
+                    config.map(|config| config.document).as_ref(),
+                    bucket.configs.get(&kind)
+                );
             }
             let ask =
                 ListAsk { bucket: id, prefix: "", delimiter: None, from: ListFrom::Start, max: 9 };
