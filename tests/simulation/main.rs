@@ -167,7 +167,7 @@ fn a_lock_that_is_forgotten_is_caught() {
 
 #[test]
 fn an_expiry_of_what_is_the_latest_again_is_caught() {
-    is_caught(Planted::ExpiresTheLatest, 200);
+    is_caught(Planted::ExpiresTheLatest, 600);
 }
 
 #[test]
