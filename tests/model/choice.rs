@@ -34,6 +34,22 @@ pub(crate) const KEYS: [&str; 14] = [
     "z?versionId=1&<x>",
 ];
 
+/// Storage classes, and what looks like one.
+const CLASSES: [&str; 12] = [
+    "STANDARD",
+    "STANDARD",
+    "STANDARD_IA",
+    "STANDARD_IA",
+    "STANDARD_IA",
+    "REDUCED_REDUNDANCY",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "GLACIER_IR",
+    "DEEP_ARCHIVE",
+    "standard",
+];
+
 const MIB: usize = 1 << 20;
 
 /// One of a story's choices.
@@ -271,11 +287,13 @@ impl Choice<'_> {
         let user = self.maybe(20, |choice| choice.one(&["red", "blue, green"]));
         let redirect = self.maybe(3, |choice| choice.one(&["/there", "nowhere"]));
         let tags = self.maybe(20, |choice| choice.one(&["a=1", "a=1&b=", "x=y", "a=1&a=2"]));
+        let class = self.maybe(20, |choice| choice.one(&CLASSES));
         ask.header_if("content-type", kind)
             .header_if("cache-control", cached)
             .header_if("x-amz-meta-color", user)
             .header_if("x-amz-website-redirect-location", redirect)
             .header_if("x-amz-tagging", tags)
+            .header_if("x-amz-storage-class", class)
     }
 
     /// The source of a copy.

@@ -17,6 +17,12 @@ const WANTED: &[&str] = &[
     "Put:PUT 404 condition NoSuchKey",
     "Put:PUT 412",
     "Put:PUT 400 checksum BadDigest",
+    "Put:PUT 200 class",
+    "Put:PUT 400 class InvalidStorageClass",
+    "Put:PUT 501 class NotImplemented",
+    "Read:GET 200 classed",
+    "Read:GET 206 classed",
+    "Read:HEAD 200 classed",
     "Read:GET 200 version enabled",
     "Read:GET 200 null suspended",
     "Read:GET 206 range version",
@@ -32,6 +38,7 @@ const WANTED: &[&str] = &[
     "Read:HEAD 206",
     "Read:HEAD 405",
     "Copy:PUT 200 version",
+    "Copy:PUT 200 class",
     "Copy:PUT 400 InvalidRequest",
     "Copy:PUT 404 NoSuchVersion",
     "Copy:PUT 412",
@@ -49,6 +56,7 @@ const WANTED: &[&str] = &[
     "Tags:GET 405",
     "Attributes:GET 200 version",
     "Attributes:GET 405",
+    "CreateUpload:POST 200 class",
     "UploadPart:PUT 200 checksum",
     "UploadPartCopy:PUT 200 range",
     "UploadPartCopy:PUT 200 version",
@@ -112,6 +120,9 @@ impl Coverage {
         word(ask.query.iter().any(marker), "marker");
         word(ask.get_param("continuation-token").is_some(), "token");
         word(ask.headers.iter().any(|(name, _)| name.starts_with("x-amz-checksum-")), "checksum");
+        let class = |(name, _): &(String, String)| name == "x-amz-storage-class";
+        word(ask.headers.iter().any(class), "class");
+        word(answer.headers.iter().any(class), "classed");
         word(answer.headers.iter().any(|(name, _)| name == "x-amz-delete-marker"), "deleted");
         if let Told::Document(root) = &answer.body {
             word(root.get("IsTruncated") == Some("true"), "truncated");

@@ -156,6 +156,7 @@ fn assembled(
         parts: Some(parts.iter().map(of_part).collect()),
         headers: upload.headers.clone(),
         tags: upload.tags.clone(),
+        class: upload.class.clone(),
         content,
     })
 }

@@ -108,14 +108,15 @@ impl OfWrite {
     pub(super) fn parse(ask: &Ask) -> Result<Self, Fault> {
         let refused = |name: &str| {
             let text = format!("We don't accept the provided value of {name} header for this API");
-            Err(Fault::not_implemented(name, &text))
+            Err(Fault::not_implemented(name).with("additionalMessage", text))
         };
         match (ask.get_header("if-match"), ask.get_header("if-none-match")) {
             (None, None) => Ok(Self::None),
-            (Some(_), Some(_)) => Err(Fault::not_implemented(
-                "If-Match,If-None-Match",
-                "Multiple conditional request headers present in the request",
-            )),
+            (Some(_), Some(_)) => {
+                let text = "Multiple conditional request headers present in the request";
+                let fault = Fault::not_implemented("If-Match,If-None-Match");
+                Err(fault.with("additionalMessage", text))
+            }
             (Some("*"), None) => refused("If-Match"),
             (Some(etag), None) => Ok(Self::Is(unquoted(etag).to_owned())),
             (None, Some("*")) => Ok(Self::Absent),

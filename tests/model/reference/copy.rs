@@ -7,7 +7,8 @@ use std::rc::Rc;
 use super::checksum::{self, Kind, Sum};
 use super::condition::{self, OfWrite};
 use super::{
-    Answered, Fault, Object, Reference, Version, Versioning, key, list, object, tags, version,
+    Answered, Fault, Object, Reference, Version, Versioning, key, list, object, storage_class,
+    tags, version,
 };
 use crate::wire::{Answer, Ask};
 use crate::xml::Node;
@@ -56,6 +57,7 @@ impl Reference {
         let new_tags = replaces("x-amz-tagging-directive", "tagging")?;
         let own_headers = object::kept(ask)?;
         let own_tags = if new_tags { tags::of_header(ask)? } else { Vec::new() };
+        let class = storage_class::of(ask)?;
         let algorithm = ask.get_header("x-amz-checksum-algorithm").map(checksum::known);
         let algorithm = algorithm.transpose()?;
         let condition = OfWrite::parse(ask)?;
@@ -65,6 +67,7 @@ impl Reference {
         let original = &found.object;
         let changes = new_headers
             || redirect.is_some()
+            || class != original.class
             || algorithm.is_some_and(|wanted| {
                 let own = original.sum.as_ref().filter(|sum| sum.kind == Kind::Full);
                 own.is_none_or(|own| own.algorithm != wanted)
@@ -91,6 +94,7 @@ impl Reference {
             parts: None,
             headers,
             tags: if new_tags { own_tags } else { original.tags.clone() },
+            class,
         };
         let name = ask.bucket.clone().unwrap_or_default();
         let (id, _) = self.write(&name, key(ask), copy);

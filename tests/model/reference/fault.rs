@@ -90,11 +90,9 @@ impl Fault {
         Self::new(400, "InvalidRequest", message)
     }
 
-    pub(super) fn not_implemented(header: &str, additional: &str) -> Self {
+    pub(super) fn not_implemented(header: &str) -> Self {
         let message = "A header you provided implies functionality that is not implemented";
-        Self::new(501, "NotImplemented", message)
-            .with("Header", header)
-            .with("additionalMessage", additional)
+        Self::new(501, "NotImplemented", message).with("Header", header)
     }
 
     pub(super) fn precondition(condition: &str) -> Self {

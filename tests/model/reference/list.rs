@@ -328,7 +328,7 @@ impl Reference {
                 .with("Key", asked.shown(key))
                 .with("UploadId", &upload.id)
                 .with("Initiated", date(upload.initiated))
-                .with("StorageClass", "STANDARD")
+                .with("StorageClass", &upload.class)
                 .and(account("Owner"))
                 .and(account("Initiator"))
                 .with_algorithm(upload.sum);
@@ -348,6 +348,6 @@ fn contents(asked: &Asked<'_>, key: &str, object: &Object, modified: u64, owner:
 fn facts(node: Node, object: &Object) -> Node {
     node.with("ETag", format!("\"{}\"", object.etag))
         .with("Size", object.content.len())
-        .with("StorageClass", "STANDARD")
+        .with("StorageClass", &object.class)
         .with_algorithm(object.sum.as_ref().map(|sum| (sum.algorithm, sum.kind)))
 }

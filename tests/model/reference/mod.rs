@@ -15,6 +15,7 @@ mod list;
 mod object;
 mod range;
 mod read;
+mod storage_class;
 mod tags;
 mod upload;
 mod version;
@@ -98,6 +99,8 @@ pub(crate) struct Object {
     /// The headers that are kept with it.
     headers: Vec<(String, String)>,
     tags: Vec<(String, String)>,
+    /// Its storage class.
+    class: String,
 }
 
 /// A part of an object.
@@ -117,6 +120,8 @@ pub(crate) struct Upload {
     initiated: u64,
     headers: Vec<(String, String)>,
     tags: Vec<(String, String)>,
+    /// The storage class of the object that it will make.
+    class: String,
     /// The algorithm, and whether each part has a checksum of its own.
     pub(crate) sum: Option<(&'static str, checksum::Kind)>,
     pub(crate) parts: BTreeMap<u32, Part>,

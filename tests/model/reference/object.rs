@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::checksum::{self, Sum};
 use super::condition::OfWrite;
-use super::{Answered, Fault, Object, Reference, key, tags};
+use super::{Answered, Fault, Object, Reference, key, storage_class, tags};
 use crate::content::Content;
 use crate::wire::{Answer, Ask, Body};
 
@@ -48,7 +48,7 @@ pub(super) fn body(ask: &Ask) -> Rc<Content> {
 
 impl Reference {
     pub(super) fn put(&mut self, ask: &Ask) -> Answered {
-        let (headers, tags) = (kept(ask)?, tags::of_header(ask)?);
+        let (headers, tags, class) = (kept(ask)?, tags::of_header(ask)?, storage_class::of(ask)?);
         let (condition, claimed) = (OfWrite::parse(ask)?, checksum::claimed(ask)?);
         condition.check(self.bucket(ask)?, key(ask))?;
         let content = body(ask);
@@ -63,6 +63,7 @@ impl Reference {
             parts: None,
             headers,
             tags,
+            class,
         };
         let name = ask.bucket.clone().unwrap_or_default();
         let (version, _) = self.write(&name, key(ask), object);

@@ -4,7 +4,9 @@
 
 use super::checksum::{Kind, Sum, element, header};
 use super::condition::{self, Failed};
-use super::{Answered, Bucket, Fault, Object, Reference, Version, key, list, range, version};
+use super::{
+    Answered, Bucket, Fault, Object, Reference, Version, key, list, range, storage_class, version,
+};
 use crate::wire::{Answer, Ask, Told};
 use crate::xml::Node;
 
@@ -118,7 +120,7 @@ impl Reference {
             root = root.and(parts(object, max, marker));
         }
         if asked.contains(&"StorageClass") {
-            root = root.with("StorageClass", "STANDARD");
+            root = root.with("StorageClass", &object.class);
         }
         if asked.contains(&"ObjectSize") {
             root = root.with("ObjectSize", object.content.len());
@@ -190,6 +192,7 @@ fn described(ask: &Ask, found: &Version, object: &Object, shown: Option<&str>) -
         .header("last-modified", list::http_date(found.modified))
         .header_if("x-amz-version-id", shown);
     answer.headers.extend(object.headers.iter().cloned());
+    answer.headers.extend(storage_class::told(&object.class));
     for (name, value) in &ask.query {
         if let Some(name) = name.strip_prefix("response-") {
             answer.headers.retain(|(have, _)| have != name);

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use super::bucket::account;
 use super::checksum::{self, Kind, element, header};
-use super::{Answered, Bucket, Fault, Part, Reference, Upload, key, list, object, range, tags};
+use super::{
+    Answered, Bucket, Fault, Part, Reference, Upload, key, list, object, range, storage_class, tags,
+};
 use crate::wire::{Answer, Ask};
 use crate::xml::Node;
 
@@ -37,7 +39,8 @@ fn number(ask: &Ask) -> Result<u32, Fault> {
 
 impl Reference {
     pub(super) fn create_upload(&mut self, ask: &Ask) -> Answered {
-        let (headers, tags) = (object::kept(ask)?, tags::of_header(ask)?);
+        let (headers, tags, class) =
+            (object::kept(ask)?, tags::of_header(ask)?, storage_class::of(ask)?);
         let sum = checksum::of_upload(ask)?;
         self.bucket(ask)?;
         let (id, begun, initiated) = (self.name('u'), self.next(), self.now);
@@ -48,6 +51,7 @@ impl Reference {
             initiated,
             headers,
             tags,
+            class,
             sum,
             parts: BTreeMap::new(),
         };
@@ -138,7 +142,7 @@ impl Reference {
             .with("IsTruncated", max > 0 && behind.len() > shown.len())
             .and(account("Initiator"))
             .and(account("Owner"))
-            .with("StorageClass", "STANDARD")
+            .with("StorageClass", &upload.class)
             .with_algorithm(upload.sum);
         for (number, part) in shown {
             let algorithm = upload.sum.map_or("", |(algorithm, _)| algorithm);
