@@ -323,18 +323,15 @@ impl Oracle {
             }
             Action::Copy { key, source, value, cond, .. } => {
                 on_key = Some((*key, Some(write(*key, Some(*value), *cond, Said::Untold))));
-                let (history, _) = place(*source);
-                let begun = self.keys[history].begin(now, None);
-                ticket.others.push((*source, history, begun));
+                ticket.others.push(self.begin_of_key(now, *source, None));
             }
             Action::Delete { key, version, cond } => {
                 on_key = Some((*key, Some(delete(&(*key, *version, *cond)))));
             }
             Action::DeleteSome { keys, .. } => {
                 for of_key in of_keys(keys) {
-                    let (key, (history, _)) = (of_key[0].0, place(of_key[0].0));
                     let all = KeyEvent::All(of_key.iter().map(delete).collect());
-                    ticket.others.push((key, history, self.keys[history].begin(now, Some(all))));
+                    ticket.others.push(self.begin_of_key(now, of_key[0].0, Some(all)));
                 }
             }
             Action::Get { key, .. }
@@ -344,9 +341,8 @@ impl Oracle {
             }
             Action::SetVersioning { bucket, versioning } => {
                 for key in first_keys(*bucket) {
-                    let (history, _) = place(key);
                     let set = KeyEvent::Versioning(*versioning);
-                    ticket.others.push((key, history, self.keys[history].begin(now, Some(set))));
+                    ticket.others.push(self.begin_of_key(now, key, Some(set)));
                 }
             }
             Action::Retain { key, version, until, .. } => {
@@ -362,9 +358,7 @@ impl Oracle {
             }
             Action::List { bucket } | Action::ListVersions { bucket } => {
                 for key in (0..KEYS.len()).filter(|key| KEYS[*key].0 == *bucket) {
-                    let (history, _) = place(key);
-                    let begun = self.keys[history].begin(now, None);
-                    ticket.others.push((key, history, begun));
+                    ticket.others.push(self.begin_of_key(now, key, None));
                 }
             }
             Action::MakeBucket => on_key = Some((KEYS.len() - 1, Some(KeyEvent::BucketMade))),
@@ -388,6 +382,17 @@ impl Oracle {
             ticket.upload = Some((upload, self.upload_histories[upload].begin(now, unheard)));
         }
         ticket
+    }
+
+    /// What a request does to a key begins: the key, its history, and what is begun there.
+    fn begin_of_key(
+        &mut self,
+        now: u64,
+        key: usize,
+        unheard: Option<KeyEvent>,
+    ) -> (usize, usize, Begun) {
+        let (history, _) = place(key);
+        (key, history, self.keys[history].begin(now, unheard))
     }
 
     /// The client has gone away, or the node: nobody will know the answer.

@@ -62,7 +62,8 @@ impl Machine<'_> {
             None => Err(Refusal::NoSuchKey),
             Some(Version { id, thing: None }) => Err(Refusal::DeleteMarker { version: *id }),
             Some(Version { id, thing: Some(thing) }) => {
-                let lock = thing.lock.change(change, bypass, AT).map_err(|_| Refusal::Locked)?;
+                let lock =
+                    thing.lock.change(change, bypass, AT).map_err(|_locked| Refusal::Locked)?;
                 Ok((lock, Reply::LockSet { version: told.then_some(*id) }))
             }
         });
@@ -109,7 +110,7 @@ impl Machine<'_> {
         let items = vec![ExpireItem { key: key(KEYS[place]), what }];
         let made = VersionId::Number(round.numbers.counters.generation + 1);
         let reply = apply(round, Expire { bucket: id, items, now: AT });
-        assert_eq!(reply, live.clone().map(|()| Reply::Expired(vec![goes])));
+        assert_eq!(reply, live.map(|()| Reply::Expired(vec![goes])));
         if goes && live.is_ok() {
             let marked = version.is_none() && versioned;
             let told = if marked {

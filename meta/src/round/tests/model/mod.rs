@@ -549,7 +549,7 @@ impl Machine<'_> {
     fn switch(&mut self, round: &mut Round<'_>, bucket: usize, on: bool) {
         let versioning = if on { Versioning::Enabled } else { Versioning::Suspended };
         let locked = self.model.buckets[bucket].configs.contains_key(&ConfigKind::ObjectLock);
-        let expected = self.model.live(bucket).and_then(|()| match versioning {
+        let expected = self.model.live(bucket).and(match versioning {
             Versioning::Suspended if locked => Err(Refusal::ObjectLockNeedsVersioning),
             _ => Ok(Reply::Done),
         });
