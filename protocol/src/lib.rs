@@ -16,6 +16,7 @@ pub mod answer;
 pub mod body;
 pub mod checksum;
 pub mod copy_source;
+pub mod cors;
 pub mod crc;
 pub mod error;
 pub mod etag;

@@ -40,6 +40,10 @@ pub const BUCKET_TAGS_MAX: usize = 50;
 pub const TAG_KEY_CHARS_MAX: usize = 128;
 /// Longest tag value, in Unicode characters. S3: "Categorizing your objects using tags".
 pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Most rules of one CORS configuration. S3: PutBucketCors.
+pub const CORS_RULES_MAX: usize = 100;
+/// Longest id of a CORS rule, in Unicode characters. S3: "CORSRule", ID.
+pub const CORS_ID_CHARS_MAX: usize = 255;
 /// Most rules of one lifecycle. S3: "PutBucketLifecycleConfiguration".
 pub const LIFECYCLE_RULES_MAX: usize = 1000;
 /// Longest id of a lifecycle rule, in Unicode characters. S3: "LifecycleRule", ID.
