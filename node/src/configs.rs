@@ -13,6 +13,7 @@ use meta::id::Generation;
 use meta::query;
 use meta::record::{BucketRecord, ConfigKind};
 use meta::store::StoreError;
+use protocol::cors::Cors;
 use protocol::error::S3Error;
 use protocol::lifecycle::Lifecycle;
 use protocol::lock::LockConfiguration;
@@ -26,6 +27,7 @@ use crate::limits;
 pub struct Configs {
     catalog: Catalog,
     lifecycle: Kept<Lifecycle>,
+    cors: Kept<Cors>,
     ownership: Kept<ObjectOwnership>,
     public_access: Kept<PublicAccessBlock>,
     object_lock: Kept<LockConfiguration>,
@@ -38,6 +40,7 @@ impl Configs {
         Self {
             catalog,
             lifecycle: Kept::new(ConfigKind::Lifecycle, Lifecycle::parse),
+            cors: Kept::new(ConfigKind::Cors, Cors::parse),
             ownership: Kept::new(ConfigKind::Ownership, ObjectOwnership::parse),
             public_access: Kept::new(ConfigKind::PublicAccess, PublicAccessBlock::parse),
             object_lock: Kept::new(ConfigKind::ObjectLock, LockConfiguration::parse),
@@ -53,6 +56,14 @@ impl Configs {
         bucket: &BucketRecord,
     ) -> Result<Option<Rc<Lifecycle>>, CatalogError> {
         self.lifecycle.get(&self.catalog, bucket).await
+    }
+
+    /// Which pages of other origins may use a bucket, if any.
+    ///
+    /// # Errors
+    /// As [`Self::lifecycle`].
+    pub async fn cors(&self, bucket: &BucketRecord) -> Result<Option<Rc<Cors>>, CatalogError> {
+        self.cors.get(&self.catalog, bucket).await
     }
 
     /// Who owns the objects of a bucket, if it was told.

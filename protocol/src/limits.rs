@@ -40,6 +40,8 @@ pub const BUCKET_TAGS_MAX: usize = 50;
 pub const TAG_KEY_CHARS_MAX: usize = 128;
 /// Longest tag value, in Unicode characters. S3: "Categorizing your objects using tags".
 pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Longest CORS configuration in bytes. S3: PutBucketCors.
+pub const CORS_LEN_MAX: u64 = 64 * 1024;
 /// Most rules of one CORS configuration. S3: PutBucketCors.
 pub const CORS_RULES_MAX: usize = 100;
 /// Longest id of a CORS rule, in Unicode characters. S3: "CORSRule", ID.

@@ -84,6 +84,10 @@ operations! {
     DeleteBucketMetadataConfiguration,
     GetBucketMetadataTableConfiguration,
     DeleteBucketMetadataTableConfiguration,
+    PreflightRequest,
+    GetBucketCors,
+    PutBucketCors,
+    DeleteBucketCors,
     ListObjects,
     ListObjectsV2,
     ListObjectVersions,
@@ -121,8 +125,11 @@ operations! {
 /// there.
 pub fn route(head: &Head) -> Result<Operation, S3Error> {
     // S3: CORS preflight requests have no operation name in the API.
-    if matches!(head.method, Method::Options) {
-        return Err(not_built("PreflightRequest"));
+    if head.method == Method::Options {
+        return match head.target {
+            Target::Service => Err(method_not_allowed(head, "SERVICE")),
+            Target::Bucket(_) | Target::Object(..) => Ok(Operation::PreflightRequest),
+        };
     }
     let operation = match &head.target {
         Target::Service => route_service(head),
@@ -303,9 +310,9 @@ const BUCKET: &[Row] = &[
     built("analytics", "GET", Operation::GetBucketAnalyticsConfiguration),
     later("analytics", "PUT", "PutBucketAnalyticsConfiguration"),
     built("analytics", "DELETE", Operation::DeleteBucketAnalyticsConfiguration),
-    later("cors", "GET", "GetBucketCors"),
-    later("cors", "PUT", "PutBucketCors"),
-    later("cors", "DELETE", "DeleteBucketCors"),
+    built("cors", "GET", Operation::GetBucketCors),
+    built("cors", "PUT", Operation::PutBucketCors),
+    built("cors", "DELETE", Operation::DeleteBucketCors),
     built("encryption", "GET", Operation::GetBucketEncryption),
     later("encryption", "PUT", "PutBucketEncryption"),
     built("encryption", "DELETE", Operation::DeleteBucketEncryption),
@@ -466,7 +473,6 @@ mod tests {
         for (method, target, headers, name) in [
             ("PUT", "/bucket?policy", &[][..], "PutBucketPolicy"),
             ("POST", "/bucket/key?select&select-type=2", &[], "SelectObjectContent"),
-            ("OPTIONS", "/bucket/key", &[], "PreflightRequest"),
         ] {
             let error = routed(method, target, headers).unwrap_err();
             assert_eq!(error.code, ErrorCode::NotImplemented, "{method} {target}");

@@ -7,8 +7,9 @@ use meta::command::{Refusal, SetConfig};
 use meta::query;
 use meta::record::ConfigKind;
 use protocol::answer::Answer;
+use protocol::cors::Cors;
 use protocol::error::{ErrorCode, S3Error};
-use protocol::limits::XML_BODY_MAX;
+use protocol::limits::{CORS_LEN_MAX, XML_BODY_MAX};
 use protocol::name::BucketName;
 use protocol::operation::configuration::{self, ConfigurationInput};
 use protocol::ownership::ObjectOwnership;
@@ -27,6 +28,8 @@ struct Kept {
     /// What is answered where there is none.
     absent: (ErrorCode, &'static str),
     put: fn() -> Answer,
+    /// The longest document, in bytes.
+    len_max: u64,
 }
 
 const TAGS: Kept = Kept {
@@ -34,6 +37,7 @@ const TAGS: Kept = Kept {
     rewritten: |sent| Ok(TagSet::parse(Tagged::Bucket, sent)?.document().into_text()),
     absent: (ErrorCode::NoSuchTagSet, "The TagSet does not exist"),
     put: configuration::done,
+    len_max: XML_BODY_MAX,
 };
 
 const OWNERSHIP: Kept = Kept {
@@ -44,6 +48,7 @@ const OWNERSHIP: Kept = Kept {
         "The bucket ownership controls were not found",
     ),
     put: configuration::put,
+    len_max: XML_BODY_MAX,
 };
 
 const PUBLIC_ACCESS: Kept = Kept {
@@ -54,6 +59,15 @@ const PUBLIC_ACCESS: Kept = Kept {
         "The public access block configuration was not found",
     ),
     put: configuration::put,
+    len_max: XML_BODY_MAX,
+};
+
+const CORS: Kept = Kept {
+    kind: ConfigKind::Cors,
+    rewritten: |sent| Ok(Cors::parse(sent)?.document().into_text()),
+    absent: (ErrorCode::NoSuchCorsConfiguration, "The CORS configuration does not exist"),
+    put: configuration::put,
+    len_max: CORS_LEN_MAX,
 };
 
 fn kept(operation: Operation) -> Kept {
@@ -63,6 +77,7 @@ fn kept(operation: Operation) -> Kept {
         O::GetBucketOwnershipControls
         | O::PutBucketOwnershipControls
         | O::DeleteBucketOwnershipControls => OWNERSHIP,
+        O::GetBucketCors | O::PutBucketCors | O::DeleteBucketCors => CORS,
         O::GetPublicAccessBlock | O::PutPublicAccessBlock | O::DeletePublicAccessBlock => {
             PUBLIC_ACCESS
         }
@@ -86,12 +101,12 @@ pub(super) async fn get(call: Call<'_>, operation: Operation) -> Result<Outcome,
 }
 
 pub(super) async fn put(mut call: Call<'_>, operation: Operation) -> Result<Outcome, S3Error> {
-    let Kept { kind, rewritten, put, .. } = kept(operation);
+    let Kept { kind, rewritten, put, len_max, .. } = kept(operation);
     let name = subject::bucket_name(call.head)?;
     let input = ConfigurationInput::parse(call.head, operation)?;
     subject::bucket(call.machine, name, &input.common).await?;
     ingest::admit(call.machine, 0)?;
-    let sent = ingest::document(&mut call, configuration::INTEGRITY, XML_BODY_MAX).await?;
+    let sent = ingest::document(&mut call, configuration::INTEGRITY, len_max).await?;
     let document = rewritten(&sent.bytes)?;
     set(&call, name, kind, Some(document)).await?;
     Ok(put().into())

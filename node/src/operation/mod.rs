@@ -12,6 +12,7 @@ mod bucket_versioning;
 mod complete_upload;
 mod configuration;
 mod copy_object;
+mod cors;
 mod create_upload;
 mod delete_object;
 mod delete_objects;
@@ -93,7 +94,8 @@ pub async fn serve(machine: &Rc<Machine>, request: Request) -> Response {
     let Request { mut head, id, mut body, .. } = request;
     let mut trace = Trace::default();
     let outcome = dispatch(machine, &mut head, &mut *body, &mut trace).await;
-    match outcome {
+    let shared = cors::headers(machine, &head).await;
+    let response = match outcome {
         Ok(Outcome::Answer(answer)) => respond(answer, None, trace),
         Ok(Outcome::Stream { answer, body }) => respond(answer, Some(body), trace),
         Ok(Outcome::Late { told, rest }) => late(told, rest, machine, id, trace),
@@ -106,7 +108,8 @@ pub async fn serve(machine: &Rc<Machine>, request: Request) -> Response {
             };
             refuse(head.method == Method::Head, &error, (&id, &settings.host_id), trace)
         }
-    }
+    };
+    cors::add(response, shared)
 }
 
 /// A 200 for whoever cannot wait, and the answer itself for later.
@@ -150,9 +153,11 @@ async fn dispatch(
     trace.version = version.map(|id| id.to_string());
     let operation = route::route(head)?;
     trace.operation = Some(operation.name());
-    if operation == Operation::PostObject {
+    match operation {
+        Operation::PreflightRequest => return cors::preflight(machine, head).await,
         // It is signed in its body.
-        return post_object::post(machine, head, body, trace).await;
+        Operation::PostObject => return post_object::post(machine, head, body, trace).await,
+        _ => {}
     }
     let settings = &machine.settings;
     let auth = sign::authenticate(head, &settings.region, &machine.keys, machine.clock.now())?;
@@ -176,12 +181,15 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::GetBucketVersioning => bucket_versioning::get(call).await,
         Operation::PutBucketVersioning => bucket_versioning::put(call).await,
         Operation::GetBucketTagging
+        | Operation::GetBucketCors
         | Operation::GetBucketOwnershipControls
         | Operation::GetPublicAccessBlock => configuration::get(call, operation).await,
         Operation::PutBucketTagging
+        | Operation::PutBucketCors
         | Operation::PutBucketOwnershipControls
         | Operation::PutPublicAccessBlock => configuration::put(call, operation).await,
         Operation::DeleteBucketTagging
+        | Operation::DeleteBucketCors
         | Operation::DeleteBucketOwnershipControls
         | Operation::DeletePublicAccessBlock => configuration::delete(call, operation).await,
         Operation::GetBucketAcl => acl::get_of_bucket(call).await,
@@ -228,7 +236,7 @@ async fn run(operation: Operation, call: Call<'_>) -> Result<Outcome, S3Error> {
         Operation::ListMultipartUploads => list_uploads::list(call).await,
         Operation::PutObject => put_object::put(call).await,
         // Never comes here, since its signature is found elsewhere.
-        Operation::PostObject => Err(S3Error::internal()),
+        Operation::PostObject | Operation::PreflightRequest => Err(S3Error::internal()),
         Operation::CopyObject => copy_object::copy(call).await,
         Operation::GetObject => get_object::get(call).await,
         Operation::HeadObject => get_object::head(call).await,

@@ -33,6 +33,7 @@ fn what_was_read_is_written_again() {
 
 #[test]
 fn what_is_no_configuration_is_malformed() {
+    // rule: cors/limits
     for bad in [
         "".to_string(),
         "<CORSRule/>".to_string(),
@@ -55,6 +56,7 @@ fn what_is_no_configuration_is_malformed() {
 
 #[test]
 fn what_a_rule_cannot_say_is_refused_by_name() {
+    // rule: cors/rules
     let id = "i".repeat(CORS_ID_CHARS_MAX);
     assert!(parse(&rule(&format!("<ID>{id}</ID>"))).is_ok());
     for (inside, message) in [

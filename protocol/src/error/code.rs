@@ -29,6 +29,8 @@ macro_rules! error_codes {
 error_codes! {
     /// The bucket has no access control lists.
     AccessControlListNotSupported 400 "AccessControlListNotSupported";
+    /// No CORS rule allows this.
+    AccessForbidden 403 "AccessForbidden";
     /// The caller may not do this.
     AccessDenied 403 "AccessDenied";
     /// The Authorization header does not parse, or names a wrong region or service.
@@ -127,6 +129,8 @@ error_codes! {
     MissingContentLength 411 "MissingContentLength";
     /// A header that says what is to be granted is missing.
     MissingSecurityHeader 400 "MissingSecurityHeader";
+    /// The bucket has no CORS rules.
+    NoSuchCorsConfiguration 404 "NoSuchCORSConfiguration";
     /// No such bucket.
     NoSuchBucket 404 "NoSuchBucket";
     /// The bucket has no policy.

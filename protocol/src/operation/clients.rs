@@ -12,7 +12,8 @@ use super::{
     copy_object, create_bucket, create_upload, delete_bucket, delete_object, delete_objects,
     get_bucket_location, get_object, get_object_attributes, head_bucket, head_object, list_buckets,
     list_objects, list_parts, list_uploads, list_versions, lock_configuration, object_legal_hold,
-    object_retention, object_tagging, post_object, put_object, upload_part, upload_part_copy,
+    object_retention, object_tagging, post_object, preflight, put_object, upload_part,
+    upload_part_copy,
 };
 use crate::error::S3Error;
 use crate::name::AccountId;
@@ -155,6 +156,15 @@ const SENT: &[Sent] = &[
     ("GET", "/bucket?tagging", &[], Operation::GetBucketTagging),
     ("PUT", "/bucket?tagging", &[CRC32, SDK], Operation::PutBucketTagging),
     ("DELETE", "/bucket?tagging", &[EMPTY], Operation::DeleteBucketTagging),
+    ("GET", "/bucket?cors", &[], Operation::GetBucketCors),
+    ("PUT", "/bucket?cors", &[CRC32, SDK], Operation::PutBucketCors),
+    ("DELETE", "/bucket?cors", &[EMPTY], Operation::DeleteBucketCors),
+    (
+        "OPTIONS",
+        "/bucket/dir/key",
+        &[("origin", "https://a.test"), ("access-control-request-method", "PUT")],
+        Operation::PreflightRequest,
+    ),
     ("GET", "/bucket?ownershipControls", &[], Operation::GetBucketOwnershipControls),
     ("PUT", "/bucket?ownershipControls", &[CRC32, SDK], Operation::PutBucketOwnershipControls),
     ("DELETE", "/bucket?ownershipControls", &[EMPTY], Operation::DeleteBucketOwnershipControls),
@@ -265,6 +275,7 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::GetBucketAcl | O::PutBucketAcl | O::GetObjectAcl | O::PutObjectAcl => {
             acl::AclInput::parse(head, operation, &account()).map(drop)
         }
+        O::PreflightRequest => preflight::PreflightInput::parse(head).map(drop),
         // The other configurations of buckets.
         _ => configuration::ConfigurationInput::parse(head, operation).map(drop),
     }

@@ -39,6 +39,7 @@ pub mod object_retention;
 pub mod object_tagging;
 pub mod overrides;
 pub mod post_object;
+pub mod preflight;
 pub mod put_object;
 pub mod request_payment;
 pub mod unbuilt;

@@ -1,5 +1,7 @@
 //! Configurations of buckets, and lists, against what S3 says of each.
 
+use std::rc::Rc;
+
 use super::rules::{base64, expect, md5};
 use super::{bytes, node_with_bucket};
 use crate::testing::{Answered, TestNode};
@@ -15,6 +17,14 @@ fn get(node: &TestNode, target: &str) -> Answered {
 
 fn delete(node: &TestNode, target: &str) -> u16 {
     node.send("DELETE", target, &[], b"").status
+}
+
+const RULES: &str = "<CORSConfiguration><CORSRule><AllowedOrigin>https://a.test</AllowedOrigin>\
+     <AllowedMethod>PUT</AllowedMethod><AllowedMethod>GET</AllowedMethod>\
+     <AllowedHeader>*</AllowedHeader><ExposeHeader>ETag</ExposeHeader></CORSRule></CORSConfiguration>";
+/// A request that nobody has signed.
+fn unsigned(node: &TestNode, method: &str, target: &str, headers: &[(&str, &str)]) -> Answered {
+    node.run(node.start_unsigned(method, target, headers, &Rc::default()))
 }
 
 const TAGS: &str =
@@ -47,6 +57,8 @@ fn a_document_is_put_read_back_and_taken_away() {
             ("BlockPublicAcls", "true"),
             "NoSuchPublicAccessBlockConfiguration",
         ),
+        // rule: cors/round-trip, cors/not-there
+        ("cors", RULES, 200, ("AllowedOrigin", "https://a.test"), "NoSuchCORSConfiguration"),
     ] {
         let target = format!("/bkt?{name}");
         let unproven = node.send("PUT", &target, &[], document.as_bytes());
@@ -244,4 +256,71 @@ fn what_a_bucket_never_has_is_answered_as_of_a_new_one() {
     assert_eq!(payer("BucketOwner").status, 200);
     expect(&payer("Requester"), 501, "NotImplemented");
     expect(&payer("Nobody"), 400, "MalformedXML");
+}
+
+#[test]
+fn pages_of_allowed_origins_may_use_a_bucket() {
+    // rule: cors/preflight, cors/unsigned, cors/not-enabled, cors/not-allowed, cors/actual, cors/errors
+    let node = node_with_bucket();
+    let origin = ("origin", "https://a.test");
+    let ask = |target: &str, method: &str| {
+        let sent = [origin, ("access-control-request-method", method)];
+        unsigned(&node, "OPTIONS", target, &sent)
+    };
+    expect(&ask("/none/key", "PUT"), 404, "NoSuchBucket");
+    expect(&ask("/bkt/key", "PUT"), 403, "AccessForbidden");
+    assert_eq!(put(&node, "/bkt?cors", RULES).status, 200);
+    for target in ["/bkt/key", "/bkt", "/bkt/key?uploads"] {
+        let told = ask(target, "PUT");
+        assert_eq!((told.status, told.body.len()), (200, 0), "{told:?}");
+        assert_eq!(told.header("access-control-allow-origin"), Some("https://a.test"));
+        expect(&ask(target, "DELETE"), 403, "AccessForbidden");
+    }
+    expect(&unsigned(&node, "OPTIONS", "/bkt/key", &[]), 400, "BadRequest");
+
+    let allowed = |answered: &Answered| {
+        let origin = answered.header("access-control-allow-origin").map(str::to_owned);
+        assert_eq!(origin.is_some(), answered.header("vary").is_some());
+        assert_eq!(
+            origin.is_some(),
+            answered.header("access-control-expose-headers") == Some("ETag")
+        );
+        origin.is_some()
+    };
+    for (method, target, headers, status) in [
+        ("PUT", "/bkt/key", &[origin][..], 200),
+        ("GET", "/bkt/key", &[origin], 200),
+        ("GET", "/bkt/key", &[origin, ("if-none-match", "*")], 304),
+        ("GET", "/bkt/none", &[origin], 404),
+        ("GET", "/bkt?list-type=2", &[origin], 200),
+        ("PUT", "/bkt/copy", &[origin, ("x-amz-copy-source", "bkt/key")], 200),
+    ] {
+        let answered = node.send(method, target, headers, b"");
+        assert_eq!(answered.status, status, "{method} {target}");
+        assert!(allowed(&answered), "{method} {target}: {answered:?}");
+    }
+    let nobody = unsigned(&node, "GET", "/bkt/key", &[origin]);
+    assert_eq!((nobody.status, allowed(&nobody)), (403, true));
+    for (method, target, headers) in [
+        ("GET", "/bkt/key", &[][..]),
+        ("GET", "/bkt/key", &[("origin", "https://b.test")]),
+        ("DELETE", "/bkt/copy", &[origin]),
+        ("GET", "/", &[origin]),
+    ] {
+        assert!(!allowed(&node.send(method, target, headers, b"")), "{method} {target}");
+    }
+    assert_eq!(delete(&node, "/bkt?cors"), 204);
+    assert!(!allowed(&node.send("GET", "/bkt/key", &[origin], b"")));
+}
+
+#[test]
+fn a_cors_configuration_has_bounds() {
+    // rule: cors/limits
+    let node = node_with_bucket();
+    let long = RULES.replace("https://a.test", &"a".repeat(70_000));
+    expect(&put(&node, "/bkt?cors", &long), 400, "MaxMessageLengthExceeded");
+    let rule =
+        RULES.trim_start_matches("<CORSConfiguration>").trim_end_matches("</CORSConfiguration>");
+    let many = format!("<CORSConfiguration>{}</CORSConfiguration>", rule.repeat(101));
+    expect(&put(&node, "/bkt?cors", &many), 400, "MalformedXML");
 }
