@@ -105,7 +105,7 @@ pub(super) fn document(bytes: &[u8], account: &AccountId, method: &str) -> Resul
     let (mut grants, mut owner) = (None, None);
     while let Some(name) = body.child().map_err(malformed)? {
         match name.as_str() {
-            "Owner" => owner = Some(id_of(&mut body).map_err(malformed)?),
+            "Owner" if owner.is_none() => owner = Some(id_of(&mut body).map_err(malformed)?),
             "AccessControlList" if grants.is_none() => {
                 grants = Some(list(&mut body, account, method)?);
             }
@@ -130,8 +130,8 @@ fn list(body: &mut Body<'_>, account: &AccountId, method: &str) -> Result<Grants
         let (mut who, mut permission) = (None, None);
         while let Some(name) = body.child().map_err(malformed)? {
             match name.as_str() {
-                "Grantee" => who = Some(grantee(body).map_err(malformed)?),
-                "Permission" => permission = Some(body.text().map_err(malformed)?),
+                "Grantee" if who.is_none() => who = Some(grantee(body).map_err(malformed)?),
+                "Permission" if permission.is_none() => permission = Some(body.text().map_err(malformed)?),
                 _ => return Err(malformed_acl()),
             }
         }
@@ -164,7 +164,10 @@ fn grantee(body: &mut Body<'_>) -> Result<Option<(&'static str, String)>, S3Erro
                 continue;
             }
         };
-        found = Some((kind, body.text()?));
+        // Of two, one would be forgotten.
+        if found.replace((kind, body.text()?)).is_some() {
+            return Err(S3Error::malformed_xml());
+        }
     }
     Ok(found)
 }
@@ -173,7 +176,8 @@ fn id_of(body: &mut Body<'_>) -> Result<Option<String>, S3Error> {
     let mut found = None;
     while let Some(name) = body.child()? {
         match name.as_str() {
-            "ID" => found = Some(body.text()?),
+            "ID" if found.is_none() => found = Some(body.text()?),
+            "ID" => return Err(S3Error::malformed_xml()),
             _ => body.skip()?,
         }
     }

@@ -128,6 +128,26 @@ fn grants_in_a_document() {
 }
 
 #[test]
+fn nothing_of_a_list_is_forgotten_for_standing_twice() {
+    // rule: acl/malformed
+    let id = account().canonical_id();
+    let own = format!("<ID>{id}</ID>");
+    let all = "<URI>http://acs.amazonaws.com/groups/global/AllUsers</URI>";
+    let full = grant(&own, "FULL_CONTROL");
+    let grantee = |who: &str| format!("<Grantee>{who}</Grantee>");
+    for document in [
+        policy(&grant(&format!("{all}{own}"), "FULL_CONTROL")),
+        policy(&full.replacen("<Grant>", &format!("<Grant>{}", grantee(all)), 1)),
+        policy(&full.replacen("<Grant>", "<Grant><Permission>READ</Permission>", 1)),
+        policy(&full).replacen("<Owner>", "<Owner><ID>another</ID>", 1),
+        policy(&full).replacen("<Owner>", "<Owner><ID>another</ID></Owner><Owner>", 1),
+    ] {
+        let error = Acl::of_document(document.as_bytes(), &account(), "PUT").unwrap_err();
+        assert_eq!(error.code, ErrorCode::MalformedAclError, "{document}");
+    }
+}
+
+#[test]
 fn what_a_bucket_takes() {
     // rule: acl/enforced, acl/others, acl/blocked
     use ObjectOwnership::{BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter};

@@ -5,13 +5,13 @@
 
 use protocol::error::S3Error;
 use protocol::metadata::ObjectMetadata;
-use protocol::name::AccountId;
 use protocol::operation::{
-    abort_upload, bucket_lifecycle, bucket_versioning, common, complete_upload, copy_object,
-    create_bucket, create_upload, delete_bucket, delete_object, delete_objects,
-    get_bucket_location, get_object, get_object_attributes, head_bucket, head_object, list_buckets,
-    list_objects, list_parts, list_uploads, list_versions, object_tagging, put_object, unbuilt,
-    upload_part, upload_part_copy,
+    abort_upload, absent, acl, bucket_lifecycle, bucket_versioning, common, complete_upload,
+    configuration, copy_object, create_bucket, create_upload, delete_bucket, delete_object,
+    delete_objects, get_bucket_location, get_object, get_object_attributes, head_bucket,
+    head_object, list_buckets, list_objects, list_parts, list_uploads, list_versions,
+    lock_configuration, object_legal_hold, object_retention, object_tagging, post_object,
+    put_object, unbuilt, upload_part, upload_part_copy,
 };
 use protocol::percent;
 use protocol::precondition::{CopyConditions, RangeCondition, ReadConditions};
@@ -19,7 +19,7 @@ use protocol::request::{Head, Headers, Method, Query};
 use protocol::route::{Operation, route};
 use protocol::sign;
 
-use super::{NOW, REGION, check_error, check_header, credential};
+use super::{NOW, REGION, account, check_error, check_header, credential};
 
 pub(crate) fn run(wire: &[u8]) {
     match read(wire) {
@@ -92,53 +92,105 @@ fn go_on(mut head: Head) -> Result<(), S3Error> {
     parse(&head, operation)
 }
 
+/// Reads the head as the operation does, each with its own input.
+#[expect(clippy::too_many_lines, reason = "each operation has its line, so that none is forgotten")]
 fn parse(head: &Head, operation: Operation) -> Result<(), S3Error> {
+    use Operation as O;
     match operation {
-        Operation::ListBuckets => list_buckets::ListBucketsInput::parse(head).map(drop),
-        Operation::CreateBucket => {
-            let account = AccountId::parse("000000000000").expect("an account");
-            create_bucket::CreateBucketInput::parse(head, &account).map(drop)
-        }
-        Operation::HeadBucket => head_bucket::HeadBucketInput::parse(head).map(drop),
-        Operation::GetBucketLocation => {
-            get_bucket_location::GetBucketLocationInput::parse(head).map(drop)
-        }
-        Operation::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
-        Operation::GetBucketVersioning | Operation::PutBucketVersioning => {
-            bucket_versioning::BucketVersioningInput::parse(head, operation).map(drop)
-        }
-        Operation::GetBucketLifecycleConfiguration
-        | Operation::PutBucketLifecycleConfiguration
-        | Operation::DeleteBucketLifecycle => {
-            bucket_lifecycle::BucketLifecycleInput::parse(head, operation).map(drop)
-        }
-        Operation::ListObjects => list_objects::v1::ListObjectsInput::parse(head).map(drop),
-        Operation::ListObjectsV2 => list_objects::v2::ListObjectsV2Input::parse(head).map(drop),
-        Operation::ListObjectVersions => list_versions::ListVersionsInput::parse(head).map(drop),
-        Operation::ListMultipartUploads => list_uploads::ListUploadsInput::parse(head).map(drop),
-        Operation::PutObject => put_object::PutObjectInput::parse(head).map(drop),
-        Operation::CopyObject => copy_object::CopyObjectInput::parse(head).map(drop),
-        Operation::GetObject => get_object::GetObjectInput::parse(head).map(drop),
-        Operation::HeadObject => head_object::HeadObjectInput::parse(head).map(drop),
-        Operation::GetObjectAttributes => {
+        O::ListBuckets => list_buckets::ListBucketsInput::parse(head).map(drop),
+        O::CreateBucket => create_bucket::CreateBucketInput::parse(head, &account()).map(drop),
+        O::HeadBucket => head_bucket::HeadBucketInput::parse(head).map(drop),
+        O::GetBucketLocation => get_bucket_location::GetBucketLocationInput::parse(head).map(drop),
+        O::DeleteBucket => delete_bucket::DeleteBucketInput::parse(head).map(drop),
+        O::ListObjects => list_objects::v1::ListObjectsInput::parse(head).map(drop),
+        O::ListObjectsV2 => list_objects::v2::ListObjectsV2Input::parse(head).map(drop),
+        O::ListObjectVersions => list_versions::ListVersionsInput::parse(head).map(drop),
+        O::ListMultipartUploads => list_uploads::ListUploadsInput::parse(head).map(drop),
+        O::PutObject => put_object::PutObjectInput::parse(head).map(drop),
+        O::PostObject => post_object::PostHead::parse(head).map(drop),
+        O::CopyObject => copy_object::CopyObjectInput::parse(head).map(drop),
+        O::GetObject => get_object::GetObjectInput::parse(head).map(drop),
+        O::HeadObject => head_object::HeadObjectInput::parse(head).map(drop),
+        O::GetObjectAttributes => {
             get_object_attributes::GetObjectAttributesInput::parse(head).map(drop)
         }
-        Operation::DeleteObject => delete_object::DeleteObjectInput::parse(head).map(drop),
-        Operation::DeleteObjects => delete_objects::DeleteObjectsInput::parse(head).map(drop),
-        Operation::PutObjectTagging
-        | Operation::GetObjectTagging
-        | Operation::DeleteObjectTagging => {
+        O::DeleteObject => delete_object::DeleteObjectInput::parse(head).map(drop),
+        O::DeleteObjects => delete_objects::DeleteObjectsInput::parse(head).map(drop),
+        O::PutObjectTagging | O::GetObjectTagging | O::DeleteObjectTagging => {
             object_tagging::ObjectTaggingInput::parse(head, operation).map(drop)
         }
-        Operation::CreateMultipartUpload => create_upload::CreateUploadInput::parse(head).map(drop),
-        Operation::UploadPart => upload_part::UploadPartInput::parse(head).map(drop),
-        Operation::UploadPartCopy => upload_part_copy::UploadPartCopyInput::parse(head).map(drop),
-        Operation::CompleteMultipartUpload => {
-            complete_upload::CompleteUploadInput::parse(head).map(drop)
+        O::GetObjectRetention | O::PutObjectRetention => {
+            object_retention::ObjectRetentionInput::parse(head, operation).map(drop)
         }
-        Operation::AbortMultipartUpload => abort_upload::AbortUploadInput::parse(head).map(drop),
-        Operation::ListParts => list_parts::ListPartsInput::parse(head).map(drop),
-        // Those whose input is a document, and those that have no input.
-        _ => Ok(()),
+        O::GetObjectLegalHold | O::PutObjectLegalHold => {
+            object_legal_hold::ObjectLegalHoldInput::parse(head, operation).map(drop)
+        }
+        O::GetBucketAcl | O::PutBucketAcl | O::GetObjectAcl | O::PutObjectAcl => {
+            acl::AclInput::parse(head, operation, &account()).map(drop)
+        }
+        O::CreateMultipartUpload => create_upload::CreateUploadInput::parse(head).map(drop),
+        O::UploadPart => upload_part::UploadPartInput::parse(head).map(drop),
+        O::UploadPartCopy => upload_part_copy::UploadPartCopyInput::parse(head).map(drop),
+        O::CompleteMultipartUpload => complete_upload::CompleteUploadInput::parse(head).map(drop),
+        O::AbortMultipartUpload => abort_upload::AbortUploadInput::parse(head).map(drop),
+        O::ListParts => list_parts::ListPartsInput::parse(head).map(drop),
+        O::GetBucketVersioning | O::PutBucketVersioning => {
+            bucket_versioning::BucketVersioningInput::parse(head, operation).map(drop)
+        }
+        O::GetObjectLockConfiguration | O::PutObjectLockConfiguration => {
+            lock_configuration::LockConfigurationInput::parse(head, operation).map(drop)
+        }
+        O::GetBucketLifecycleConfiguration
+        | O::PutBucketLifecycleConfiguration
+        | O::DeleteBucketLifecycle => {
+            bucket_lifecycle::BucketLifecycleInput::parse(head, operation).map(drop)
+        }
+        O::GetBucketTagging
+        | O::PutBucketTagging
+        | O::DeleteBucketTagging
+        | O::GetBucketOwnershipControls
+        | O::PutBucketOwnershipControls
+        | O::DeleteBucketOwnershipControls
+        | O::GetPublicAccessBlock
+        | O::PutPublicAccessBlock
+        | O::DeletePublicAccessBlock
+        | O::PutBucketRequestPayment
+        | O::DeleteBucketPolicy
+        | O::DeleteBucketEncryption
+        | O::DeleteBucketWebsite
+        | O::DeleteBucketReplication
+        | O::DeleteBucketAnalyticsConfiguration
+        | O::DeleteBucketInventoryConfiguration
+        | O::DeleteBucketMetricsConfiguration
+        | O::DeleteBucketIntelligentTieringConfiguration
+        | O::DeleteBucketMetadataConfiguration
+        | O::DeleteBucketMetadataTableConfiguration => {
+            configuration::ConfigurationInput::parse(head, operation).map(drop)
+        }
+        O::GetBucketRequestPayment
+        | O::GetBucketPolicy
+        | O::GetBucketPolicyStatus
+        | O::GetBucketEncryption
+        | O::GetBucketNotificationConfiguration
+        | O::GetBucketLogging
+        | O::GetBucketAccelerateConfiguration
+        | O::GetBucketWebsite
+        | O::GetBucketReplication
+        | O::GetBucketAbac
+        | O::GetBucketAnalyticsConfiguration
+        | O::GetBucketInventoryConfiguration
+        | O::GetBucketMetricsConfiguration
+        | O::GetBucketIntelligentTieringConfiguration
+        | O::GetBucketMetadataConfiguration
+        | O::GetBucketMetadataTableConfiguration => never_there(head, operation),
     }
+}
+
+/// Of a configuration that no bucket has: every GET has its answer.
+fn never_there(head: &Head, operation: Operation) -> Result<(), S3Error> {
+    configuration::ConfigurationInput::parse(head, operation)?;
+    let bucket = head.target.bucket().expect("it is a bucket's");
+    let answer = absent::get(operation, head, bucket)?;
+    assert!(str::from_utf8(&answer.body).is_ok_and(|body| body.starts_with("<?xml")));
+    Ok(())
 }

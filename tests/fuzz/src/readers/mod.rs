@@ -12,6 +12,7 @@ pub(crate) mod tagging;
 pub(crate) mod xml;
 
 use protocol::error::S3Error;
+use protocol::name::AccountId;
 use protocol::sign::Credential;
 use protocol::time::Timestamp;
 use protocol::xml::read::Body;
@@ -19,6 +20,11 @@ use protocol::xml::read::Body;
 /// Whose requests these are.
 fn credential() -> Credential {
     Credential { access_key: "AKFUZZ".into(), secret_key: SECRET.into() }
+}
+
+/// Who owns the buckets.
+fn account() -> AccountId {
+    AccountId::parse("000000000000").expect("an account")
 }
 
 /// When they come: 2026-01-02T03:04:05Z.
