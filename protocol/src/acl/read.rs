@@ -131,7 +131,9 @@ fn list(body: &mut Body<'_>, account: &AccountId, method: &str) -> Result<Grants
         while let Some(name) = body.child().map_err(malformed)? {
             match name.as_str() {
                 "Grantee" if who.is_none() => who = Some(grantee(body).map_err(malformed)?),
-                "Permission" if permission.is_none() => permission = Some(body.text().map_err(malformed)?),
+                "Permission" if permission.is_none() => {
+                    permission = Some(body.text().map_err(malformed)?)
+                }
                 _ => return Err(malformed_acl()),
             }
         }

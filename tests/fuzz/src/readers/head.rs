@@ -3,6 +3,7 @@
 //! Promises: nothing panics; a refusal is the client's mistake, says nothing secret, and can be read; what was read,
 //! written again, reads the same; no header of an answer ends early.
 
+use protocol::cors::Cors;
 use protocol::error::S3Error;
 use protocol::metadata::ObjectMetadata;
 use protocol::operation::{
@@ -11,7 +12,7 @@ use protocol::operation::{
     delete_objects, get_bucket_location, get_object, get_object_attributes, head_bucket,
     head_object, list_buckets, list_objects, list_parts, list_uploads, list_versions,
     lock_configuration, object_legal_hold, object_retention, object_tagging, post_object,
-    put_object, unbuilt, upload_part, upload_part_copy,
+    preflight, put_object, unbuilt, upload_part, upload_part_copy,
 };
 use protocol::percent;
 use protocol::precondition::{CopyConditions, RangeCondition, ReadConditions};
@@ -86,6 +87,9 @@ fn go_on(mut head: Head) -> Result<(), S3Error> {
     }
     let _read =
         (ReadConditions::parse(&head), CopyConditions::parse(&head), RangeCondition::parse(&head));
+    for (name, value) in preflight::actual(&rules(), &head) {
+        check_header(&name, &value);
+    }
     let operation = route(&head)?;
     unbuilt::refuse(&head, operation)?;
     common::Common::parse(&head, operation)?;
@@ -107,6 +111,7 @@ fn parse(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::ListObjectVersions => list_versions::ListVersionsInput::parse(head).map(drop),
         O::ListMultipartUploads => list_uploads::ListUploadsInput::parse(head).map(drop),
         O::PutObject => put_object::PutObjectInput::parse(head).map(drop),
+        O::PreflightRequest => check_preflight(head),
         O::PostObject => post_object::PostHead::parse(head).map(drop),
         O::CopyObject => copy_object::CopyObjectInput::parse(head).map(drop),
         O::GetObject => get_object::GetObjectInput::parse(head).map(drop),
@@ -145,7 +150,10 @@ fn parse(head: &Head, operation: Operation) -> Result<(), S3Error> {
         | O::DeleteBucketLifecycle => {
             bucket_lifecycle::BucketLifecycleInput::parse(head, operation).map(drop)
         }
-        O::GetBucketTagging
+        O::GetBucketCors
+        | O::PutBucketCors
+        | O::DeleteBucketCors
+        | O::GetBucketTagging
         | O::PutBucketTagging
         | O::DeleteBucketTagging
         | O::GetBucketOwnershipControls
@@ -184,6 +192,23 @@ fn parse(head: &Head, operation: Operation) -> Result<(), S3Error> {
         | O::GetBucketMetadataConfiguration
         | O::GetBucketMetadataTableConfiguration => never_there(head, operation),
     }
+}
+
+/// Rules that allow pages of any origin to read and write.
+fn rules() -> Cors {
+    const RULES: &[u8] = b"<CORSConfiguration><CORSRule><AllowedOrigin>http://*</AllowedOrigin>\
+        <AllowedMethod>GET</AllowedMethod><AllowedMethod>PUT</AllowedMethod>\
+        <AllowedHeader>*</AllowedHeader><ExposeHeader>ETag</ExposeHeader></CORSRule></CORSConfiguration>";
+    Cors::parse(RULES).expect("good rules")
+}
+
+fn check_preflight(head: &Head) -> Result<(), S3Error> {
+    let input = preflight::PreflightInput::parse(head)?;
+    assert!(input.answer(None, head).is_err(), "without rules nothing is allowed");
+    for (name, value) in &input.answer(Some(&rules()), head)?.headers {
+        check_header(name, value);
+    }
+    Ok(())
 }
 
 /// Of a configuration that no bucket has: every GET has its answer.

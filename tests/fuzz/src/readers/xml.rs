@@ -7,6 +7,7 @@
 use std::fmt::Debug;
 
 use protocol::acl::Acl;
+use protocol::cors::Cors;
 use protocol::error::S3Error;
 use protocol::lifecycle::{Lifecycle, TransitionMinimum};
 use protocol::lock::LockConfiguration;
@@ -28,6 +29,7 @@ pub(crate) fn run(bytes: &[u8]) {
         check_kept(bytes, LockConfiguration::parse, |lock| lock.document().into_text()),
         check_kept(bytes, ObjectOwnership::parse, |owner| owner.document().into_text()),
         check_kept(bytes, PublicAccessBlock::parse, |block| block.document().into_text()),
+        check_kept(bytes, Cors::parse, |cors| cors.document().into_text()),
         check_lifecycle(bytes),
         check_tagging(bytes),
         check_versioning(bytes),
