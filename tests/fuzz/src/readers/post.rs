@@ -92,8 +92,9 @@ fn file_of(part: &[u8]) -> Option<Vec<u8>> {
     let head = part.windows(4).position(|four| four == b"\r\n\r\n")?;
     let text = str::from_utf8(&part[..head]).ok()?;
     let disposition = text.split("\r\n").find(|line| {
-        let name = line.split(':').next().unwrap_or("");
-        name.trim().eq_ignore_ascii_case("content-disposition")
+        // A line without a colon is no header.
+        line.split_once(':')
+            .is_some_and(|(name, _)| name.trim().eq_ignore_ascii_case("content-disposition"))
     })?;
     let mut rest = disposition;
     while let Some(at) = rest.find(';') {
