@@ -38,6 +38,7 @@ def a_new_bucket_is_polled():
         (s3.get_bucket_website, "NoSuchWebsiteConfiguration"),
         (s3.get_bucket_replication, "ReplicationConfigurationNotFoundError"),
         (s3.get_bucket_tagging, "NoSuchTagSet"),
+        (s3.get_bucket_cors, "NoSuchCORSConfiguration"),
         (s3.get_bucket_lifecycle_configuration, "NoSuchLifecycleConfiguration"),
     ):
         must_fail(ask, 404, code, **here)
@@ -73,6 +74,24 @@ def settings_come_and_go():
     equal(s3.get_bucket_tagging(Bucket=NEW)["TagSet"], tags, "tags")
     s3.delete_bucket_tagging(Bucket=NEW)
     must_fail(s3.get_bucket_tagging, 404, "NoSuchTagSet", Bucket=NEW)
+    # rule: cors/round-trip, cors/not-there, cors/rules
+    rules = [
+        {
+            "ID": "pages",
+            "AllowedHeaders": ["*"],
+            "AllowedMethods": ["GET", "PUT"],
+            "AllowedOrigins": ["https://*.example", "http://localhost:8080"],
+            "ExposeHeaders": ["ETag"],
+            "MaxAgeSeconds": 3000,
+        },
+        {"AllowedMethods": ["HEAD"], "AllowedOrigins": ["*"]},
+    ]
+    s3.put_bucket_cors(Bucket=NEW, CORSConfiguration={"CORSRules": rules})
+    equal(s3.get_bucket_cors(Bucket=NEW)["CORSRules"], rules, "CORS rules")
+    patch = {"CORSRules": [{"AllowedMethods": ["PATCH"], "AllowedOrigins": ["*"]}]}
+    must_fail(s3.put_bucket_cors, 400, "InvalidRequest", Bucket=NEW, CORSConfiguration=patch)
+    s3.delete_bucket_cors(Bucket=NEW)
+    must_fail(s3.get_bucket_cors, 404, "NoSuchCORSConfiguration", Bucket=NEW)
     # rule: public-access/document, public-access/not-there
     block = {
         "BlockPublicAcls": True,
@@ -100,6 +119,7 @@ def settings_come_and_go():
         s3.delete_bucket_website,
         s3.delete_bucket_replication,
         s3.delete_bucket_tagging,
+        s3.delete_bucket_cors,
         s3.delete_public_access_block,
     ):
         equal(delete(Bucket=NEW)["ResponseMetadata"]["HTTPStatusCode"], 204, delete.__name__)

@@ -3,7 +3,7 @@
 use protocol::sign::PayloadMode;
 use protocol::time::Timestamp;
 
-use tenon_tests::client::{Call, complete_upload, copy_part, create_upload, now};
+use tenon_tests::client::{Call, complete_upload, copy_part, create_upload, now, with_sum};
 use tenon_tests::http::{Connection, Reply};
 
 use crate::{TARGET, TEN, TEN_BYTES, Victim, expected};
@@ -87,6 +87,51 @@ fn a_url_is_enough_for_every_operation() {
         !log.contains("X-Amz-") && !log.contains("Signature="),
         "no signature is logged: {log}"
     );
+    victim.node.stop();
+}
+
+#[test]
+fn a_page_of_another_origin_uploads_by_url() {
+    // rule: cors/preflight, cors/unsigned, cors/actual, cors/errors
+    let mut victim = Victim::new();
+    let rules = "<CORSConfiguration><CORSRule><AllowedMethod>PUT</AllowedMethod>\
+        <AllowedMethod>GET</AllowedMethod><AllowedOrigin>https://*.app.test</AllowedOrigin>\
+        <AllowedHeader>content-type</AllowedHeader><ExposeHeader>ETag</ExposeHeader></CORSRule></CORSConfiguration>";
+    let rules = with_sum(Call::new("PUT", "/hostile").query("cors="), rules);
+    assert_eq!(victim.s3.call(&rules).expect("an answer").status, 200);
+    let (host, page) = (victim.host(), ("origin", "https://www.app.test"));
+    let may_see = |reply: &Reply| {
+        assert_eq!(reply.header("access-control-allow-origin"), Some(page.1), "{}", reply.text());
+        assert_eq!(reply.header("access-control-expose-headers"), Some("ETag"));
+    };
+    let mut connection = Connection::open(victim.s3.address).expect("the node listens");
+    let mut send = |call: &Call, query: &str| {
+        connection.send(&wire(&host, call, query)).expect("the node takes bytes");
+        connection.receive(false).expect("the node answers")
+    };
+    let put = Call::new("PUT", "/hostile/page").body("by a page");
+    let url = victim.s3.presign(&host, &put);
+    let asks = Call::new("OPTIONS", put.path.clone())
+        .header(page.0, page.1)
+        .header("access-control-request-method", "PUT")
+        .header("access-control-request-headers", "content-type");
+    let asked = send(&asks, &url);
+    assert_eq!((asked.status, asked.body.len()), (200, 0), "{}", asked.text());
+    may_see(&asked);
+    assert_eq!(asked.header("access-control-allow-methods"), Some("PUT, GET"));
+    assert_eq!(asked.header("access-control-allow-headers"), Some("content-type"));
+    let of_page = |call: &Call| call.clone().header(page.0, page.1);
+    let stored = send(&of_page(&put).header("content-type", "text/plain"), &url);
+    assert_eq!(stored.status, 200, "{}", stored.text());
+    may_see(&stored);
+    let get = Call::new("GET", put.path);
+    let got = send(&of_page(&get), &victim.s3.presign(&host, &get));
+    assert_eq!((got.status, &*got.body), (200, &b"by a page"[..]));
+    may_see(&got);
+    // One whose URL is no good is told why.
+    let refused = send(&of_page(&get), &url);
+    assert_eq!(refused.status, 403);
+    may_see(&refused);
     victim.node.stop();
 }
 
