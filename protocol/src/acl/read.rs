@@ -132,7 +132,7 @@ fn list(body: &mut Body<'_>, account: &AccountId, method: &str) -> Result<Grants
             match name.as_str() {
                 "Grantee" if who.is_none() => who = Some(grantee(body).map_err(malformed)?),
                 "Permission" if permission.is_none() => {
-                    permission = Some(body.text().map_err(malformed)?)
+                    permission = Some(body.text().map_err(malformed)?);
                 }
                 _ => return Err(malformed_acl()),
             }

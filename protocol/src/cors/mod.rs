@@ -107,12 +107,8 @@ impl Allowed<'_> {
 impl Cors {
     /// The first rule for a request of this origin and method that may send all of these headers. An actual
     /// request is asked about without headers: its preflight has settled them.
-    pub fn find<'h>(
-        &self,
-        origin: &str,
-        method: &str,
-        headers: impl Iterator<Item = &'h str> + Clone,
-    ) -> Option<Allowed<'_>> {
+    #[must_use]
+    pub fn find(&self, origin: &str, method: &str, headers: &[&str]) -> Option<Allowed<'_>> {
         let method = Method::from_text(method)?;
         self.rules.iter().find_map(|rule| {
             let pattern =
@@ -120,7 +116,7 @@ impl Cors {
             let allows = |header: &str| {
                 rule.headers.iter().any(|pattern| fits(pattern, header, Case::Ignored))
             };
-            (rule.methods.contains(&method) && headers.clone().all(allows))
+            (rule.methods.contains(&method) && headers.iter().all(|header| allows(header)))
                 .then(|| Allowed { rule, any_origin: pattern == "*" })
         })
     }

@@ -49,17 +49,18 @@ impl<'a> PreflightInput<'a> {
         let Some(rules) = rules else {
             return Err(self.forbidden("CORSResponse: CORS is not enabled for this bucket.", head));
         };
-        let allowed = rules.find(self.origin, self.method, self.names());
+        let asked: Vec<&str> = self.names().collect();
+        let allowed = rules.find(self.origin, self.method, &asked);
         let allowed = allowed.ok_or_else(|| self.forbidden(NOT_ALLOWED, head))?;
         let mut headers = headers(self.origin, &allowed);
-        let names: Vec<String> = self.names().map(str::to_ascii_lowercase).collect();
+        let names: Vec<String> = asked.iter().map(|name| name.to_ascii_lowercase()).collect();
         if !names.is_empty() {
             headers.push(("access-control-allow-headers".to_string(), names.join(", ")));
         }
         Ok(Answer::empty(200).with_all(headers))
     }
 
-    fn names(&self) -> impl Iterator<Item = &'a str> + Clone {
+    fn names(&self) -> impl Iterator<Item = &'a str> {
         self.headers.split(',').map(str::trim).filter(|name| !name.is_empty())
     }
 
@@ -89,7 +90,7 @@ pub fn origin(head: &Head) -> Option<&str> {
 #[must_use]
 pub fn actual(rules: &Cors, head: &Head) -> Vec<(String, String)> {
     let Some(origin) = origin(head) else { return Vec::new() };
-    let allowed = rules.find(origin, head.method.as_str(), core::iter::empty());
+    let allowed = rules.find(origin, head.method.as_str(), &[]);
     allowed.map(|allowed| headers(origin, &allowed)).unwrap_or_default()
 }
 
