@@ -427,7 +427,7 @@ def not_built_yet():
     must_fail(s3.put_object, 501, "NotImplemented", Body=b"x", ServerSideEncryption="aws:kms", **rest)
     must_fail(s3.put_object, 501, "NotImplemented", Body=b"x", StorageClass="GLACIER", **rest)
     must_fail(s3.put_object, 400, "InvalidRequest", Body=b"x", ObjectLockLegalHoldStatus="ON", **rest)
-    must_fail(s3.put_object_acl, 501, "NotImplemented", ACL="public-read", **rest)
+    must_fail(s3.put_object, 400, "AccessControlListNotSupported", Body=b"x", ACL="public-read", **rest)
     must_fail(s3.restore_object, 501, "NotImplemented", RestoreRequest={"Days": 1}, **rest)
     must_fail(s3.put_bucket_policy, 501, "NotImplemented", Bucket=BUCKET, Policy="{}")
     assert not exists("refused"), "refused, and yet stored"
