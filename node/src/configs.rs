@@ -3,7 +3,8 @@
 //! Holds: a bounded number of parsed documents of each kind, those used last, by their generation, which is never used
 //! twice: a document that was replaced is never taken for the new one.
 //! Invariants: nothing is looked up for a bucket without the configuration; a document that does not parse is damage,
-//! never guessed at.
+//! never guessed at. So is object lock that is named and not there; of the other kinds, which can be taken away at any
+//! time, such a one counts as taken away here, and is told as damage by whoever asks for the document itself.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -131,7 +132,15 @@ impl<T: Send + 'static> Kept<T> {
         let (id, kind, parse) = (bucket.id, self.kind, self.parse);
         // A long document takes longer to parse than a shard has.
         let asked = catalog.ask(move |store| {
-            let Some(config) = query::config(store, id, kind)? else { return Ok(None) };
+            let Some(config) = query::config(store, id, kind)? else {
+                // It may have been taken away since; but object lock stays as long as its bucket.
+                if kind == ConfigKind::ObjectLock && query::bucket_counters(store, id)?.is_some() {
+                    return Err(StoreError::Corrupt(format!(
+                        "{kind:?} of bucket {id} is not there"
+                    )));
+                }
+                return Ok(None);
+            };
             let parsed = parse(config.document.as_bytes()).map_err(|error| {
                 StoreError::Corrupt(format!("{kind:?} of bucket {id} does not parse: {error}"))
             })?;

@@ -60,6 +60,36 @@ pub fn config(
     read(store, Space::Buckets, &key::config(bucket, kind))
 }
 
+/// A configuration of the bucket whose record was found under `name`; `None` if it has none of this kind, also if
+/// it was taken away since.
+///
+/// # Errors
+/// `Corrupt` if the bucket names one that is not there.
+pub fn config_of(
+    store: &dyn Store,
+    name: &BucketName,
+    record: &BucketRecord,
+    kind: ConfigKind,
+) -> Result<Option<ConfigRecord>, StoreError> {
+    let Some(mut named) = record.config(kind) else { return Ok(None) };
+    loop {
+        if let Some(found) = config(store, record.id, kind)? {
+            return Ok(Some(found));
+        }
+        // A generation is never used twice: the one that was named before is there unless it is not named any more.
+        let now = bucket(store, name)?.filter(|now| now.id == record.id);
+        match now.and_then(|now| now.config(kind)) {
+            None => return Ok(None),
+            Some(still) if still == named => {
+                let (id, at) = (record.id, still.get());
+                let found = format!("{kind:?} of bucket {id}, of generation {at}, is not there");
+                return Err(StoreError::Corrupt(found));
+            }
+            Some(other) => named = other,
+        }
+    }
+}
+
 /// How much is in a bucket; `None` if it is gone.
 pub fn bucket_counters(
     store: &dyn Store,

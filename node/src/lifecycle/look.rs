@@ -52,7 +52,7 @@ pub(super) fn buckets(
     let mut ruled = Vec::new();
     for (name, record) in found {
         let Some(generation) = rules_since(&record) else { continue };
-        match rules(store, record.id) {
+        match rules(store, &name, &record) {
             Ok(Some(rules)) => {
                 ruled.push(Ok(Ruled { name, id: record.id, generation, rules: Arc::new(rules) }));
             }
@@ -70,8 +70,12 @@ fn rules_since(record: &BucketRecord) -> Option<Generation> {
     found.map(|(_, generation)| *generation)
 }
 
-fn rules(store: &dyn Store, bucket: BucketId) -> Result<Option<Lifecycle>, StoreError> {
-    let Some(config) = query::config(store, bucket, ConfigKind::Lifecycle)? else {
+fn rules(
+    store: &dyn Store,
+    name: &BucketName,
+    record: &BucketRecord,
+) -> Result<Option<Lifecycle>, StoreError> {
+    let Some(config) = query::config_of(store, name, record, ConfigKind::Lifecycle)? else {
         return Ok(None);
     };
     let rules = Lifecycle::parse(config.document.as_bytes());

@@ -3,7 +3,6 @@
 
 use std::rc::Rc;
 
-use meta::command::{Refusal, SetConfig};
 use meta::query;
 use meta::record::{BucketRecord, ConfigKind};
 use meta::store::StoreError;
@@ -11,14 +10,13 @@ use protocol::answer::Answer;
 use protocol::error::S3Error;
 use protocol::lifecycle::Lifecycle;
 use protocol::limits::XML_BODY_MAX;
-use protocol::name::{BucketName, ObjectKey};
+use protocol::name::ObjectKey;
 use protocol::operation::bucket_lifecycle::{self, BucketLifecycleInput};
 use protocol::route::Operation;
 use protocol::tagging::TagSet;
 use protocol::time::Timestamp;
 
-use super::{Call, Outcome, failure, ingest, subject};
-use crate::catalog::CatalogError;
+use super::{Call, Outcome, configuration, failure, ingest, subject};
 use crate::machine::Machine;
 
 pub(super) async fn get(call: Call<'_>) -> Result<Outcome, S3Error> {
@@ -29,8 +27,10 @@ pub(super) async fn get(call: Call<'_>) -> Result<Outcome, S3Error> {
         return Err(S3Error::no_such_lifecycle(name));
     }
     // A thousand rules take longer to read and write than a shard has.
+    let wanted = name.clone();
     let answer = call.machine.catalog.ask(move |store| {
-        let Some(config) = query::config(store, bucket.id, ConfigKind::Lifecycle)? else {
+        let found = query::config_of(store, &wanted, &bucket, ConfigKind::Lifecycle)?;
+        let Some(config) = found else {
             return Ok(None);
         };
         let rules = Lifecycle::parse(config.document.as_bytes())
@@ -57,7 +57,7 @@ pub(super) async fn put(mut call: Call<'_>) -> Result<Outcome, S3Error> {
         Ok(rules.map(|rules| (rules.kept(), bucket_lifecycle::put_answer(&rules))))
     });
     let (kept, answer) = parsed.await.map_err(failure::catalog)??;
-    set(call.machine, name, Some(kept)).await?;
+    configuration::set(call.machine, name, ConfigKind::Lifecycle, Some(kept)).await?;
     Ok(answer.into())
 }
 
@@ -65,21 +65,8 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Outcome, S3Error> {
     let name = subject::bucket_name(call.head)?;
     let input = BucketLifecycleInput::parse(call.head, Operation::DeleteBucketLifecycle)?;
     subject::bucket(call.machine, name, &input.common).await?;
-    set(call.machine, name, None).await?;
+    configuration::set(call.machine, name, ConfigKind::Lifecycle, None).await?;
     Ok(bucket_lifecycle::delete_answer().into())
-}
-
-async fn set(
-    machine: &Machine,
-    name: &BucketName,
-    document: Option<String>,
-) -> Result<(), S3Error> {
-    let command = SetConfig { name: name.clone(), kind: ConfigKind::Lifecycle, document };
-    match machine.catalog.commit(command.into()).await {
-        Ok(_) => Ok(()),
-        Err(CatalogError::Refused(Refusal::NoSuchBucket)) => Err(S3Error::no_such_bucket(name)),
-        Err(other) => Err(failure::catalog(other)),
-    }
 }
 
 /// The rules of a bucket, for answers that say when something goes. They are looked up before anything is committed,

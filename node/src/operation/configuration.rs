@@ -19,12 +19,15 @@ use protocol::tagging::{TagSet, Tagged};
 
 use super::{Call, Outcome, failure, ingest, subject};
 use crate::catalog::CatalogError;
+use crate::machine::Machine;
+
+/// Reads what a client sends, and writes what is kept; nothing, if that comes to having none.
+type Rewritten = fn(&[u8]) -> Result<Option<String>, S3Error>;
 
 /// What differs between configurations.
 struct Kept {
     kind: ConfigKind,
-    /// Reads what a client sends, and writes what is kept.
-    rewritten: fn(&[u8]) -> Result<String, S3Error>,
+    rewritten: Rewritten,
     /// What is answered where there is none.
     absent: (ErrorCode, &'static str),
     put: fn() -> Answer,
@@ -34,7 +37,10 @@ struct Kept {
 
 const TAGS: Kept = Kept {
     kind: ConfigKind::Tagging,
-    rewritten: |sent| Ok(TagSet::parse(Tagged::Bucket, sent)?.document().into_text()),
+    rewritten: |sent| {
+        let tags = TagSet::parse(Tagged::Bucket, sent)?;
+        Ok((!tags.is_empty()).then(|| tags.document().into_text()))
+    },
     absent: (ErrorCode::NoSuchTagSet, "The TagSet does not exist"),
     put: configuration::done,
     len_max: XML_BODY_MAX,
@@ -42,7 +48,7 @@ const TAGS: Kept = Kept {
 
 const OWNERSHIP: Kept = Kept {
     kind: ConfigKind::Ownership,
-    rewritten: |sent| Ok(ObjectOwnership::parse(sent)?.document().into_text()),
+    rewritten: |sent| Ok(Some(ObjectOwnership::parse(sent)?.document().into_text())),
     absent: (
         ErrorCode::OwnershipControlsNotFoundError,
         "The bucket ownership controls were not found",
@@ -53,7 +59,7 @@ const OWNERSHIP: Kept = Kept {
 
 const PUBLIC_ACCESS: Kept = Kept {
     kind: ConfigKind::PublicAccess,
-    rewritten: |sent| Ok(PublicAccessBlock::parse(sent)?.document().into_text()),
+    rewritten: |sent| Ok(Some(PublicAccessBlock::parse(sent)?.document().into_text())),
     absent: (
         ErrorCode::NoSuchPublicAccessBlockConfiguration,
         "The public access block configuration was not found",
@@ -64,7 +70,7 @@ const PUBLIC_ACCESS: Kept = Kept {
 
 const CORS: Kept = Kept {
     kind: ConfigKind::Cors,
-    rewritten: |sent| Ok(Cors::parse(sent)?.document().into_text()),
+    rewritten: |sent| Ok(Some(Cors::parse(sent)?.document().into_text())),
     absent: (ErrorCode::NoSuchCorsConfiguration, "The CORS configuration does not exist"),
     put: configuration::put,
     len_max: CORS_LEN_MAX,
@@ -94,8 +100,10 @@ pub(super) async fn get(call: Call<'_>, operation: Operation) -> Result<Outcome,
     if bucket.config(kind).is_none() {
         return Err(none());
     }
-    let id = bucket.id;
-    let found = call.machine.catalog.look(move |store| query::config(store, id, kind)).await;
+    let wanted = name.clone();
+    let found =
+        call.machine.catalog.look(move |store| query::config_of(store, &wanted, &bucket, kind));
+    let found = found.await;
     let found = found.map_err(failure::catalog)?.ok_or_else(none)?;
     Ok(configuration::got(found.document).into())
 }
@@ -105,10 +113,8 @@ pub(super) async fn put(mut call: Call<'_>, operation: Operation) -> Result<Outc
     let name = subject::bucket_name(call.head)?;
     let input = ConfigurationInput::parse(call.head, operation)?;
     subject::bucket(call.machine, name, &input.common).await?;
-    ingest::admit(call.machine, 0)?;
-    let sent = ingest::document(&mut call, configuration::INTEGRITY, len_max).await?;
-    let document = rewritten(&sent.bytes)?;
-    set(&call, name, kind, Some(document)).await?;
+    let document = receive(&mut call, rewritten, len_max).await?;
+    set(call.machine, name, kind, document).await?;
     Ok(put().into())
 }
 
@@ -117,20 +123,37 @@ pub(super) async fn delete(call: Call<'_>, operation: Operation) -> Result<Outco
     let name = subject::bucket_name(call.head)?;
     let input = ConfigurationInput::parse(call.head, operation)?;
     subject::bucket(call.machine, name, &input.common).await?;
-    set(&call, name, kind, None).await?;
+    set(call.machine, name, kind, None).await?;
     Ok(configuration::done().into())
 }
 
-async fn set(
-    call: &Call<'_>,
+/// Receives a document, and has it rewritten by a reader thread: a long one takes longer than a shard has.
+pub(super) async fn receive(
+    call: &mut Call<'_>,
+    rewritten: Rewritten,
+    len_max: u64,
+) -> Result<Option<String>, S3Error> {
+    ingest::admit(call.machine, 0)?;
+    let mut sent = ingest::document(call, configuration::INTEGRITY, len_max).await?;
+    let bytes = std::mem::take(&mut sent.bytes);
+    let document = call.machine.catalog.ask(move |_| Ok(rewritten(&bytes))).await;
+    document.map_err(failure::catalog)?
+}
+
+/// Gives the bucket a document in place of the one of this kind that it has, or takes that away.
+pub(super) async fn set(
+    machine: &Machine,
     name: &BucketName,
     kind: ConfigKind,
     document: Option<String>,
 ) -> Result<(), S3Error> {
     let command = SetConfig { name: name.clone(), kind, document };
-    match call.machine.catalog.commit(command.into()).await {
+    match machine.catalog.commit(command.into()).await {
         Ok(_) => Ok(()),
         Err(CatalogError::Refused(Refusal::NoSuchBucket)) => Err(S3Error::no_such_bucket(name)),
+        Err(CatalogError::Refused(Refusal::VersioningNeeded)) => {
+            Err(S3Error::lock_needs_versioning())
+        }
         Err(other) => Err(failure::catalog(other)),
     }
 }

@@ -132,7 +132,9 @@ impl Acl {
     /// Whether a new bucket may have it.
     ///
     /// # Errors
-    /// `InvalidBucketAclWithObjectOwnership` where the bucket is to have no lists; as [`Self::check`].
+    /// `InvalidBucketAclWithObjectOwnership` where the bucket is to have no lists;
+    /// `InvalidBucketAclWithBlockPublicAccessError` for one that lets the public in, which every new
+    /// bucket blocks; `NotImplemented` for the rest that grants something to others.
     pub fn check_new_bucket(self, ownership: ObjectOwnership) -> Result<(), S3Error> {
         if self != Self::Owner && ownership == ObjectOwnership::BucketOwnerEnforced {
             return Err(S3Error::new(
@@ -140,8 +142,13 @@ impl Acl {
                 "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
             ));
         }
-        // S3: a new bucket blocks the public only once it is there.
-        self.check(ownership, false)
+        if let Self::Others { public: true, .. } = self {
+            return Err(S3Error::new(
+                ErrorCode::InvalidBucketAclWithBlockPublicAccessError,
+                "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+            ));
+        }
+        self.check(ownership, true)
     }
 }
 

@@ -180,5 +180,12 @@ fn what_a_new_bucket_takes() {
     let conflict = Some(ErrorCode::InvalidBucketAclWithObjectOwnership);
     assert_eq!(code(PUBLIC, BucketOwnerEnforced), conflict);
     assert_eq!(code(Acl::Owner, ObjectWriter), None);
-    assert_eq!(code(PUBLIC, ObjectWriter), Some(ErrorCode::NotImplemented));
+    let blocked = PUBLIC.check_new_bucket(ObjectWriter).unwrap_err();
+    assert_eq!(blocked.code, ErrorCode::InvalidBucketAclWithBlockPublicAccessError);
+    assert_eq!(
+        blocked.message,
+        "Bucket cannot have public ACLs set with BlockPublicAccess enabled"
+    );
+    assert_eq!(code(OTHERS, ObjectWriter), Some(ErrorCode::NotImplemented));
+    assert_eq!(code(Acl::OwnerByList, ObjectWriter), None);
 }

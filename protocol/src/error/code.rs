@@ -69,6 +69,8 @@ error_codes! {
     InvalidAccessKeyId 403 "InvalidAccessKeyId";
     /// A header or parameter has a value that it may not have.
     InvalidArgument 400 "InvalidArgument";
+    /// A new bucket was to have a list that lets the public in.
+    InvalidBucketAclWithBlockPublicAccessError 400 "InvalidBucketAclWithBlockPublicAccessError";
     /// A new bucket was to have a list and none.
     InvalidBucketAclWithObjectOwnership 400 "InvalidBucketAclWithObjectOwnership";
     /// Not a bucket name.

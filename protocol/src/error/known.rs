@@ -158,12 +158,6 @@ impl S3Error {
         Self::invalid_argument("versionId", Some(""), "Version id cannot be the empty string")
     }
 
-    /// The object or bucket has no tags.
-    pub fn no_such_tag_set(bucket: impl AsRef<str>) -> Self {
-        Self::new(ErrorCode::NoSuchTagSet, "The TagSet does not exist")
-            .with("BucketName", bucket.as_ref())
-    }
-
     /// The bucket has no lifecycle.
     pub fn no_such_lifecycle(bucket: impl AsRef<str>) -> Self {
         Self::new(

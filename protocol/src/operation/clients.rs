@@ -11,9 +11,8 @@ use super::{
     abort_upload, acl, bucket_lifecycle, bucket_versioning, complete_upload, configuration,
     copy_object, create_bucket, create_upload, delete_bucket, delete_object, delete_objects,
     get_bucket_location, get_object, get_object_attributes, head_bucket, head_object, list_buckets,
-    list_objects, list_parts, list_uploads, list_versions, lock_configuration, object_legal_hold,
-    object_retention, object_tagging, post_object, preflight, put_object, upload_part,
-    upload_part_copy,
+    list_objects, list_parts, list_uploads, list_versions, object_legal_hold, object_retention,
+    object_tagging, post_object, preflight, put_object, upload_part, upload_part_copy,
 };
 use crate::error::S3Error;
 use crate::name::AccountId;
@@ -239,9 +238,6 @@ fn understood(head: &Head, operation: Operation) -> Result<(), S3Error> {
         | O::PutBucketLifecycleConfiguration
         | O::DeleteBucketLifecycle => {
             bucket_lifecycle::BucketLifecycleInput::parse(head, operation).map(drop)
-        }
-        O::GetObjectLockConfiguration | O::PutObjectLockConfiguration => {
-            lock_configuration::LockConfigurationInput::parse(head, operation).map(drop)
         }
         O::GetObjectRetention | O::PutObjectRetention => {
             object_retention::ObjectRetentionInput::parse(head, operation).map(drop)

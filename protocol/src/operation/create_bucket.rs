@@ -33,7 +33,8 @@ impl CreateBucketInput {
     /// # Errors
     /// `NotImplemented` for buckets of other name spaces and for lists that grant something to others;
     /// `InvalidArgument` for an ownership, a list or a switch that S3 does not know;
-    /// `InvalidBucketAclWithObjectOwnership` for a list where there are to be none.
+    /// `InvalidBucketAclWithObjectOwnership` for a list where there are to be none;
+    /// `InvalidBucketAclWithBlockPublicAccessError` for one that lets the public in.
     pub fn parse(head: &Head, account: &AccountId) -> Result<Self, S3Error> {
         const LOCK: &str = "x-amz-bucket-object-lock-enabled";
         unbuilt::refuse(head, Operation::CreateBucket)?;
@@ -220,7 +221,12 @@ mod tests {
             parsed(&[lists, locked]),
             Ok(CreateBucketInput { ownership, object_lock: true })
         );
-        assert_eq!(parsed(&[lists, ("x-amz-acl", "public-read")]), Err(ErrorCode::NotImplemented));
+        for (acl, code) in [
+            ("public-read", ErrorCode::InvalidBucketAclWithBlockPublicAccessError),
+            ("log-delivery-write", ErrorCode::NotImplemented),
+        ] {
+            assert_eq!(parsed(&[lists, ("x-amz-acl", acl)]), Err(code), "{acl}");
+        }
     }
 
     #[test]

@@ -33,7 +33,6 @@ pub mod list_parts;
 pub mod list_uploads;
 pub mod list_versions;
 pub mod listing;
-pub mod lock_configuration;
 pub mod object_legal_hold;
 pub mod object_retention;
 pub mod object_tagging;

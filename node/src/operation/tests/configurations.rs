@@ -2,9 +2,14 @@
 
 use std::rc::Rc;
 
+use meta::key;
+use meta::query;
+use meta::store::{Batch, Space, Store};
+use protocol::name::BucketName;
+
 use super::rules::{base64, expect, md5};
 use super::{bytes, node_with_bucket};
-use crate::testing::{Answered, TestNode};
+use crate::testing::{Answered, TestNode, ask};
 
 fn put(node: &TestNode, target: &str, document: &str) -> Answered {
     let proof = base64(&md5(document.as_bytes()));
@@ -88,6 +93,44 @@ fn a_document_is_put_read_back_and_taken_away() {
 }
 
 #[test]
+fn an_empty_tag_set_is_none() {
+    // rule: bucket-tagging/not-there
+    let node = node_with_bucket();
+    for document in [TAGS, "<Tagging><TagSet/></Tagging>"] {
+        assert_eq!(put(&node, "/bkt?tagging", document).status, 204, "{document}");
+    }
+    expect(&get(&node, "/bkt?tagging"), 404, "NoSuchTagSet");
+}
+
+/// It once counted as taken away.
+#[test]
+fn a_document_that_is_named_and_lost_is_damage() {
+    let node = TestNode::new();
+    let headers = [("x-amz-bucket-object-lock-enabled", "true")];
+    assert_eq!(node.send("PUT", "/bkt", &headers, b"").status, 200);
+    let lifecycle = "<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter/><Expiration>\
+         <Days>1</Days></Expiration></Rule></LifecycleConfiguration>";
+    assert_eq!(put(&node, "/bkt?tagging", TAGS).status, 204);
+    assert_eq!(put(&node, "/bkt?lifecycle", lifecycle).status, 200);
+    let name = BucketName::parse("bkt").expect("a name");
+    let bucket = ask(&node, |store| query::bucket(store, &name)).expect("it is there");
+    let mut batch = Batch::new();
+    for (kind, _) in &bucket.configs {
+        batch.delete(Space::Buckets, key::config(bucket.id, *kind));
+    }
+    node.store.commit(batch).expect("the store is well");
+    for configuration in
+        ["tagging", "ownershipControls", "publicAccessBlock", "lifecycle", "object-lock"]
+    {
+        expect(&get(&node, &format!("/bkt?{configuration}")), 500, "InternalError");
+    }
+    // What cannot be told to be without a lock is not written.
+    expect(&node.send("PUT", "/bkt/key", &[], b"x"), 500, "InternalError");
+    assert_eq!(put(&node, "/bkt?tagging", TAGS).status, 204, "it can be put again");
+    assert_eq!(get(&node, "/bkt?tagging").status, 200);
+}
+
+#[test]
 fn a_new_bucket_is_its_owners_and_blocks_the_public() {
     // rule: ownership/new-bucket, public-access/new-bucket, acl/told
     let node = node_with_bucket();
@@ -126,6 +169,10 @@ fn a_bucket_is_made_with_what_it_is_told() {
     assert_eq!(delete(&node, "/made"), 204);
     assert_eq!(node.send("PUT", "/made", &[], b"").status, 200);
     expect(&get(&node, "/made?tagging"), 404, "NoSuchTagSet");
+    // rule: create-bucket/acl
+    let public = [("x-amz-object-ownership", "ObjectWriter"), ("x-amz-acl", "public-read")];
+    let answer = node.send("PUT", "/public", &public, b"");
+    expect(&answer, 400, "InvalidBucketAclWithBlockPublicAccessError");
 }
 
 /// Suspending it was once our fault: 500.

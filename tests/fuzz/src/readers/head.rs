@@ -11,8 +11,8 @@ use protocol::operation::{
     configuration, copy_object, create_bucket, create_upload, delete_bucket, delete_object,
     delete_objects, get_bucket_location, get_object, get_object_attributes, head_bucket,
     head_object, list_buckets, list_objects, list_parts, list_uploads, list_versions,
-    lock_configuration, object_legal_hold, object_retention, object_tagging, post_object,
-    preflight, put_object, unbuilt, upload_part, upload_part_copy,
+    object_legal_hold, object_retention, object_tagging, post_object, preflight, put_object,
+    unbuilt, upload_part, upload_part_copy,
 };
 use protocol::percent;
 use protocol::precondition::{CopyConditions, RangeCondition, ReadConditions};
@@ -142,9 +142,6 @@ fn parse(head: &Head, operation: Operation) -> Result<(), S3Error> {
         O::GetBucketVersioning | O::PutBucketVersioning => {
             bucket_versioning::BucketVersioningInput::parse(head, operation).map(drop)
         }
-        O::GetObjectLockConfiguration | O::PutObjectLockConfiguration => {
-            lock_configuration::LockConfigurationInput::parse(head, operation).map(drop)
-        }
         O::GetBucketLifecycleConfiguration
         | O::PutBucketLifecycleConfiguration
         | O::DeleteBucketLifecycle => {
@@ -162,6 +159,8 @@ fn parse(head: &Head, operation: Operation) -> Result<(), S3Error> {
         | O::GetPublicAccessBlock
         | O::PutPublicAccessBlock
         | O::DeletePublicAccessBlock
+        | O::GetObjectLockConfiguration
+        | O::PutObjectLockConfiguration
         | O::PutBucketRequestPayment
         | O::DeleteBucketPolicy
         | O::DeleteBucketEncryption
