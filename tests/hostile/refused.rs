@@ -53,7 +53,7 @@ fn what_is_not_built_is_refused() {
     for query in ["annotation=", "renameObject="] {
         victim.must_refuse(query, &put().query(query), &refused);
     }
-    for query in ["policy=", "cors=", "replication=", "encryption="] {
+    for query in ["policy=", "notification=", "replication=", "encryption="] {
         victim.must_refuse(
             query,
             &Call::new("PUT", "/hostile").query(query).body("<x/>"),

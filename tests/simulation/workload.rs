@@ -530,7 +530,12 @@ impl Workload {
         let pinned = likely?;
         let is_self = self.random.chance(10) && !self.needs(source);
         let key = if is_self { source } else { self.key(oracle) };
-        let value = oracle.copied(pinned);
+        // Without one the copy of what was uploaded in parts takes over the algorithm of the upload, which may be an
+        // MD5: nobody knows here.
+        let in_doubt = oracle.stored(pinned).etag.contains('-') && oracle.keeps_its_etag(pinned);
+        let asked = in_doubt || self.random.chance(plan.checksums);
+        let sum = asked.then(|| sums::draw(&mut self.random));
+        let value = oracle.copied(pinned, sum);
         let cond = self.condition(key, oracle);
         let mut headers = conditions(cond, oracle);
         headers.push(copy_source(source, version));
@@ -539,7 +544,6 @@ impl Workload {
         if key == source || self.random.chance(30) {
             headers.push(("x-amz-metadata-directive", "REPLACE".to_owned()));
         }
-        let sum = self.random.chance(plan.checksums).then(|| sums::draw(&mut self.random));
         if let Some(algorithm) = sum {
             headers.push(("x-amz-checksum-algorithm", algorithm.name().to_owned()));
         }

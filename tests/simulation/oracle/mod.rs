@@ -291,13 +291,19 @@ impl Oracle {
         Some(value)
     }
 
-    /// What a copy of this value is: the same bytes, with their MD5 where the node knows it or makes it.
-    pub(crate) fn copied(&mut self, value: Value) -> Value {
+    /// Whether a copy of this value has its ETag, as long as nothing else wants an MD5 of the bytes.
+    pub(crate) fn keeps_its_etag(&self, value: Value) -> bool {
         let Stored { etag, content, one_part } = self.stored(value);
-        if !etag.contains('-') || (content.len() > self.md5_up_to && !one_part) {
+        !etag.contains('-') || (content.len() > self.md5_up_to && !one_part)
+    }
+
+    /// What a copy of this value is: the same bytes, with their MD5 where the node knows it or makes it, be it as
+    /// the checksum that is asked for.
+    pub(crate) fn copied(&mut self, value: Value, sum: Option<ChecksumAlgorithm>) -> Value {
+        if self.keeps_its_etag(value) && sum != Some(ChecksumAlgorithm::Md5) {
             return value;
         }
-        let content = content.clone();
+        let content = self.stored(value).content.clone();
         self.value(md5_of(&content), content)
     }
 
