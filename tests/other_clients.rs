@@ -15,15 +15,12 @@ use tenon_tests::skip::skip;
 
 /// Larger than rclone's limit of one CopyObject (4,768 MiB).
 const GIANT_LEN: &str = "6442450944";
-/// The largest that one CopyObject takes: s5cmd knows no other copy.
-const LARGEST_COPY_LEN: &str = "5368709120";
-
-/// Runs a shell script of `tests/clients` on a node of its own.
-fn run_script(script: &str, arguments: &[&OsStr]) {
+/// Runs a shell script of `tests/clients` on a node of its own with these settings.
+fn run_script(script: &str, arguments: &[&OsStr], settings: &[(&str, &str)]) {
     if python().is_none() {
         return skip(script, "no Python with boto3, which looks at what the client has done");
     }
-    let mut node = Node::start(script.trim_end_matches(".sh"));
+    let mut node = Node::start_with(script.trim_end_matches(".sh"), None, settings);
     let file = client_file(script);
     let arguments: Vec<&OsStr> =
         [file.as_os_str()].into_iter().chain(arguments.iter().copied()).collect();
@@ -39,7 +36,7 @@ fn missing(program: &str) {
 fn rclone_copies_and_syncs() {
     // rule: client/rclone
     match debian("rclone") {
-        Some(_) => run_script("rclone.sh", &[GIANT_LEN.as_ref()]),
+        Some(_) => run_script("rclone.sh", &[GIANT_LEN.as_ref()], &[]),
         None => missing("rclone"),
     }
 }
@@ -48,7 +45,7 @@ fn rclone_copies_and_syncs() {
 fn s3cmd_copies_and_syncs() {
     // rule: client/s3cmd
     match debian("s3cmd") {
-        Some(_) => run_script("s3cmd.sh", &[GIANT_LEN.as_ref()]),
+        Some(_) => run_script("s3cmd.sh", &[GIANT_LEN.as_ref()], &[]),
         None => missing("s3cmd"),
     }
 }
@@ -57,7 +54,11 @@ fn s3cmd_copies_and_syncs() {
 fn s5cmd_copies_and_syncs() {
     // rule: client/s5cmd
     match s5cmd() {
-        Some(program) => run_script("s5cmd.sh", &[program.as_os_str(), LARGEST_COPY_LEN.as_ref()]),
+        Some(program) => {
+            // It copies by CopyObject only.
+            let settings = [("TENON_COPY_MAX_OBJECT", "5TiB")];
+            run_script("s5cmd.sh", &[program.as_os_str(), GIANT_LEN.as_ref()], &settings);
+        }
         None => missing("s5cmd"),
     }
 }
@@ -66,7 +67,7 @@ fn s5cmd_copies_and_syncs() {
 fn restic_backs_up_and_restores() {
     // rule: client/restic
     match debian("restic") {
-        Some(_) => run_script("restic.sh", &[]),
+        Some(_) => run_script("restic.sh", &[], &[]),
         None => missing("restic"),
     }
 }
@@ -80,7 +81,7 @@ fn s3fs_is_a_file_system() {
     if !Path::new("/dev/fuse").exists() {
         return skip("s3fs", "no /dev/fuse: nothing can be mounted here");
     }
-    run_script("s3fs_fuse.sh", &[]);
+    run_script("s3fs_fuse.sh", &[], &[]);
 }
 
 #[test]

@@ -17,7 +17,8 @@ pub const PART_LEN_MIN: u64 = 5 * MIB;
 pub const PART_LEN_MAX: u64 = 5 * GIB;
 /// Longest object of one PutObject. S3: "Uploading objects".
 pub const PUT_LEN_MAX: u64 = 5 * GIB;
-/// Longest source of one CopyObject, longest range of one UploadPartCopy. S3: "CopyObject".
+/// Longest source of one CopyObject unless a node copies longer ones, longest range of one UploadPartCopy. S3:
+/// "CopyObject".
 pub const COPY_LEN_MAX: u64 = 5 * GIB;
 /// Longest object: as many parts as there may be, each as long as it may be.
 pub const OBJECT_LEN_MAX: u64 = PARTS_MAX as u64 * PART_LEN_MAX;

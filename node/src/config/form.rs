@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use protocol::limits::COPY_LEN_MAX;
 use protocol::name::AccountId;
 
 use super::value::{
@@ -142,6 +143,15 @@ pub(super) const MEMORY: Form<u64> = Form {
     parse: |given| match parse_size(text(given)?)? {
         len @ MEMORY_LEN_MIN.. => Ok(len),
         _ => Err("at least 8MiB".into()),
+    },
+    ..SIZE
+};
+
+/// What S3 copies at once, or more.
+pub(super) const COPY_LEN: Form<u64> = Form {
+    parse: |given| match parse_size(text(given)?)? {
+        len @ COPY_LEN_MAX.. => Ok(len),
+        _ => Err("at least 5GiB".into()),
     },
     ..SIZE
 };

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use protocol::lifecycle::DayLen;
+use protocol::limits::COPY_LEN_MAX;
 use protocol::name::AccountId;
 use protocol::sign::Credential;
 
@@ -167,6 +168,8 @@ pub struct CopyConfig {
     pub share_min_fraction: f64,
     /// A blob of at most this many bytes is always shared.
     pub share_max_blob: u64,
+    /// The longest object that CopyObject copies, in bytes.
+    pub max_object: u64,
 }
 
 /// Time-outs and bounds of the HTTP side.
@@ -249,6 +252,7 @@ impl Config {
                 ways: Way::ALL.to_vec(),
                 share_min_fraction: 0.5,
                 share_max_blob: 64 << 20,
+                max_object: COPY_LEN_MAX,
             },
             http: HttpConfig {
                 header_timeout: Duration::from_secs(10),

@@ -283,6 +283,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "A blob of at most this size is always shared",
     ),
     with_default(
+        "copy.max_object",
+        &At { form: form::COPY_LEN, place: |draft| &mut draft.config.copy.max_object },
+        "The largest object that CopyObject copies; S3's limit, or more for clients that copy without parts",
+    ),
+    with_default(
         "http.header_timeout",
         &At { form: form::WAIT, place: |draft| &mut draft.config.http.header_timeout },
         "From the first byte of a request's head to its last, a TLS handshake included",

@@ -122,6 +122,9 @@ fn copy_ways_lose_what_is_forbidden_and_keep_their_order() {
     .expect("complete");
     assert_eq!(config.copy.ways, [Way::Share, Way::Rw]);
     assert_eq!(config.copy.share_max_blob, 1 << 20);
+    let (config, _) = resolve(&[("TENON_COPY_MAX_OBJECT", "2TiB")]).expect("complete");
+    assert_eq!(config.copy.max_object, 2 << 40);
+    assert!(refusal(&[("TENON_COPY_MAX_OBJECT", "1GiB")]).contains("at least 5GiB"));
     let (config, _) = resolve(&[("TENON_COPY_ORDER", "reflink")]).expect("complete");
     assert_eq!(config.copy.ways, [Way::Reflink, Way::Rw]);
     assert!(refusal(&[("TENON_COPY_FORBID", "rw")]).contains("last resort"));

@@ -150,7 +150,12 @@ mod tests {
 
     fn rules(order: &[Way], disk: DiskWays) -> Rules {
         let ways = order.to_vec();
-        let config = CopyConfig { ways, share_min_fraction: 0.5, share_max_blob: 64 * MIB };
+        let config = CopyConfig {
+            ways,
+            share_min_fraction: 0.5,
+            share_max_blob: 64 * MIB,
+            max_object: u64::MAX,
+        };
         Rules { config, disk }
     }
 

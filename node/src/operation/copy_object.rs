@@ -44,7 +44,8 @@ pub(super) async fn copy(mut call: Call<'_>) -> Result<Outcome, S3Error> {
     let (checksum, version) = (object.checksum.as_ref(), object.version());
     let facts =
         SourceFacts { len: object.len, checksum, storage_class: object.storage_class, version };
-    input.check(name, key, bucket.versioning, facts)?;
+    let len_max = machine.settings.copy.max_object;
+    input.check(name, key, bucket.versioning, facts, len_max)?;
     object_lock::check(machine, &bucket, &input.lock).await?;
     put_object::check_condition(machine, bucket.id, key, &input.condition).await?;
 

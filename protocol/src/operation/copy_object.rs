@@ -98,17 +98,19 @@ impl CopyObjectInput {
         })
     }
 
-    /// Whether this source may be copied to this place. `versioning` is that of the place's bucket.
+    /// Whether this source may be copied to this place. `versioning` is that of the place's bucket;
+    /// `len_max` the longest source in bytes, S3's is [`COPY_LEN_MAX`](crate::limits::COPY_LEN_MAX).
     ///
     /// # Errors
-    /// `InvalidRequest` for a copy of an object to itself that changes nothing, and for more than
-    /// 5 GiB.
+    /// `InvalidRequest` for a copy of an object to itself that changes nothing, and for one that is
+    /// too long.
     pub fn check(
         &self,
         bucket: &BucketName,
         key: &ObjectKey,
         versioning: Versioning,
         source: SourceFacts<'_>,
+        len_max: u64,
     ) -> Result<(), S3Error> {
         let same_key = self.source.bucket == *bucket && self.source.key == *key;
         let to_itself = same_key && self.replaces_its_source(versioning, source);
@@ -117,7 +119,7 @@ impl CopyObjectInput {
                 "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
             ));
         }
-        check_copy_len(source.len)
+        check_copy_len(source.len, len_max)
     }
 
     /// Whether a copy to the source's own key takes the place of the source. A version that is asked
@@ -192,12 +194,14 @@ pub fn answer(modified: Timestamp, etag: &ETag, checksum: &Checksum) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
     use alloc::string::ToString;
     use alloc::vec::Vec;
 
     use super::*;
     use crate::checksum::ChecksumValue;
     use crate::error::ErrorCode;
+    use crate::limits::COPY_LEN_MAX;
     use crate::operation::testing::{body, head};
 
     const SOURCE: (&str, &str) = ("x-amz-copy-source", "src/key");
@@ -255,8 +259,9 @@ mod tests {
             storage_class: StorageClass::OnezoneIa,
             ..facts(1, None, VersionId::Null)
         };
-        let check =
-            |input: &CopyObjectInput| input.check(&bucket, &key, Versioning::Unversioned, source);
+        let check = |input: &CopyObjectInput| {
+            input.check(&bucket, &key, Versioning::Unversioned, source, COPY_LEN_MAX)
+        };
         assert_eq!(check(&parse(&[]).unwrap()), Ok(()));
         assert_eq!(check(&asked).unwrap_err().code, ErrorCode::InvalidRequest);
     }
@@ -324,7 +329,7 @@ mod tests {
         let refused = |headers: &[(&str, &str)], checksum| {
             let source = facts(1, checksum, VersionId::Null);
             let input = parse(headers).unwrap();
-            input.check(&bucket, &key, Versioning::Unversioned, source).is_err()
+            input.check(&bucket, &key, Versioning::Unversioned, source, COPY_LEN_MAX).is_err()
         };
         let algorithm = |name| [("x-amz-checksum-algorithm", name)];
         assert!(refused(&[], Some(&crc32)));
@@ -341,7 +346,8 @@ mod tests {
         assert!(!refused(&[("x-amz-website-redirect-location", "/a")], Some(&crc32)));
 
         let source = facts(1, Some(&crc32), VersionId::Null);
-        let error = parse(&[]).unwrap().check(&bucket, &key, Versioning::Unversioned, source);
+        let error =
+            parse(&[]).unwrap().check(&bucket, &key, Versioning::Unversioned, source, COPY_LEN_MAX);
         assert_eq!(
             error.map_err(|error| (error.code, error.message)),
             Err((
@@ -354,15 +360,19 @@ mod tests {
         );
 
         let other = ObjectKey::parse("other").unwrap();
-        let to_other = |len| {
+        let to_other = |len, len_max| {
             let source = facts(len, None, VersionId::Null);
-            parse(&[]).unwrap().check(&bucket, &other, Versioning::Unversioned, source)
+            parse(&[]).unwrap().check(&bucket, &other, Versioning::Unversioned, source, len_max)
         };
-        assert_eq!(to_other(5 << 30), Ok(()));
-        assert_eq!(
-            to_other((5 << 30) + 1).unwrap_err().message,
-            "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
-        );
+        for len_max in [COPY_LEN_MAX, 6 << 40] {
+            assert_eq!(to_other(len_max, len_max), Ok(()));
+            assert_eq!(
+                to_other(len_max + 1, len_max).unwrap_err().message,
+                format!(
+                    "The specified copy source is larger than the maximum allowable size for a copy source: {len_max}"
+                )
+            );
+        }
     }
 
     #[test]
@@ -375,7 +385,7 @@ mod tests {
             let source = facts(1, None, version);
             CopyObjectInput::parse(&request)
                 .unwrap()
-                .check(&bucket, &key, versioning, source)
+                .check(&bucket, &key, versioning, source, COPY_LEN_MAX)
                 .is_ok()
         };
         for (source, versioning, version, expected) in [

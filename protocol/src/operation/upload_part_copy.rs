@@ -11,6 +11,7 @@ use crate::checksum::{ChecksumAlgorithm, ChecksumType, ChecksumValue};
 use crate::copy_source::CopySource;
 use crate::error::S3Error;
 use crate::etag::ETag;
+use crate::limits::COPY_LEN_MAX;
 use crate::part::PartNumber;
 use crate::precondition::CopyConditions;
 use crate::range::{ByteRange, CopyRange, check_copy_len};
@@ -73,7 +74,7 @@ impl UploadPartCopyInput {
         match &self.range {
             Some(range) => range.resolve(size),
             None => {
-                check_copy_len(size)?;
+                check_copy_len(size, COPY_LEN_MAX)?;
                 Ok(ByteRange::whole(size))
             }
         }

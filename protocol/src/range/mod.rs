@@ -90,7 +90,7 @@ impl CopyRange {
             ));
         }
         let range = ByteRange { start: self.first, end: self.last + 1 };
-        check_copy_len(range.len())?;
+        check_copy_len(range.len(), COPY_LEN_MAX)?;
         Ok(range)
     }
 
@@ -102,13 +102,16 @@ impl CopyRange {
 
 const HEADER: &str = "x-amz-copy-source-range";
 
-/// Whether that many bytes may be copied by one request. S3: "CopyObject", 5 GB.
-pub fn check_copy_len(len: u64) -> Result<(), S3Error> {
-    if len <= COPY_LEN_MAX {
+/// Whether that many bytes may be copied by one request that copies at most `len_max`.
+///
+/// # Errors
+/// `InvalidRequest` if not.
+pub fn check_copy_len(len: u64, len_max: u64) -> Result<(), S3Error> {
+    if len <= len_max {
         return Ok(());
     }
     Err(S3Error::invalid_request(format!(
-        "The specified copy source is larger than the maximum allowable size for a copy source: {COPY_LEN_MAX}"
+        "The specified copy source is larger than the maximum allowable size for a copy source: {len_max}"
     )))
 }
 

@@ -94,8 +94,8 @@ fn copies_are_at_most_five_gib() {
         error.message,
         "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
     );
-    check_copy_len(COPY_LEN_MAX).unwrap();
-    check_copy_len(COPY_LEN_MAX + 1).unwrap_err();
+    check_copy_len(COPY_LEN_MAX, COPY_LEN_MAX).unwrap();
+    check_copy_len(COPY_LEN_MAX + 1, COPY_LEN_MAX).unwrap_err();
 }
 
 #[test]
