@@ -14,9 +14,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use glommio::GlommioError;
 use glommio::io::{DmaFile, OpenOptions};
 use meta::id::{BlobId, FOLDER_SLOTS, FolderId};
@@ -517,8 +518,32 @@ async fn blocking<T: Send + 'static>(
 async fn blocking_with<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
 ) -> Result<T, DiskError> {
+    BEGUN.set(BEGUN.get() + 1);
     let executor = glommio::executor();
     executor.spawn_blocking(work).await
+}
+
+/// How much work this shard has given to its blocking threads since it began.
+pub(crate) fn blocking_begun() -> u64 {
+    BEGUN.get()
+}
+
+/// Completes once each of the executor's `count` blocking threads has ended the work that it had: they wait there for
+/// one another.
+pub(crate) async fn all_blocking_threads(count: usize) {
+    let meeting = Arc::new(Barrier::new(count));
+    let executor = glommio::executor();
+    let each = (0..count).map(|_| {
+        let meeting = Arc::clone(&meeting);
+        executor.spawn_blocking(move || {
+            meeting.wait();
+        })
+    });
+    join_all(each).await;
+}
+
+thread_local! {
+    static BEGUN: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs `task` to its end even if the caller is dropped.

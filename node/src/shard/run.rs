@@ -26,6 +26,7 @@ use super::sleep::Sleep;
 use super::{Factory, Seat};
 use crate::access_line::AccessLog;
 use crate::config::Config;
+use crate::disk::glommio::{all_blocking_threads, blocking_begun};
 use crate::http::adapter::Accepted;
 use crate::http::connection::Http;
 use crate::http::listen::{self, Doors};
@@ -336,6 +337,7 @@ impl Shard {
         let obeyed = self.obey(&queues, &http).await;
         drop((sweep, arrivals));
         handler.close().await;
+        select(Box::pin(settle(&queues)), Sleep::new(SETTLE_TIME_MAX)).await;
         obeyed
     }
 
@@ -386,6 +388,20 @@ impl Shard {
 async fn take(arrivals: flume::Receiver<Arrival<Accepted>>, http: Rc<Http>, queue: Queue) {
     while let Ok(arrival) = arrivals.recv_async().await {
         queue.task(Rc::clone(&http).serve(arrival)).detach();
+    }
+}
+
+/// Lets what was cancelled go, which may start an unlink, and the blocking threads come to the end of their work: one
+/// that ends its work when its executor is gone panics.
+async fn settle(queues: &Queues) {
+    loop {
+        let begun = blocking_begun();
+        queues.bulk.task(async {}).await;
+        queues.latency.task(async {}).await;
+        all_blocking_threads(BLOCKING_THREADS).await;
+        if blocking_begun() == begun {
+            return;
+        }
     }
 }
 
@@ -548,3 +564,5 @@ const PROBE_IO_MEMORY: usize = 64 * 1024;
 const RANDOM_POOL_LEN: usize = 4096;
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
 const CUT_TIME_MAX: Duration = Duration::from_secs(5);
+/// A disk that hangs does not keep a shard from ending.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(1);

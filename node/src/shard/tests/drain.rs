@@ -1,5 +1,10 @@
 //! How shards come to their end.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use futures_util::FutureExt;
+
 use super::*;
 
 #[test]
@@ -64,4 +69,39 @@ fn a_shard_that_fails_while_it_drains_is_told_and_not_waited_for() {
     let problem = drained.expect_err("both have failed");
     assert!(problem.starts_with("shard ") && problem.ends_with(" panicked"), "{problem}");
     assert!(began.elapsed() < Duration::from_secs(3600));
+}
+
+/// Leaves work on a blocking thread when its shard ends.
+struct LeavesWork(Arc<AtomicBool>);
+
+impl Handler for LeavesWork {
+    fn serve(&self, _request: Request) -> Local<'static, Response> {
+        Box::pin(std::future::ready(response(204, ResponseBody::Empty)))
+    }
+
+    fn close(&self) -> Local<'static, ()> {
+        let ended = Arc::clone(&self.0);
+        Box::pin(async move {
+            let work = glommio::executor().spawn_blocking(move || {
+                // It takes its time.
+                std::thread::sleep(Duration::from_millis(100));
+                ended.store(true, Relaxed);
+            });
+            assert!(work.now_or_never().is_none());
+        })
+    }
+}
+
+#[test]
+fn a_shard_ends_after_the_work_of_its_blocking_threads() {
+    let ended = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&ended);
+    let factory: Factory = Arc::new(move |_seat| {
+        let handler = LeavesWork(Arc::clone(&told));
+        Box::pin(async { Ok(Rc::new(handler) as Rc<dyn Handler>) })
+    });
+    let shards = Shards::start(&quiet_plan(1), &factory).expect("started");
+    let never = flume::bounded(0);
+    assert_eq!(shards.drain(Duration::from_secs(3600), &never.1), Ok(Drained::Finished));
+    assert!(ended.load(Relaxed), "its thread would panic");
 }
