@@ -1,5 +1,5 @@
 //! Room: further clients, unchanged from their registries and with their default settings, against a real node: rclone, s3cmd,
-//! s5cmd, restic, two file systems, a container registry.
+//! s5cmd, restic, two file systems, a container registry; and the official ones with a very large object.
 //!
 //! What they do and check stands in `tests/clients`; here each gets a node of its own. A client that this machine does
 //! not have is skipped out loud: scripts/test installs them.
@@ -7,10 +7,12 @@
 //! --clients: 4 GiB).
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tenon_tests::node::Node;
-use tenon_tests::program::{client_file, debian, other_python, python, run, s5cmd};
+use tenon_tests::program::{
+    aws_cli_1, aws_cli_2, client_file, debian, other_python, python, run, s5cmd,
+};
 use tenon_tests::skip::skip;
 
 /// Larger than rclone's limit of one CopyObject (4,768 MiB).
@@ -30,6 +32,19 @@ fn run_script(script: &str, arguments: &[&OsStr], settings: &[(&str, &str)]) {
 
 fn missing(program: &str) {
     skip(program, "not installed (scripts/test installs it)");
+}
+
+#[test]
+fn the_aws_cli_and_boto3_copy_a_giant() {
+    // rule: client/aws-cli, client/boto3
+    let programs: Vec<PathBuf> = [aws_cli_1(), aws_cli_2()].into_iter().flatten().collect();
+    if programs.len() < 2 {
+        skip("giants.sh", "no AWS CLI of one version (scripts/test installs both)");
+    }
+    let giant = [OsStr::new(GIANT_LEN)];
+    let arguments: Vec<&OsStr> =
+        giant.into_iter().chain(programs.iter().map(|program| program.as_os_str())).collect();
+    run_script("giants.sh", &arguments, &[]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
     more.py make BUCKET                makes a bucket
     more.py giant BUCKET KEY LENGTH    makes an object of LENGTH bytes out of part copies of one of 64 MiB
+    more.py copy BUCKET KEY KEY        copies an object as boto3's s3transfer does, by part copies where it is large
     more.py same BUCKET KEY KEY        says that two objects have the same length and the same checksum over all bytes
     more.py head BUCKET KEY NAME       the value of a field of HeadObject, or of the user metadata
     more.py keys BUCKET [PREFIX]       all keys, one a line
@@ -90,6 +91,10 @@ def crc(bucket, key):
     return length, done["ChecksumCRC64NVME"]
 
 
+def copy(bucket, key, other):
+    s3.copy({"Bucket": bucket, "Key": key}, bucket, other)
+
+
 def same(bucket, one, other):
     first, second = crc(bucket, one), crc(bucket, other)
     if first != second:
@@ -113,5 +118,6 @@ def uploads(bucket):
 
 
 if __name__ == "__main__":
-    words = {"make": make, "giant": giant, "same": same, "head": field, "keys": keys, "uploads": uploads}
+    named = [make, giant, copy, same, keys, uploads]
+    words = {word.__name__: word for word in named} | {"head": field}
     words[sys.argv[1]](*sys.argv[2:])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Room: s5cmd with its default settings: many files at a time up, down and across, deletes, listings.
 #
-#   s5cmd.sh PROGRAM GIANT   GIANT is the length of the largest object; s5cmd copies by CopyObject alone, so of at most 5 GiB
+#   s5cmd.sh PROGRAM GIANT   GIANT is the length of the largest object; s5cmd copies by CopyObject alone
 . "$(dirname "${BASH_SOURCE[0]}")/more.sh"
 
 program=$1

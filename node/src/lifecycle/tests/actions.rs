@@ -1,5 +1,7 @@
 //! Each action, and whom it concerns.
 
+use protocol::time::Timestamp;
+
 use super::*;
 
 #[test]
@@ -83,7 +85,7 @@ fn a_rule_of_a_date_takes_all_from_then_on() {
     let node = node();
     node.put("/bkt/a", b"x");
     let date = node.time.millis.get() + 3 * DAY;
-    let date = protocol::time::Timestamp::from_millis(date).iso8601();
+    let date = Timestamp::from_millis(date).iso8601();
     rules(&node, &[rule("then", "", &format!("<Expiration><Date>{date}</Date></Expiration>"))]);
     wait(&node, 3 * DAY - 1);
     pass(&node);
@@ -142,6 +144,55 @@ fn old_versions_of_many_pages_go_but_for_the_newest() {
     wait(&node, 1);
     pass(&node);
     assert_eq!(listed(&node), ["a+", "a+", "a+", "a+", "b-", "b+", "b+", "b+"]);
+}
+
+#[test]
+fn what_is_locked_stays_until_it_is_not() {
+    // rule: lifecycle/locked
+    let node = node();
+    let locking = [("x-amz-bucket-object-lock-enabled", "true")];
+    assert_eq!(node.send("DELETE", "/bkt", &[], b"").status, 204);
+    assert_eq!(node.send("PUT", "/bkt", &locking, b"").status, 200);
+    let put = |key: &str, headers: &[(&str, &str)]| {
+        let digest = base64(&md5(b"x"));
+        let headers = [headers, &[("content-md5", digest.as_str())]].concat();
+        let answered = node.send("PUT", &format!("/bkt/{key}"), &headers, b"x");
+        assert_eq!(answered.status, 200, "{answered:?}");
+        answered.header("x-amz-version-id").expect("a version").to_owned()
+    };
+    let until = Timestamp::from_millis(node.time.millis.get() + 4 * DAY).iso8601();
+    let retained = ["GOVERNANCE", "COMPLIANCE"].map(|mode| {
+        let until = ("x-amz-object-lock-retain-until-date", until.as_str());
+        put(mode, &[("x-amz-object-lock-mode", mode), until])
+    });
+    let held = put("HELD", &[("x-amz-object-lock-legal-hold", "ON")]);
+    put("free", &[]);
+    rules(&node, &[rule("all", "", &format!("{}{}", days(1), noncurrent(1, None)))]);
+
+    // A marker is no loss; behind it the data stays.
+    wait(&node, DAY);
+    pass(&node);
+    wait(&node, DAY);
+    pass(&node);
+    let below = ["COMPLIANCE-", "COMPLIANCE+", "GOVERNANCE-", "GOVERNANCE+", "HELD-", "HELD+"];
+    assert_eq!(listed(&node), [&below[..], &["free-"]].concat());
+    for (key, version) in
+        ["GOVERNANCE", "COMPLIANCE", "HELD"].iter().zip(retained.iter().chain([&held]))
+    {
+        let target = format!("/bkt/{key}?versionId={version}");
+        assert_eq!(node.send("GET", &target, &[], b"").body, b"x");
+    }
+    wait(&node, 2 * DAY);
+    pass(&node);
+    pass(&node);
+    assert_eq!(listed(&node), ["HELD-", "HELD+"]);
+
+    let released = "<LegalHold><Status>OFF</Status></LegalHold>";
+    let target = format!("/bkt/HELD?legal-hold&versionId={held}");
+    assert_eq!(configure(&node, &target, released).status, 200);
+    pass(&node);
+    pass(&node);
+    assert!(listed(&node).is_empty());
 }
 
 #[test]
