@@ -515,7 +515,8 @@ async fn blocking<T: Send + 'static>(
     blocking_with(move || work().map_err(|error| DiskError::from_io(action, &error))).await
 }
 
-async fn blocking_with<T: Send + 'static>(
+/// Runs `work` on a blocking thread, to its end even if whoever waits goes away.
+pub(crate) async fn blocking_with<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
 ) -> Result<T, DiskError> {
     BEGUN.set(BEGUN.get() + 1);

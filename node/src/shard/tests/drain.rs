@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use futures_util::FutureExt;
 
 use super::*;
+use crate::disk::glommio::blocking_with;
 
 #[test]
 fn draining_finishes_what_is_in_flight() {
@@ -82,10 +83,11 @@ impl Handler for LeavesWork {
     fn close(&self) -> Local<'static, ()> {
         let ended = Arc::clone(&self.0);
         Box::pin(async move {
-            let work = glommio::executor().spawn_blocking(move || {
+            let work = blocking_with(move || {
                 // It takes its time.
                 std::thread::sleep(Duration::from_millis(100));
                 ended.store(true, Relaxed);
+                Ok(())
             });
             assert!(work.now_or_never().is_none());
         })
