@@ -42,7 +42,8 @@ pub trait Random {
 
 /// Tasks of this shard.
 pub trait Spawn {
-    /// Starts `task`; it runs to its end even if whoever started it is gone.
+    /// Starts `task`; it runs to its end even if whoever started it is gone. At the end of the shard it is dropped
+    /// instead: what it would have done is left to the next start.
     fn spawn(&self, task: Local<'static, ()>);
 }
 

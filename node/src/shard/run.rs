@@ -302,15 +302,16 @@ impl Shard {
 
     async fn live(self) -> Result<(), String> {
         let queues = Queues::create();
+        let _ended = Ended(Rc::clone(&queues.ended));
         let clock: Rc<dyn Clock> = Rc::new(RealClock::default());
         let random: Rc<dyn Random> = Rc::new(SystemRandom::default());
-        let bulk: Rc<dyn Spawn> = Rc::new(queues.bulk);
+        let bulk: Rc<dyn Spawn> = Rc::new(queues.bulk.clone());
         let handler = (self.factory)(Seat {
             index: self.index,
             count: self.plan.shards,
             clock: Rc::clone(&clock),
             random: Rc::clone(&random),
-            latency: Rc::new(queues.latency),
+            latency: Rc::new(queues.latency.clone()),
             bulk: Rc::clone(&bulk),
             metrics: Arc::clone(&self.plan.metrics),
         })
@@ -330,8 +331,11 @@ impl Shard {
         });
         let sweep =
             queues.latency.task(Rc::clone(&watchman).sweep(clock, Arc::clone(&self.plan.metrics)));
-        let arrivals =
-            queues.latency.task(take(self.arrivals.clone(), Rc::clone(&http), queues.latency));
+        let arrivals = queues.latency.task(take(
+            self.arrivals.clone(),
+            Rc::clone(&http),
+            queues.latency.clone(),
+        ));
         // The process may be gone already.
         let _ = self.event.send(Event::Ready);
         let obeyed = self.obey(&queues, &http).await;
@@ -409,33 +413,54 @@ async fn settle(queues: &Queues) {
 struct Queues {
     latency: Queue,
     bulk: Queue,
+    /// Whether the shard is at its end.
+    ended: Rc<Cell<bool>>,
+}
+
+/// Says so when it is dropped.
+struct Ended(Rc<Cell<bool>>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.set(true);
+    }
 }
 
 impl Queues {
     fn create() -> Self {
         let proxy = glommio::executor();
+        let ended = Rc::new(Cell::new(false));
         let create = |shares, latency, name| {
-            Queue(proxy.create_task_queue(Shares::Static(shares), latency, name))
+            let handle = proxy.create_task_queue(Shares::Static(shares), latency, name);
+            Queue { handle, ended: Rc::clone(&ended) }
         };
         Self {
             latency: create(LATENCY_SHARES, Latency::Matters(PREEMPT_AFTER), "latency"),
             bulk: create(BULK_SHARES, Latency::NotImportant, "bulk"),
+            ended,
         }
     }
 }
 
-#[derive(Clone, Copy)]
-struct Queue(TaskQueueHandle);
+#[derive(Clone)]
+struct Queue {
+    handle: TaskQueueHandle,
+    ended: Rc<Cell<bool>>,
+}
 
 impl Queue {
-    fn task<T: 'static>(self, future: impl Future<Output = T> + 'static) -> Task<T> {
-        glommio::spawn_local_into(future, self.0).expect("queues live as long as their executor")
+    fn task<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Task<T> {
+        glommio::spawn_local_into(future, self.handle)
+            .expect("queues live as long as their executor")
     }
 }
 
 impl Spawn for Queue {
+    /// What the end of the executor drops may want to start something, and cannot: glommio would abort the process.
     fn spawn(&self, task: Local<'static, ()>) {
-        self.task(task).detach();
+        if !self.ended.get() {
+            self.task(task).detach();
+        }
     }
 }
 

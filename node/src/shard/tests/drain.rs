@@ -2,11 +2,13 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 
 use futures_util::FutureExt;
 
 use super::*;
 use crate::disk::glommio::blocking_with;
+use crate::seam::Spawn;
 
 #[test]
 fn draining_finishes_what_is_in_flight() {
@@ -106,4 +108,38 @@ fn a_shard_ends_after_the_work_of_its_blocking_threads() {
     let never = flume::bounded(0);
     assert_eq!(shards.drain(Duration::from_secs(3600), &never.1), Ok(Drained::Finished));
     assert!(ended.load(Relaxed), "its thread would panic");
+}
+
+/// Starts something when it is dropped, as files without a name do.
+struct StartsWhenDropped(Rc<dyn Spawn>, Arc<AtomicBool>);
+
+impl Drop for StartsWhenDropped {
+    fn drop(&mut self) {
+        self.0.spawn(Box::pin(std::future::ready(())));
+        self.1.store(true, Relaxed);
+    }
+}
+
+#[test]
+fn work_that_never_ends_is_dropped_with_its_shard_and_starts_nothing() {
+    let dropped = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&dropped);
+    let factory: Factory = Arc::new(move |seat| {
+        let last = StartsWhenDropped(Rc::clone(&seat.bulk), Arc::clone(&told));
+        seat.bulk.spawn(Box::pin(async move {
+            let _last = last;
+            // Only what waits for its turn is dropped.
+            std::future::poll_fn(|context| {
+                context.waker().wake_by_ref();
+                Poll::<()>::Pending
+            })
+            .await;
+        }));
+        let handler = LeavesWork(Arc::default());
+        Box::pin(async { Ok(Rc::new(handler) as Rc<dyn Handler>) })
+    });
+    let shards = Shards::start(&quiet_plan(1), &factory).expect("started");
+    let never = flume::bounded(0);
+    assert_eq!(shards.drain(Duration::from_secs(3600), &never.1), Ok(Drained::Finished));
+    assert!(dropped.load(Relaxed));
 }
