@@ -69,6 +69,8 @@ pub(crate) enum KeyEvent {
     Alone { slot: usize, id: VersionId },
     /// All of these at one moment, in this order.
     All(Vec<Self>),
+    /// This, or nothing.
+    Perhaps(Box<Self>),
     /// The key was seen to have these versions.
     Shown { slot: usize, versions: Shown },
     /// The bucket was told whether to keep versions.
@@ -139,6 +141,7 @@ impl Model for Keys {
             KeyEvent::NotLatest { slot, id } => same(!state.keys[*slot].is_latest(*id)),
             KeyEvent::Alone { slot, id } => same(state.keys[*slot].is_only(*id)),
             KeyEvent::All(events) => all_after(state, events),
+            KeyEvent::Perhaps(event) => perhaps_after(state, event),
             KeyEvent::Shown { slot, versions } => {
                 let shown = state.keys[*slot].shown(versions);
                 shown.map(|chain| state.with(*slot, chain)).into_iter().collect()
@@ -166,6 +169,13 @@ impl Model for Keys {
             KeyEvent::BucketMissing => same(!state.bucket),
         }
     }
+}
+
+/// After this, and as if it had not been.
+fn perhaps_after(state: &KeysState, event: &KeyEvent) -> Vec<KeysState> {
+    let mut all = Keys::after(state, event);
+    all.push(state.clone());
+    all
 }
 
 /// After all of these, one after the other.

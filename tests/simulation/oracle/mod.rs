@@ -336,7 +336,8 @@ impl Oracle {
             }
             Action::DeleteSome { keys, .. } => {
                 for of_key in of_keys(keys) {
-                    let all = KeyEvent::All(of_key.iter().map(delete).collect());
+                    let events = of_key.iter().map(|doomed| self.doomed(doomed));
+                    let all = KeyEvent::All(events.collect());
                     ticket.others.push(self.begin_of_key(now, of_key[0].0, Some(all)));
                 }
             }
@@ -388,6 +389,16 @@ impl Oracle {
             ticket.upload = Some((upload, self.upload_histories[upload].begin(now, unheard)));
         }
         ticket
+    }
+
+    /// A delete of a list, whose neighbours are done whatever becomes of it: a lock may keep a version.
+    fn doomed(&self, doomed: &Doomed) -> KeyEvent {
+        let (key, version, _) = doomed;
+        if self.has_locks && KEYS[*key].0 == LOCKED && version.is_some() {
+            KeyEvent::Perhaps(Box::new(delete(doomed)))
+        } else {
+            delete(doomed)
+        }
     }
 
     /// What a request does to a key begins: the key, its history, and what is begun there.
